@@ -1,0 +1,178 @@
+// The validated, normalised, frozen configuration: what every later stage reads.
+// Names are the runtime-spec's. Numbers that the kernel holds in 64 bits are bigint.
+
+import type { CapabilityName } from '../linux/capabilities.ts'
+import type { NamespaceType } from '../linux/namespaces.ts'
+import type { RlimitType } from '../linux/rlimits.ts'
+
+export interface Config {
+  readonly ociVersion: string
+  /** Absolute path of the bundle. */
+  readonly bundle: string
+  readonly root: { /** absolute */ readonly path: string; readonly readonly: boolean }
+  readonly hostname: string | undefined
+  readonly domainname: string | undefined
+  readonly mounts: readonly Mount[]
+  /** Absent: the container can be created but not started. */
+  readonly process: Process | undefined
+  readonly hooks: Readonly<Record<HookKind, readonly Hook[]>>
+  readonly annotations: Readonly<Record<string, string>>
+  readonly linux: Linux
+  /** What the config asks for and can't have, but may go on without: printed as warnings. */
+  readonly warnings: readonly string[]
+}
+
+export interface Mount {
+  /** Position in config.json's mounts, for JSON pointers. */
+  readonly index: number
+  /** Absolute, without "." ".." and double slashes, lexically cleaned. */
+  readonly destination: string
+  /** bind iff the options hold bind or rbind (spec: config.md, Mounts). */
+  readonly kind: 'bind' | 'filesystem' | 'remount' | 'propagation'
+  /** Filesystem type as given; 'bind' or '' when it says nothing. */
+  readonly type: string
+  /** Absolute for a bind (relative ones are taken from the bundle); as given otherwise. */
+  readonly source: string | undefined
+  readonly options: MountOptions
+}
+
+/** Mount options by what the kernel calls that they go to. The last of contradicting options wins. */
+export interface MountOptions {
+  /** MOUNT_ATTR_* to set and to clear on this mount. */
+  readonly attrSet: number
+  readonly attrClear: number
+  /** The same for the whole tree below it (rro, rnosuid …). */
+  readonly recursiveSet: number
+  readonly recursiveClear: number
+  /** MS_SHARED, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE, in the order given, recursive or not. */
+  readonly propagation: readonly { readonly flag: number; readonly recursive: boolean }[]
+  /** rbind */
+  readonly recursiveBind: boolean
+  /** Superblock flags that fsconfig(2) knows by name: sync, dirsync, lazytime, mand … */
+  readonly superblock: readonly string[]
+  /** Superblock flags that only mount(2) can set: MS_SILENT, MS_I_VERSION. */
+  readonly legacyFlags: number
+  readonly tmpcopyup: boolean
+  readonly idmap: 'idmap' | 'ridmap' | undefined
+  /** What is left: the file system's own options, in order, split at commas. */
+  readonly data: readonly string[]
+}
+
+export interface Process {
+  readonly terminal: boolean
+  readonly consoleSize: { readonly height: number; readonly width: number } | undefined
+  readonly user: {
+    readonly uid: number
+    readonly gid: number
+    readonly umask: number | undefined
+    readonly additionalGids: readonly number[]
+  }
+  /** At least one. */
+  readonly args: readonly string[]
+  /** NAME=value; of duplicates only the last is kept, in its place. */
+  readonly env: readonly string[]
+  readonly cwd: string
+  readonly capabilities: Readonly<Record<CapabilitySet, readonly CapabilityName[]>> | undefined
+  readonly rlimits: readonly { readonly type: RlimitType; readonly soft: bigint; readonly hard: bigint }[]
+  readonly noNewPrivileges: boolean
+  readonly oomScoreAdj: number | undefined
+}
+
+export type CapabilitySet = 'bounding' | 'effective' | 'permitted' | 'inheritable' | 'ambient'
+
+export const HOOK_KINDS = [
+  'prestart',
+  'createRuntime',
+  'createContainer',
+  'startContainer',
+  'poststart',
+  'poststop',
+] as const
+export type HookKind = (typeof HOOK_KINDS)[number]
+
+export interface Hook {
+  readonly path: string
+  /** argv, at least one: the path when the config gives none. */
+  readonly args: readonly string[]
+  /** The whole environment; when the config gives none, a small fixed one. */
+  readonly env: readonly string[]
+  /** Seconds. */
+  readonly timeout: number | undefined
+}
+
+export interface Linux {
+  readonly namespaces: readonly { readonly type: NamespaceType /** absolute */; readonly path: string | undefined }[]
+  readonly uidMappings: readonly IdMapping[]
+  readonly gidMappings: readonly IdMapping[]
+  readonly timeOffsets: { readonly monotonic?: TimeOffset; readonly boottime?: TimeOffset } | undefined
+  readonly devices: readonly Device[]
+  readonly cgroupsPath: string | undefined
+  readonly resources: Resources
+  readonly rootfsPropagation: 'shared' | 'slave' | 'private' | 'unbindable' | undefined
+  readonly maskedPaths: readonly string[]
+  readonly readonlyPaths: readonly string[]
+  readonly sysctl: Readonly<Record<string, string>>
+}
+
+export interface IdMapping {
+  readonly containerID: number
+  readonly hostID: number
+  readonly size: number
+}
+
+export interface TimeOffset {
+  readonly secs: bigint
+  readonly nanosecs: number
+}
+
+export interface Device {
+  /** Position in linux.devices. */
+  readonly index: number
+  /** u is c. */
+  readonly type: 'c' | 'b' | 'p'
+  readonly path: string
+  readonly major: number
+  readonly minor: number
+  /** Permission bits; 0o666 when the config gives none. */
+  readonly fileMode: number
+  readonly uid: number
+  readonly gid: number
+}
+
+/** linux.resources; what is undefined is left as the kernel has it. */
+export interface Resources {
+  readonly devices: readonly DeviceRule[]
+  readonly memory: {
+    readonly limit?: bigint
+    readonly reservation?: bigint
+    readonly swap?: bigint
+    readonly swappiness?: bigint
+    readonly disableOOMKiller?: boolean
+    readonly useHierarchy?: boolean
+    readonly checkBeforeUpdate?: boolean
+  }
+  readonly cpu: {
+    readonly shares?: bigint
+    readonly quota?: bigint
+    readonly burst?: bigint
+    readonly period?: bigint
+    readonly realtimeRuntime?: bigint
+    readonly realtimePeriod?: bigint
+    readonly idle?: bigint
+    readonly cpus?: string
+    readonly mems?: string
+  }
+  readonly pids: { readonly limit?: bigint }
+  readonly unified: Readonly<Record<string, string>>
+}
+
+export interface DeviceRule {
+  readonly allow: boolean
+  /** a: all devices, whatever the numbers. */
+  readonly type: 'a' | 'c' | 'b'
+  /** undefined: any. */
+  readonly major: number | undefined
+  readonly minor: number | undefined
+  /** Letters of r, w, m; never empty. */
+  readonly access: string
+}

@@ -1,0 +1,205 @@
+// Files and folders by system calls. Paths are host paths that runt itself chose or that a trusted config gave:
+// nothing here may be used on a path inside a container's root filesystem.
+
+import { ERRNO } from '../linux/errno.ts'
+import { AT, O, openFlagsToArm64 } from '../linux/open-flags.ts'
+import type { NativeArgument } from './ffi.ts'
+import { failedWith, SyscallError, syscall, trySyscall } from './syscall.ts'
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+const toMachine = process.arch === 'arm64' ? openFlagsToArm64 : (flags: number) => flags
+
+/**
+ * openat(2), always close-on-exec.
+ * @param flags O.* flags in x86-64's numbers
+ * @throws SyscallError
+ */
+export function open(path: string, flags: number, mode = 0, at: number = AT.FDCWD): number {
+  return syscall('openat', at, path, toMachine(flags | O.CLOEXEC), mode)
+}
+
+export function close(fd: number): void {
+  trySyscall('close', fd)
+}
+
+/** Everything from a descriptor up to its end. */
+export function readAll(fd: number): Uint8Array {
+  let buffer = new Uint8Array(16384)
+  let length = 0
+  for (;;) {
+    if (length === buffer.length) {
+      const larger = new Uint8Array(buffer.length * 4)
+      larger.set(buffer)
+      buffer = larger
+    }
+    const count = syscall('read', fd, buffer.subarray(length), buffer.length - length)
+    if (count === 0) return buffer.subarray(0, length)
+    length += count
+  }
+}
+
+/** @throws SyscallError */
+export function readFile(path: string, at: number = AT.FDCWD): string {
+  const fd = open(path, O.RDONLY, 0, at)
+  try {
+    return decoder.decode(readAll(fd))
+  } finally {
+    close(fd)
+  }
+}
+
+/** Like readFile, but undefined when the file (or a folder on the way) doesn't exist. */
+export function readFileIfPresent(path: string, at: number = AT.FDCWD): string | undefined {
+  try {
+    return readFile(path, at)
+  } catch (error) {
+    if (failedWith(error, 'ENOENT', 'ENOTDIR', 'ESRCH')) return undefined
+    throw error
+  }
+}
+
+/** Write all of a text or byte array to a descriptor. */
+export function writeAll(fd: number, contents: string | Uint8Array): void {
+  let rest = typeof contents === 'string' ? encoder.encode(contents) : contents
+  while (rest.length > 0) rest = rest.subarray(syscall('write', fd, rest, rest.length))
+}
+
+/** Write into a file that exists, in one write(2): what cgroup and /proc files want. */
+export function writeKnob(path: string, text: string, at: number = AT.FDCWD): void {
+  const fd = open(path, O.WRONLY | O.TRUNC, 0, at)
+  try {
+    const bytes = encoder.encode(text)
+    const result = trySyscall('write', fd, bytes, bytes.length)
+    if (result < 0) throw new SyscallError('write', -result, path)
+  } finally {
+    close(fd)
+  }
+}
+
+/** Make or replace a file so that a reader sees the old or the new contents, never a part: write beside, rename. */
+export function writeFileAtomically(path: string, text: string, mode: number): void {
+  const temporary = `${path}.${process.pid}.tmp`
+  try {
+    const fd = open(temporary, O.WRONLY | O.CREAT | O.TRUNC | O.NOFOLLOW, mode)
+    try {
+      writeAll(fd, text)
+    } finally {
+      close(fd)
+    }
+    syscall('renameat2', AT.FDCWD, temporary, AT.FDCWD, path, 0)
+  } catch (error) {
+    trySyscall('unlinkat', AT.FDCWD, temporary, 0)
+    throw error
+  }
+}
+
+/** mkdirat(2). @returns false when it was there already */
+export function makeDirectory(path: string, mode: number): boolean {
+  const result = trySyscall('mkdirat', AT.FDCWD, path, mode)
+  if (result === -ERRNO.EEXIST) return false
+  if (result < 0) throw new SyscallError('mkdirat', -result, path)
+  return true
+}
+
+/** mkdir -p. @returns the folders that it made, outermost first */
+export function makeDirectories(path: string, mode: number): string[] {
+  const made: string[] = []
+  const missing: string[] = []
+  let current = path
+  for (;;) {
+    const result = trySyscall('mkdirat', AT.FDCWD, current, mode)
+    if (result === 0) made.push(current)
+    if (result === 0 || result === -ERRNO.EEXIST) break
+    if (result !== -ERRNO.ENOENT || current === '/') throw new SyscallError('mkdirat', -result, current)
+    missing.push(current)
+    current = current.replace(/\/[^/]+\/*$/, '') || '/'
+  }
+  for (const directory of missing.reverse()) if (makeDirectory(directory, mode)) made.push(directory)
+  return made
+}
+
+/** rmdir(2). @returns 0 or -errno */
+export function tryRemoveDirectory(path: string): number {
+  return trySyscall('unlinkat', AT.FDCWD, path, AT.REMOVEDIR)
+}
+
+/** unlink(2). @returns 0 or -errno */
+export function tryUnlink(path: string): number {
+  return trySyscall('unlinkat', AT.FDCWD, path, 0)
+}
+
+export function exists(path: string): boolean {
+  return trySyscall('faccessat2', AT.FDCWD, path, 0, 0) === 0
+}
+
+/** readlinkat(2). @throws SyscallError */
+export function readLink(path: string): string {
+  const buffer = new Uint8Array(4096)
+  const length = syscall('readlinkat', AT.FDCWD, path, buffer, buffer.length)
+  return decoder.decode(buffer.subarray(0, length))
+}
+
+export interface DirectoryEntry {
+  readonly name: string
+  readonly kind: 'directory' | 'other'
+}
+
+const DT_DIR = 4
+
+/** Names in a folder without "." and "..", in the kernel's order. @throws SyscallError */
+export function listDirectory(path: string): DirectoryEntry[] {
+  const fd = open(path, O.RDONLY | O.DIRECTORY)
+  const buffer = new Uint8Array(32768)
+  const view = new DataView(buffer.buffer)
+  const entries: DirectoryEntry[] = []
+  try {
+    for (;;) {
+      const length = syscall('getdents64', fd, buffer, buffer.length)
+      if (length === 0) return entries
+      // struct linux_dirent64: u64 ino, i64 off, u16 reclen, u8 type, name
+      for (let at = 0; at < length; at += view.getUint16(at + 16, true)) {
+        const name = decoder.decode(buffer.subarray(at + 19, buffer.indexOf(0, at + 19)))
+        if (name !== '.' && name !== '..')
+          entries.push({ name, kind: buffer[at + 18] === DT_DIR ? 'directory' : 'other' })
+      }
+    }
+  } finally {
+    close(fd)
+  }
+}
+
+export interface FileStatus {
+  /** st_mode: type and permission bits. */
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+  readonly rdevMajor: number
+  readonly rdevMinor: number
+  readonly inode: bigint
+  readonly deviceMajor: number
+  readonly deviceMinor: number
+}
+
+const STATX_BASIC_STATS = 0x7ff
+
+/** statx(2) of a path, links followed, or of a descriptor when the path is ''. @returns undefined when it isn't there */
+export function status(path: string, at: number = AT.FDCWD): FileStatus | undefined {
+  const buffer = new Uint8Array(256)
+  const call: NativeArgument[] = [at, path, path === '' ? AT.EMPTY_PATH : 0, STATX_BASIC_STATS, buffer]
+  const result = trySyscall('statx', ...call)
+  if (result === -ERRNO.ENOENT || result === -ERRNO.ENOTDIR) return undefined
+  if (result < 0) throw new SyscallError('statx', -result, path)
+  const view = new DataView(buffer.buffer)
+  return {
+    mode: view.getUint16(28, true),
+    uid: view.getUint32(20, true),
+    gid: view.getUint32(24, true),
+    inode: view.getBigUint64(32, true),
+    rdevMajor: view.getUint32(128, true),
+    rdevMinor: view.getUint32(132, true),
+    deviceMajor: view.getUint32(136, true),
+    deviceMinor: view.getUint32(140, true),
+  }
+}

@@ -1,0 +1,129 @@
+// The plan: what the kernel will be asked, in order, as data. README.md beside this file is its reference.
+
+import type { ErrnoName } from '../linux/errno.ts'
+import type { SyscallName } from '../linux/syscalls.ts'
+
+/** Result of a system call: a 64-bit slot in the image's memory. On an ignored error it holds -errno. */
+export interface Value {
+  readonly kind: 'value'
+  readonly id: number
+  /** What it is, for the printed plan: rootfs, proc … */
+  readonly name: string
+}
+
+/** A label of a forward branch. */
+export interface Label {
+  readonly kind: 'label'
+  readonly id: number
+  readonly name: string
+}
+
+/** An address inside one of the plan's data objects. */
+export interface Address {
+  readonly kind: 'address'
+  readonly data: DataId
+  readonly offset: number
+}
+
+/** A number read from a data object when the step runs; little-endian, zero-extended, masked. */
+export interface Field {
+  readonly kind: 'field'
+  readonly data: DataId
+  readonly offset: number
+  readonly width: 1 | 2 | 4 | 8
+  /** Applied after the load; at most 31 bits. */
+  readonly mask?: number
+}
+
+/** open(2) flags in x86-64's numbers; each target has its own. */
+export interface OpenFlags {
+  readonly kind: 'open-flags'
+  readonly flags: number
+}
+
+export type Operand = number | bigint | Value | Address | Field | OpenFlags
+
+export type DataId = number
+
+/** A piece of a data object's initial contents. */
+export type DataPart =
+  | Uint8Array
+  | { readonly kind: 'u32' | 'u64'; readonly value: number | bigint }
+  | { readonly kind: 'pointer'; readonly to: Address }
+  /** open(2) flags as a 64-bit number (struct open_how). */
+  | { readonly kind: 'open-flags'; readonly flags: number }
+
+export interface Data {
+  readonly id: DataId
+  readonly parts: readonly DataPart[]
+  /** Bytes; at least what the parts fill, the rest is zero. */
+  readonly size: number
+  /** Writable data lives in the RW- segment, the rest beside the code. */
+  readonly writable: boolean
+  /** How the printed plan shows it: "\"/proc\"", "open_how{…}". */
+  readonly text: string
+}
+
+/** Whose config property asked for a step: a JSON pointer into config.json, or '' for what every container needs. */
+export type Origin = string
+
+interface StepBase {
+  readonly origin: Origin
+  /** The object a failure speaks of: "/proc", "mount proc" … */
+  readonly about?: string
+}
+
+export interface SyscallStep extends StepBase {
+  readonly op: 'syscall'
+  readonly name: SyscallName
+  readonly args: readonly Operand[]
+  readonly result: Value
+  /** errno → why the container may go on without this step. */
+  readonly ignore: Partial<Record<ErrnoName, string>>
+  /** errno → where to go on instead; '*' for any other. Looked at after `ignore`. */
+  readonly onError: Partial<Record<ErrnoName | '*', Label>>
+  /** A result below this is a failure with the errno beside it (a peer that hung up, a short read). */
+  readonly atLeast?: { readonly count: number; readonly errno: ErrnoName }
+  /** How the path in it is to be understood; only for calls that take one relative to AT_FDCWD. */
+  readonly path: 'host' | 'container'
+}
+
+/** `left` against the constant `right`; 'negative' looks at the sign only. */
+export type Condition = 'eq' | 'ne' | 'below' | 'above' | 'negative'
+
+export type Step =
+  | SyscallStep
+  | (StepBase & { readonly op: 'label'; readonly label: Label })
+  | (StepBase & { readonly op: 'jump'; readonly to: Label })
+  | (StepBase & {
+      readonly op: 'branch'
+      readonly left: Value | Field
+      readonly condition: Condition
+      /** Unsigned, at most 31 bits. */
+      readonly right: number
+      readonly to: Label
+    })
+  /** Write a number into writable data. */
+  | (StepBase & { readonly op: 'store'; readonly to: Address; readonly width: 4 | 8; readonly value: Operand })
+  /** Give up: report (this step, code) and exit. `text`: how many bytes of the report's text field are filled. */
+  | (StepBase & { readonly op: 'fail'; readonly code: number | Value | Field; readonly text?: Value })
+  | (StepBase & { readonly op: 'exit'; readonly status: number })
+  /** From here on paths are the container's. */
+  | (StepBase & { readonly op: 'pivot' })
+
+export interface Plan {
+  readonly steps: readonly Step[]
+  readonly data: readonly Data[]
+  /** A writable 4-byte field: the descriptor to which failures are reported now. */
+  readonly reportFd: Address
+  /** A writable object laid out as REPORT says. */
+  readonly report: DataId
+  /** Writable table of 8 bytes a step, filled with time stamps when the plan is compiled with `profile`. */
+  readonly profile?: DataId
+}
+
+/** Layout of a message of the image, little-endian: {u32 kind, u32 step, i64 value, u32 textLength, u32 0, text}. */
+export const REPORT = { kind: 0, step: 4, value: 8, textLength: 16, text: 24 } as const
+
+/** `kind` of a failure report; the other kinds are in process/sync.ts. */
+export const REPORT_FAILED = 1
