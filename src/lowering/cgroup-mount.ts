@@ -1,0 +1,58 @@
+// A mount of type cgroup: what the container sees of its cgroups, below /sys/fs/cgroup as a rule.
+
+import type { Mount } from '../config/types.ts'
+import { FSMOUNT_CLOEXEC, OPEN_TREE } from '../linux/mount-flags.ts'
+import { AT, O } from '../linux/open-flags.ts'
+import type { Operand, Value } from '../plan/step.ts'
+import type { Context } from './context.ts'
+import { has } from './context.ts'
+import type { CgroupView } from './facts.ts'
+import { openOrMake } from './in-root.ts'
+import { type FsParameter, lowerFsContext } from './mounts.ts'
+import { attach, setMountAttributes } from './rootfs.ts'
+
+/** On v2 the container's subtree; on v1 a tmpfs with a folder for each hierarchy. */
+export function lowerCgroupMount(context: Context, mount: Mount): void {
+  const { facts } = context
+  const target = openOrMake(context, mount.destination, 'directory')
+  if (facts.cgroup.unified) {
+    const [view] = facts.cgroup.views
+    if (view !== undefined) attach(context, lowerView(context, 'cgroup2', view, mount), target)
+    return
+  }
+  lowerHierarchies(context, mount, target)
+}
+
+function lowerHierarchies(context: Context, mount: Mount, target: Operand): void {
+  const { plan, facts } = context
+  const tmpfs = plan.syscall('fsmount', [lowerFsContext(context, 'tmpfs', [['mode', '755']]), FSMOUNT_CLOEXEC, 0], {
+    name: 'tmpfs',
+  })
+  attach(context, tmpfs, target)
+  for (const view of facts.cgroup.views) {
+    plan.syscall('mkdirat', [tmpfs, view.name, 0o755], { about: view.name })
+    const flags = { kind: 'open-flags', flags: O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC } as const
+    const folder = plan.syscall('openat', [tmpfs, view.name, flags, 0], { name: 'folder' })
+    attach(context, lowerView(context, 'cgroup', view, mount), folder)
+    for (const link of view.links) plan.syscall('symlinkat', [view.name, tmpfs, link], { about: link })
+  }
+  setMountAttributes(context, tmpfs, { set: mount.options.attrSet })
+}
+
+/** With a cgroup namespace a new mount shows just the container's part; without, its folder is bound. */
+function lowerView(context: Context, type: string, view: CgroupView, mount: Mount): Value {
+  const { plan, config } = context
+  if (!has(config, 'cgroup')) {
+    const flags = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC
+    const tree = plan.syscall('open_tree', [AT.FDCWD, view.directory, flags], { name: 'tree', about: view.directory })
+    setMountAttributes(context, tree, { set: mount.options.attrSet })
+    return tree
+  }
+  const parameters: FsParameter[] = view.options.map((option) => {
+    const [key = option, value] = option.split('=')
+    return value === undefined ? [key] : [key, value]
+  })
+  if (type === 'cgroup2') parameters.push(...mount.options.data.map((option) => [option] as const))
+  const fs = lowerFsContext(context, type, parameters)
+  return plan.syscall('fsmount', [fs, FSMOUNT_CLOEXEC, mount.options.attrSet], { name: 'cgroup' })
+}

@@ -1,0 +1,30 @@
+// What the lowerings of one image share.
+
+import type { Config } from '../config/types.ts'
+import type { NamespaceType } from '../linux/namespaces.ts'
+import type { DataObject, PlanBuilder } from '../plan/builder.ts'
+import type { Value } from '../plan/step.ts'
+import type { Facts, Slots } from './facts.ts'
+
+export interface Context {
+  readonly plan: PlanBuilder
+  readonly config: Config
+  readonly facts: Facts
+  readonly slots: Slots
+  /** Messages from runt land here: REPLY. */
+  readonly reply: DataObject
+  /** Detached mounts that P0 made on the host's side, by what they are for. */
+  readonly trees: { root: Value | undefined; readonly binds: Map<number, Value> }
+  /** Our own procfs, made when first needed. */
+  procfs: Value | undefined
+}
+
+/** Does the container get a namespace of this type of its own (new, not joined)? */
+export function isNew(config: Config, type: NamespaceType): boolean {
+  return config.linux.namespaces.some((namespace) => namespace.type === type && namespace.path === undefined)
+}
+
+/** Is there such a namespace at all, new or joined? */
+export function has(config: Config, type: NamespaceType): boolean {
+  return config.linux.namespaces.some((namespace) => namespace.type === type)
+}

@@ -1,0 +1,149 @@
+// process.user, capabilities, noNewPrivileges, rlimits, umask, stdio's owner: who the program will be.
+
+import type { CapabilitySet, Process } from '../config/types.ts'
+import { CAPABILITY_NAMES, capabilityBit, capabilityNumber } from '../linux/capabilities.ts'
+import { PR } from '../linux/prctl.ts'
+import { RLIMITS } from '../linux/rlimits.ts'
+import { u32, u64 } from '../plan/builder.ts'
+import type { Context } from './context.ts'
+import { STATX, statDescriptor } from './in-root.ts'
+
+const DEFAULT_UMASK = 0o022
+const CAPABILITY_VERSION_3 = 0x20080522
+
+/** process.rlimits → prlimit64(2), while the rights to raise them are there. The caller's RLIMIT_NOFILE when none is given. */
+export function lowerRlimits({ plan, config, facts }: Context): void {
+  const limits = config.process?.rlimits ?? []
+  const { nofile } = facts
+  if (nofile !== undefined && !limits.some(({ type }) => type === 'RLIMIT_NOFILE')) {
+    plan.section('', 'RLIMIT_NOFILE', () => {
+      const limit = plan.constant(`rlimit{${nofile.soft} ${nofile.hard}}`, [u64(nofile.soft), u64(nofile.hard)])
+      plan.syscall('prlimit64', [0, RLIMITS.RLIMIT_NOFILE, limit.address, 0])
+    })
+  }
+  for (const [index, { type, soft, hard }] of limits.entries()) {
+    plan.section(`/process/rlimits/${index}`, `${type} soft ${soft} hard ${hard}`, () => {
+      const limit = plan.constant(`rlimit{${soft} ${hard}}`, [u64(soft), u64(hard)])
+      plan.syscall('prlimit64', [0, RLIMITS[type], limit.address, 0])
+    })
+  }
+}
+
+/** process.noNewPrivileges → prctl(2). */
+export function lowerNoNewPrivileges({ plan, config }: Context): void {
+  if (config.process?.noNewPrivileges !== true) return
+  plan.section('/process/noNewPrivileges', undefined, () =>
+    plan.syscall('prctl', [PR.SET_NO_NEW_PRIVS, 1, 0, 0, 0], { name: 'no_new_privs' }),
+  )
+}
+
+/** Standard streams belong to the program's user, so that it may open them again through /proc/self/fd. */
+export function lowerStdioOwner(context: Context): void {
+  const { plan, config } = context
+  const user = config.process?.user
+  if (user === undefined) return
+  plan.section('/process/user', undefined, () => {
+    for (const fd of [0, 1, 2]) {
+      const next = plan.label('next')
+      const found = statDescriptor(context, fd, { about: `descriptor ${fd}`, onError: { EBADF: next } })
+      plan.branch(found.field(STATX.uid, 4), 'eq', user.uid, next)
+      const owned = plan.label('owned')
+      // /dev/null is everybody's
+      plan.branch(found.field(STATX.rdevMajor, 4), 'ne', 1, owned)
+      plan.branch(found.field(STATX.rdevMinor, 4), 'eq', 3, next)
+      plan.place(owned)
+      const same = 0xffffffff
+      plan.syscall('fchown', [fd, user.uid, same], {
+        about: `descriptor ${fd}`,
+        ignore: {
+          EINVAL: 'its owner is not mapped in this user namespace',
+          EPERM: 'its owner is not mapped in this user namespace',
+          EROFS: 'the program can use it as it is',
+        },
+      })
+      plan.place(next)
+    }
+  })
+}
+
+/** The bounding set, then the ids, then the other sets: each needs rights that the next takes away. capabilities(7) */
+export function lowerUser({ plan, config, facts }: Context): void {
+  const { process } = config
+  if (process === undefined) return
+  const sets = grantedSets(process, facts.grantable)
+  plan.section('/process/capabilities/bounding', undefined, () => {
+    for (const [number, name] of CAPABILITY_NAMES.entries()) {
+      if ((sets.bounding & capabilityBit(number)) !== 0n) continue
+      plan.syscall('prctl', [PR.CAPBSET_DROP, number, 0, 0, 0], {
+        name: 'drop',
+        about: name,
+        ignore: { EINVAL: 'this kernel does not know it' },
+      })
+    }
+  })
+  plan.section('/process/capabilities', undefined, () =>
+    plan.syscall('prctl', [PR.SET_KEEPCAPS, 1, 0, 0, 0], { name: 'keepcaps' }),
+  )
+  lowerIds({ plan, config })
+  lowerCapabilitySets({ plan }, sets)
+  plan.section('/process/user/umask', undefined, () => plan.syscall('umask', [process.user.umask ?? DEFAULT_UMASK]))
+}
+
+function lowerIds({ plan, config }: Pick<Context, 'plan' | 'config'>): void {
+  const user = config.process?.user
+  if (user === undefined) return
+  plan.section('/process/user/additionalGids', user.additionalGids.join(','), () => {
+    const groups = plan.constant(`groups [${user.additionalGids.join(' ')}]`, user.additionalGids.map(u32))
+    plan.syscall('setgroups', [user.additionalGids.length, user.additionalGids.length === 0 ? 0 : groups.address], {
+      ...(user.additionalGids.length === 0 ? { ignore: { EPERM: 'setgroups is denied in this user namespace' } } : {}),
+    })
+  })
+  plan.section('/process/user/gid', `gid ${user.gid}`, () => plan.syscall('setresgid', [user.gid, user.gid, user.gid]))
+  plan.section('/process/user/uid', `uid ${user.uid}`, () => plan.syscall('setresuid', [user.uid, user.uid, user.uid]))
+}
+
+type Sets = Readonly<Record<CapabilitySet, bigint>>
+
+/** What can be given of what is asked; the rest was warned about. A config that asks for none gets none. */
+function grantedSets(process: Process, grantable: bigint): Sets {
+  const set = (name: CapabilitySet): bigint => capabilitySet(process.capabilities?.[name] ?? []) & grantable
+  const permitted = set('permitted')
+  const inheritable = set('inheritable')
+  return {
+    bounding: set('bounding'),
+    permitted,
+    effective: set('effective') & permitted,
+    inheritable,
+    ambient: set('ambient') & permitted & inheritable,
+  }
+}
+
+/** Names → bit set. */
+export function capabilitySet(names: readonly string[]): bigint {
+  return names.reduce((set, name) => {
+    const number = capabilityNumber(name)
+    return number === undefined ? set : set | capabilityBit(number)
+  }, 0n)
+}
+
+function lowerCapabilitySets({ plan }: Pick<Context, 'plan'>, sets: Sets): void {
+  const low = (set: bigint): bigint => set & 0xffffffffn
+  const high = (set: bigint): bigint => set >> 32n
+  plan.section('/process/capabilities', undefined, () => {
+    const header = plan.struct('cap_header', [u32(CAPABILITY_VERSION_3), u32(0)])
+    const data = plan.constant(
+      `cap_data{${sets.effective.toString(16)} ${sets.permitted.toString(16)} ${sets.inheritable.toString(16)}}`,
+      [
+        ...[low(sets.effective), low(sets.permitted), low(sets.inheritable)].map(u32),
+        ...[high(sets.effective), high(sets.permitted), high(sets.inheritable)].map(u32),
+      ],
+    )
+    plan.syscall('capset', [header.address, data.address])
+  })
+  plan.section('/process/capabilities/ambient', undefined, () => {
+    for (const [number, name] of CAPABILITY_NAMES.entries()) {
+      if ((sets.ambient & capabilityBit(number)) === 0n) continue
+      plan.syscall('prctl', [PR.CAP_AMBIENT, PR.CAP_AMBIENT_RAISE, number, 0, 0], { name: 'raise', about: name })
+    }
+  })
+}

@@ -1,0 +1,41 @@
+// Descriptors at the image's start and the FIFOs of the gate, made while host paths still mean the host's.
+
+import { AT, CLOSE_RANGE_CLOEXEC, O, S_IF } from '../linux/open-flags.ts'
+import type { Context } from './context.ts'
+
+const ALL_FDS = 0xffffffff
+
+/** Whatever the caller left open closes on exec, but for what the container is to have (CVE-2024-21626). */
+export function lowerCloseOnExec({ plan, slots }: Context): void {
+  plan.syscall('close_range', [slots.channel, ALL_FDS, CLOSE_RANGE_CLOEXEC])
+}
+
+/** Temporary descriptors go; the fixed slots stay. */
+export function lowerCloseTemporary({ plan, slots }: Context): void {
+  plan.syscall('close_range', [slots.free, ALL_FDS, 0])
+}
+
+/**
+ * The gate is a FIFO that the container's init alone holds open: a writer gets in as long as it waits, ENXIO once the
+ * program runs or is gone. That is how `created` is told from `running`, with nothing to be believed.
+ */
+export function lowerGateFifos(context: Context): void {
+  makeFifo(context, 'gate', context.slots.gate)
+  makeFifo(context, 'verdict', context.slots.verdict)
+}
+
+function makeFifo({ plan, facts }: Context, name: string, slot: number): void {
+  const path = `${facts.stateDirectory}/${name}`
+  plan.syscall('mknodat', [AT.FDCWD, path, S_IF.FIFO | 0o600, 0])
+  const flags = { kind: 'open-flags', flags: O.RDWR | O.NOFOLLOW | O.CLOEXEC } as const
+  moveToSlot({ plan }, plan.syscall('openat', [AT.FDCWD, path, flags, 0], { name }), slot)
+}
+
+/** Give a descriptor its fixed number; the old one is temporary. */
+export function moveToSlot(
+  { plan }: Pick<Context, 'plan'>,
+  fd: ReturnType<Context['plan']['syscall']>,
+  slot: number,
+): void {
+  plan.syscall('dup3', [fd, slot, { kind: 'open-flags', flags: O.CLOEXEC }])
+}

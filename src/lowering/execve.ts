@@ -1,0 +1,92 @@
+// process.args and process.env: the program is found before `ready`, and executed when the gate opens.
+
+import { ERRNO } from '../linux/errno.ts'
+import { AT, S_IF, S_IFMT } from '../linux/open-flags.ts'
+import { type DataObject, u64 } from '../plan/builder.ts'
+import { REPLY } from '../plan/messages.ts'
+import type { Field } from '../plan/step.ts'
+import type { Context } from './context.ts'
+import { STATX } from './in-root.ts'
+
+/** PATH of a container that has none: what execvp(3) would say, and where programs are. */
+const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+const X_OK = 1
+const STATX_TYPE = 1
+
+/** Is HOME for runt to find, in the container's /etc/passwd? */
+export function needsHome(env: readonly string[]): boolean {
+  return !env.some((entry) => entry.startsWith('HOME=') && entry !== 'HOME=')
+}
+
+/** Look the program up as execvp(3) does. @returns where its path stands when the program is found */
+export function lowerFindProgram(context: Context): Field | undefined {
+  const { plan, config } = context
+  const { process } = config
+  if (process === undefined) return undefined
+  const [name = ''] = process.args
+  const program = plan.struct('program', [u64(0)])
+  plan.section('/process/args/0', name, () => {
+    const found = plan.label('found')
+    if (name.includes('/')) lowerGivenProgram(context, name, program)
+    else {
+      for (const candidate of candidates(name, process.env)) lowerCandidate(context, candidate, program, found)
+      plan.fail(ERRNO.ENOENT, `exec: ${JSON.stringify(name)}: executable file not found in $PATH`)
+    }
+    plan.place(found)
+  })
+  return program.field(0, 8)
+}
+
+function candidates(name: string, env: readonly string[]): string[] {
+  const path = env.find((entry) => entry.startsWith('PATH='))?.slice('PATH='.length) ?? DEFAULT_PATH
+  const folders = path.split(':').map((folder) => (folder === '' ? '.' : folder.replace(/\/+$/, '')))
+  return [...new Set(folders.map((folder) => `${folder}/${name}`))]
+}
+
+/** A path is taken as it is; that it can't be executed is known now rather than at the start. */
+function lowerGivenProgram({ plan }: Context, path: string, program: DataObject): void {
+  const found = plan.buffer('statx', 256)
+  const about = `exec: ${JSON.stringify(path)}: stat ${path}`
+  plan.syscall('statx', [AT.FDCWD, path, 0, STATX_TYPE, found.address], { path: 'container', about })
+  plan.require(found.field(STATX.mode, 2, S_IFMT), 'ne', S_IF.DIR, ERRNO.EACCES, `${about}: is a directory`)
+  plan.syscall('faccessat2', [AT.FDCWD, path, X_OK, AT.EACCESS], {
+    path: 'container',
+    about: `exec: ${JSON.stringify(path)}`,
+  })
+  plan.store(program.address, 8, path)
+}
+
+function lowerCandidate(
+  { plan }: Context,
+  path: string,
+  program: DataObject,
+  found: ReturnType<typeof plan.label>,
+): void {
+  const next = plan.label('next')
+  const room = plan.buffer('statx', 256)
+  plan.syscall('statx', [AT.FDCWD, path, 0, STATX_TYPE, room.address], { path: 'container', onError: { '*': next } })
+  plan.branch(room.field(STATX.mode, 2, S_IFMT), 'ne', S_IF.REG, next)
+  plan.syscall('faccessat2', [AT.FDCWD, path, X_OK, AT.EACCESS], { path: 'container', onError: { '*': next } })
+  plan.store(program.address, 8, path)
+  plan.jump(found)
+  plan.place(next)
+}
+
+/** The last step: the program takes the image's place. */
+export function lowerExecve(context: Context, program: Field): void {
+  const { plan, config, facts, reply } = context
+  const { process } = config
+  if (process === undefined) return
+  const [name = ''] = process.args
+  plan.section('/process/args', `exec: ${JSON.stringify(name)}`, () => {
+    const home = reply.at(REPLY.home)
+    const env = process.env.filter((entry) => entry !== 'HOME=')
+    const listen = facts.listenFds === undefined ? [] : [`LISTEN_FDS=${facts.listenFds}`, 'LISTEN_PID=1']
+    const strings = [...env.filter((entry) => listen.length === 0 || !entry.startsWith('LISTEN_')), ...listen]
+    const envp = plan.strings(strings, needsHome(process.env) ? [home] : [])
+    const args = plan.strings(process.args)
+    plan.syscall('execve', [program, args.address, envp.address], { path: 'container' })
+    plan.exit(127)
+  })
+}

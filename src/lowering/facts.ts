@@ -1,0 +1,94 @@
+// What a lowering may know of the host and of the call: probed before, passed in. Lowerings themselves read nothing.
+
+/** How the image is used: create leaves the container at its gate, run starts it at once. */
+export type Mode = 'create' | 'run' | 'run-foreground'
+
+/** Where the pty's master goes. */
+export type ConsoleTarget =
+  /** connect(2) to this socket and send it there. */
+  | { readonly kind: 'socket'; readonly path: string }
+  /** Send it over the channel: runt relays. */
+  | { readonly kind: 'channel' }
+
+/** One cgroup hierarchy as the container's cgroup mount shows it. */
+export interface CgroupView {
+  /** Folder name below /sys/fs/cgroup: cpu,cpuacct … */
+  readonly name: string
+  /** Mount options that make it again: controllers, or name=systemd. */
+  readonly options: readonly string[]
+  /** Names that lead to it by symlink. */
+  readonly links: readonly string[]
+  /** The container's own folder on the host. */
+  readonly directory: string
+}
+
+export interface Facts {
+  readonly id: string
+  readonly mode: Mode
+  /** Where the gate's FIFOs are made. */
+  readonly stateDirectory: string
+  /** Descriptors 3 … 3+N-1 that the caller wants inside (LISTEN_FDS and --preserve-fds). */
+  readonly preservedFds: number
+  /** LISTEN_FDS of the caller, when it is to be passed on. */
+  readonly listenFds: number | undefined
+  readonly console: ConsoleTarget | undefined
+  readonly noPivot: boolean
+  readonly noNewKeyring: boolean
+  /** Collect time stamps and send them home with `ready`. */
+  readonly profile: boolean
+  readonly cgroup: {
+    /** cgroup.procs files of v1 hierarchies to write oneself into. */
+    readonly v1Procs: readonly string[]
+    /** The v2 folder to be born in. */
+    readonly v2Directory: string | undefined
+    /** What a mount of type cgroup shows; one element with options [] on a v2 host. */
+    readonly views: readonly CgroupView[]
+    readonly unified: boolean
+  }
+  /** Capabilities that runt may give away (bit set): permitted ∩ bounding, all in a new user namespace. */
+  readonly grantable: bigint
+  /** RLIMIT_NOFILE of the caller: engines raise their own, and it is inherited. */
+  readonly nofile: { readonly soft: bigint; readonly hard: bigint } | undefined
+  /** Type of each bind's source; a missing one fails in the plan, with its own errno. */
+  readonly sourceIsDirectory: (source: string) => boolean
+  /** Bytes to reserve for the state that container hooks get on stdin. */
+  readonly stateRoom: number
+}
+
+/** Descriptors with a fixed number in the image, above the preserved ones. */
+export interface Slots {
+  /** The conversation with runt. */
+  readonly channel: number
+  /** P0's own line to runt in the foreground: the wait status. */
+  readonly monitor: number
+  /** FIFO: start writes here. */
+  readonly gate: number
+  /** FIFO: what became of the start is said here. */
+  readonly verdict: number
+  /** The root filesystem's mount. */
+  readonly root: number
+  /** The socket that takes the pty's master. */
+  readonly console: number
+  /** For calls that want a path: /proc/self/fd/N. */
+  readonly path: number
+  /** What hooks print. */
+  readonly hookOutput: number
+  /** The first number that is only for temporary descriptors. */
+  readonly free: number
+}
+
+/** @param preserved how many descriptors from 3 on belong to the container */
+export function slots(preserved: number): Slots {
+  const first = 3 + preserved
+  return {
+    channel: first,
+    monitor: first + 1,
+    gate: first + 2,
+    verdict: first + 3,
+    root: first + 4,
+    console: first + 5,
+    path: first + 6,
+    hookOutput: first + 7,
+    free: first + 8,
+  }
+}

@@ -1,0 +1,99 @@
+// The image's half of the conversation with runt. process/sync.ts draws it and holds the other half.
+
+import { type DataObject, u32, u64 } from '../plan/builder.ts'
+import { MESSAGE, REPLY } from '../plan/messages.ts'
+import { type Operand, REPORT } from '../plan/step.ts'
+import { type Context, isNew } from './context.ts'
+
+const SIG_BLOCK = 0
+const SIGSET_BYTES = 8
+const WALL = 0x40000000
+const STDOUT_FILENO_MAX = 2
+
+/** A message without a value. */
+function send({ plan, slots }: Context, kind: number, about: string): void {
+  const message = plan.constant(`message ${about}`, [u32(kind), u32(0), u64(0), u64(0)])
+  plan.syscall('write', [slots.channel, message.address, REPORT.text], { about })
+}
+
+/** A message with a number that is known when it runs. */
+function sendValue({ plan }: Context, fd: number, kind: number, value: Operand, about: string): void {
+  const message = plan.struct(`message ${about}`, [u32(kind), u32(0), u64(0), u64(0)])
+  plan.store(message.at(REPORT.value), 8, value)
+  plan.syscall('write', [fd, message.address, REPORT.text], { about })
+}
+
+/** Wait for runt's word. When runt is gone, so are we: nobody would know of us. */
+function receive({ plan, slots, reply, facts }: Context, about: string): void {
+  plan.syscall('read', [slots.channel, reply.address, replySize(facts.stateRoom)], {
+    about,
+    atLeast: { count: 8, errno: 'ECONNRESET' },
+  })
+}
+
+/** Room for the longest message of runt. */
+export function replySize(stateRoom: number): number {
+  return REPLY.state + stateRoom
+}
+
+/** P0: tell who P1 is. In the foreground stay as its parent and tell how it ends; else go, and P1 is runt's own child. */
+export function lowerFirstProcess(context: Context, init: Operand): void {
+  const { plan, facts, slots } = context
+  sendValue(context, slots.channel, MESSAGE.pid, init, 'pid')
+  if (facts.mode === 'run-foreground') lowerWaiter(context, init)
+  plan.exit(0)
+}
+
+function lowerWaiter(context: Context, init: Operand): void {
+  const { plan, slots } = context
+  // The terminal's signals are runt's to pass on.
+  const all = plan.constant('all signals', [u64(0xffffffffffffffffn)])
+  plan.syscall('rt_sigprocmask', [SIG_BLOCK, all.address, 0, SIGSET_BYTES])
+  // Neither the channel nor the caller's streams are held open longer than the program holds them.
+  plan.syscall('close', [slots.channel])
+  plan.syscall('close_range', [slots.gate, 0xffffffff, 0])
+  plan.syscall('close_range', [0, STDOUT_FILENO_MAX, 0])
+  const status = plan.struct('status', [u64(0)])
+  plan.syscall('wait4', [init, status.address, WALL, 0])
+  sendValue(context, slots.monitor, MESSAGE.status, status.field(0, 4), 'status')
+}
+
+/** P1 in a new user namespace: its maps are written by runt, then it becomes the namespace's root. */
+export function lowerUserNamespace(context: Context): void {
+  const { plan, config } = context
+  if (!isNew(config, 'user')) return
+  plan.section('/linux/uidMappings', 'user namespace', () => receive(context, 'id maps'))
+}
+
+/** The namespace's root, so that what it makes has an owner there. */
+export function lowerNamespaceRoot({ plan, config }: Context): void {
+  if (!config.linux.namespaces.some(({ type }) => type === 'user')) return
+  plan.section('/linux/uidMappings', 'root of the user namespace', () => {
+    const unmapped = { EINVAL: 'the namespace has no root' }
+    plan.syscall('setgroups', [0, 0], { ignore: { EPERM: 'setgroups is denied in this user namespace' } })
+    plan.syscall('setresgid', [0, 0, 0], { ignore: unmapped })
+    plan.syscall('setresuid', [0, 0, 0], { ignore: unmapped })
+  })
+}
+
+/** P1: the runtime's hooks run now; with the answer comes the state for the container's own. */
+export function lowerHooksPause(context: Context): void {
+  const { prestart, createRuntime, createContainer } = context.config.hooks
+  if (prestart.length + createRuntime.length + createContainer.length === 0) return
+  context.plan.section('/hooks', 'hooks', () => {
+    send(context, MESSAGE.hooks, 'hooks')
+    receive(context, 'hooks')
+  })
+}
+
+/** P1: everything is done but the program. From the answer on, runt has the container on record. */
+export function lowerReady(context: Context): void {
+  const { plan, facts, slots } = context
+  const { channel } = slots
+  if (facts.profile) {
+    const table: DataObject = plan.profileTable()
+    plan.section('', 'profile', () => plan.syscall('write', [channel, table.address, 8 * (plan.length + 1)]))
+  }
+  send(context, MESSAGE.ready, 'ready')
+  receive(context, 'ready')
+}

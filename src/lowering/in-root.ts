@@ -1,0 +1,121 @@
+// Paths inside the root filesystem, which a hostile image wrote: always resolved by the kernel, with the rootfs as their root.
+// No string path into the rootfs is ever given to a call that follows links on its own (CVE-2021-30465 and its family).
+
+import { AT, O, RESOLVE } from '../linux/open-flags.ts'
+import { type DataObject, u64 } from '../plan/builder.ts'
+import type { Operand, Value } from '../plan/step.ts'
+import type { Context } from './context.ts'
+
+export interface ResolveOptions {
+  /** Refuse symbolic links on the way: for proc and sysfs targets (CVE-2019-19921). */
+  readonly noSymlinks?: boolean
+  readonly flags?: number
+  readonly name?: string
+}
+
+const OPEN_HOW_SIZE = 24
+
+/** struct open_how for a resolution that can't leave the rootfs. */
+export function openHow(context: Context, flags: number, resolve: number): DataObject {
+  const { plan } = context
+  return plan.constant(`open_how(${flags.toString(8)},${resolve.toString(16)})`, [
+    { kind: 'open-flags', flags: flags | O.CLOEXEC },
+    u64(0),
+    u64(resolve),
+  ])
+}
+
+/** openat2(2) of a path inside the rootfs; O_PATH unless told. */
+export function openInRoot(
+  context: Context,
+  path: string,
+  options: ResolveOptions = {},
+  errors: Parameters<Context['plan']['syscall']>[2] = {},
+): Value {
+  const links = options.noSymlinks === true ? RESOLVE.NO_SYMLINKS : 0
+  const how = openHow(context, options.flags ?? O.PATH, RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS | links)
+  const args: Operand[] = [context.slots.root, context.plan.string(path).address, how.address, OPEN_HOW_SIZE]
+  return context.plan.syscall('openat2', args, { name: options.name ?? 'target', ...errors })
+}
+
+/** openat2(2) below a folder of a file system that is ours: no links, no other mounts. */
+export function openBeneath(context: Context, folder: Operand, path: string, flags: number, name: string): Value {
+  const how = openHow(context, flags, RESOLVE.BENEATH | RESOLVE.NO_SYMLINKS | RESOLVE.NO_XDEV)
+  return context.plan.syscall('openat2', [folder, context.plan.string(path).address, how.address, OPEN_HOW_SIZE], {
+    name,
+  })
+}
+
+/**
+ * A mount target in the rootfs, made when it's missing: folders on the way 0755, the last a folder or an empty file.
+ * Each is made by name in a folder's descriptor, so a link that appears meanwhile is not followed (CVE-2024-45310).
+ * @param path absolute, lexically clean
+ * @returns an O_PATH descriptor
+ */
+export function openOrMake(
+  context: Context,
+  path: string,
+  kind: 'directory' | 'file',
+  options: ResolveOptions = {},
+): Value {
+  const { plan } = context
+  const missing = plan.label('missing')
+  const there = plan.label('there')
+  const target = openInRoot(context, path, options, { onError: { ENOENT: missing } })
+  plan.jump(there)
+  plan.place(missing)
+  const names = path.split('/').filter((name) => name !== '')
+  const last = names.pop()
+  if (last !== undefined) {
+    const parent = makeFolders(context, names)
+    if (kind === 'directory') makeFolder(context, parent, last)
+    else makeFile(context, parent, last)
+  }
+  openInRoot(context, path, options, { result: target })
+  plan.place(there)
+  return target
+}
+
+/** mkdir -p in the rootfs. @returns a descriptor of the last folder (the rootfs's own when there are no names) */
+export function makeFolders(context: Context, names: readonly string[]): Operand {
+  let parent: Operand = context.slots.root
+  for (const [index, name] of names.entries()) {
+    makeFolder(context, parent, name)
+    parent = openInRoot(context, `/${names.slice(0, index + 1).join('/')}`, {
+      flags: O.PATH | O.DIRECTORY,
+      name: 'folder',
+    })
+  }
+  return parent
+}
+
+function makeFolder(context: Context, parent: Operand, name: string): void {
+  context.plan.syscall('mkdirat', [parent, name, 0o755], { ignore: { EEXIST: 'it is there already' } })
+}
+
+function makeFile(context: Context, parent: Operand, name: string): void {
+  const { plan } = context
+  const flags = { kind: 'open-flags', flags: O.RDONLY | O.CREAT | O.EXCL | O.NOFOLLOW | O.CLOEXEC } as const
+  const done = plan.label('made')
+  const fd = plan.syscall('openat', [parent, name, flags, 0o644], { onError: { EEXIST: done } })
+  plan.syscall('close', [fd])
+  plan.place(done)
+}
+
+const STATX_BASIC_STATS = 0x7ff
+const STATX_SIZE = 256
+
+/** Where struct statx keeps what we look at. */
+export const STATX = { mode: 28, uid: 20, rdevMajor: 128, rdevMinor: 132 } as const
+
+/** statx(2) of a descriptor into room of its own. */
+export function statDescriptor(
+  context: Context,
+  fd: Operand,
+  options: Parameters<Context['plan']['syscall']>[2] = {},
+): DataObject {
+  const { plan } = context
+  const room = plan.buffer('statx', STATX_SIZE)
+  plan.syscall('statx', [fd, '', AT.EMPTY_PATH, STATX_BASIC_STATS, room.address], options)
+  return room
+}

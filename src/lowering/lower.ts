@@ -1,0 +1,128 @@
+// Config → Plan: what happens, in what order. Comes in: a validated config and the facts of this host and call.
+// Goes out: the plan of the container's init. Then holds: verify(plan), and the same input gives the same plan.
+
+import type { Config } from '../config/types.ts'
+import { CLONE } from '../linux/namespaces.ts'
+import { PR } from '../linux/prctl.ts'
+import { PlanBuilder } from '../plan/builder.ts'
+import type { Plan } from '../plan/step.ts'
+import { type CgroupDoors, lowerCgroupDoors, lowerCgroupJoin } from './cgroup-join.ts'
+import { lowerConsole, lowerConsoleSocket } from './console.ts'
+import { type Context, has } from './context.ts'
+import { lowerNoNewPrivileges, lowerRlimits, lowerStdioOwner, lowerUser } from './credentials.ts'
+import { lowerCloseOnExec, lowerCloseTemporary, lowerGateFifos } from './descriptors.ts'
+import { lowerDevices, lowerDevLinks } from './devices.ts'
+import { lowerExecve, lowerFindProgram } from './execve.ts'
+import { type Facts, slots } from './facts.ts'
+import {
+  lowerFirstProcess,
+  lowerHooksPause,
+  lowerNamespaceRoot,
+  lowerReady,
+  lowerUserNamespace,
+  replySize,
+} from './handshake.ts'
+import { lowerMaskedPaths, lowerReadonlyPaths } from './hidden-paths.ts'
+import { HOOK_OUTPUT_ROOM, hasContainerHooks, lowerContainerHooks } from './hooks.ts'
+import { lowerLoopback, lowerNames } from './hostname.ts'
+import { lowerBindSources, lowerMounts, lowerSealDev } from './mounts.ts'
+import { lowerCgroupNamespace, lowerJoinNamespaces, lowerTimeNamespace, newNamespaceFlags } from './namespaces.ts'
+import { lowerCwd, lowerKeyring, lowerOomScore } from './process-setup.ts'
+import { lowerSysctl } from './procfs.ts'
+import {
+  lowerBareRoot,
+  lowerHostTree,
+  lowerPivot,
+  lowerPropagation,
+  lowerRootAttributes,
+  lowerRootfs,
+} from './rootfs.ts'
+import { lowerStartGate } from './start-gate.ts'
+
+/** The plan of a container's init. @param facts probed before; see Facts */
+export function lowerCreate(config: Config, facts: Facts): Plan {
+  const fixed = slots(facts.preservedFds)
+  const plan = new PlanBuilder(fixed.channel, hasContainerHooks({ config }) ? HOOK_OUTPUT_ROOM : 0)
+  const context: Context = {
+    plan,
+    config,
+    facts,
+    slots: fixed,
+    reply: plan.buffer('reply', replySize(facts.stateRoom)),
+    trees: { root: undefined, binds: new Map() },
+    procfs: undefined,
+  }
+  lowerP0(context)
+  return plan.finish()
+}
+
+/** On the host's side: whatever needs the host's paths and rights, then P1 is born. */
+function lowerP0(context: Context): void {
+  const { plan, config, facts } = context
+  lowerCloseOnExec(context)
+  plan.syscall('prctl', [PR.SET_DUMPABLE, 0, 0, 0, 0], { name: 'dumpable' })
+  plan.syscall('umask', [0])
+  lowerOomScore(context)
+  lowerGateFifos(context)
+  lowerConsoleSocket(context)
+  const doors = lowerCgroupDoors(context)
+  if (has(config, 'mount')) {
+    plan.section('/root/path', config.root.path, () => {
+      context.trees.root = lowerHostTree(context, config.root.path, true)
+    })
+    lowerBindSources(context)
+  }
+  lowerJoinNamespaces(context)
+  // In the foreground P0 stays as the parent; else P1 is runt's child, and goes to its subreaper when runt exits.
+  const parent = facts.mode === 'run-foreground' ? 0n : BigInt(CLONE.PARENT)
+  const init = plan.fork('init', newNamespaceFlags(config) | parent, () => lowerP1(context, doors), doors.v2)
+  lowerFirstProcess(context, init)
+}
+
+/** The container's init, up to the program. */
+function lowerP1(context: Context, doors: CgroupDoors): void {
+  const { plan, config } = context
+  lowerCgroupJoin(context, doors)
+  lowerUserNamespace(context)
+  lowerCgroupNamespace(context)
+  lowerTimeNamespace(context)
+  plan.syscall('setsid', [])
+  lowerKeyring(context)
+  if (has(config, 'mount')) {
+    lowerPropagation(context)
+    lowerRootfs(context)
+    lowerNamespaceRoot(context)
+    lowerMounts(context)
+    lowerDevices(context)
+    lowerDevLinks(context)
+    lowerConsole(context)
+    lowerSealDev(context)
+    lowerSysctl(context)
+  } else {
+    lowerBareRoot(context)
+    lowerNamespaceRoot(context)
+  }
+  lowerLoopback(context)
+  lowerNames(context)
+  lowerHooksPause(context)
+  lowerContainerHooks(context, 'createContainer')
+  if (has(config, 'mount')) {
+    lowerMaskedPaths(context)
+    lowerReadonlyPaths(context)
+  }
+  lowerPivot(context)
+  const cwd = lowerCwd(context)
+  if (has(config, 'mount')) lowerRootAttributes(context)
+  lowerRlimits(context)
+  lowerStdioOwner(context)
+  lowerNoNewPrivileges(context)
+  lowerUser(context)
+  cwd.retry()
+  const program = lowerFindProgram(context)
+  lowerCloseTemporary(context)
+  lowerReady(context)
+  lowerStartGate(context)
+  if (program === undefined) return
+  lowerContainerHooks(context, 'startContainer')
+  lowerExecve(context, program)
+}

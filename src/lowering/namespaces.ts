@@ -1,0 +1,117 @@
+// linux.namespaces: P0 joins the ones given by path, P1 is born into the new ones.
+
+import type { Config } from '../config/types.ts'
+import { NAMESPACES, type NamespaceType } from '../linux/namespaces.ts'
+import { AT, O } from '../linux/open-flags.ts'
+import type { Value } from '../plan/step.ts'
+import type { Context } from './context.ts'
+import { isNew } from './context.ts'
+
+/** Made by P1 itself: cgroup when it has joined its cgroup, time when its offsets are written. */
+const MADE_LATER: readonly NamespaceType[] = ['cgroup', 'time']
+
+/** The mount namespace last: after it, host paths are gone. */
+const JOIN_ORDER: readonly NamespaceType[] = ['ipc', 'uts', 'network', 'pid', 'cgroup', 'time', 'mount']
+
+interface Given {
+  readonly type: NamespaceType
+  readonly path: string
+  readonly index: number
+}
+
+/**
+ * setns(2) into each namespace that has a path, with its type, so that a wrong file is refused by the kernel.
+ * A namespace may belong to the host's user namespace or to the one that is joined too: what can't be joined before
+ * the user namespace is joined after it.
+ */
+export function lowerJoinNamespaces({ plan, config }: Context): void {
+  const given = givenNamespaces(config)
+  if (given.length === 0) return
+  const descriptors = new Map<Given, Value>()
+  for (const namespace of given) {
+    plan.section(pointer(namespace), namespace.path, () => {
+      const flags = { kind: 'open-flags', flags: O.RDONLY | O.CLOEXEC } as const
+      descriptors.set(namespace, plan.syscall('openat', [AT.FDCWD, namespace.path, flags, 0], { name: 'ns' }))
+    })
+  }
+  const user = given.find(({ type }) => type === 'user')
+  const others = JOIN_ORDER.flatMap((type) => given.filter((namespace) => namespace.type === type))
+  const join = (namespace: Given, options: Parameters<typeof plan.syscall>[2] = {}): Value | undefined => {
+    const fd = descriptors.get(namespace)
+    if (fd === undefined) return undefined
+    let result: Value | undefined
+    plan.section(pointer(namespace), namespace.path, () => {
+      result = plan.syscall('setns', [fd, NAMESPACES[namespace.type].flag], {
+        name: `join_${namespace.type}`,
+        ...options,
+      })
+    })
+    return result
+  }
+  if (user === undefined) {
+    for (const namespace of others) join(namespace)
+    return
+  }
+  const late = { EPERM: 'it belongs to the user namespace that is joined next' }
+  const early = others.map((namespace) => join(namespace, { ignore: late }))
+  join(user)
+  for (const [index, namespace] of others.entries()) {
+    const first = early[index]
+    if (first === undefined) continue
+    const joined = plan.label('joined')
+    plan.branch(first, 'eq', 0, joined)
+    join(namespace)
+    plan.place(joined)
+  }
+}
+
+/** clone3(2) flags of the namespaces that P1 is born into. */
+export function newNamespaceFlags(config: Config): bigint {
+  let flags = 0n
+  for (const { type, path } of config.linux.namespaces) {
+    if (path === undefined && !MADE_LATER.includes(type)) flags |= BigInt(NAMESPACES[type].flag)
+  }
+  return flags
+}
+
+/** In P1, once it is in its cgroup: that folder becomes the root which the container sees. */
+export function lowerCgroupNamespace({ plan, config }: Context): void {
+  if (!isNew(config, 'cgroup')) return
+  plan.section(pointerOf(config, 'cgroup'), 'cgroup namespace', () => {
+    plan.syscall('unshare', [NAMESPACES.cgroup.flag])
+  })
+}
+
+/** In P1: a time namespace, its offsets while nobody is in it, then in. time_namespaces(7) */
+export function lowerTimeNamespace({ plan, config }: Context): void {
+  if (!isNew(config, 'time')) return
+  plan.section(pointerOf(config, 'time'), 'time namespace', () => plan.syscall('unshare', [NAMESPACES.time.flag]))
+  const offsets = config.linux.timeOffsets
+  if (offsets !== undefined) {
+    plan.section('/linux/timeOffsets', 'timens_offsets', () => {
+      const flags = { kind: 'open-flags', flags: O.WRONLY | O.CLOEXEC } as const
+      const fd = plan.syscall('openat', [AT.FDCWD, '/proc/self/timens_offsets', flags, 0], { name: 'offsets' })
+      const text = Object.entries(offsets)
+        .map(([clock, { secs, nanosecs }]) => `${clock} ${secs} ${nanosecs}\n`)
+        .join('')
+      plan.syscall('write', [fd, text, new TextEncoder().encode(text).length])
+    })
+  }
+  plan.section(pointerOf(config, 'time'), 'time namespace', () => {
+    const flags = { kind: 'open-flags', flags: O.RDONLY | O.CLOEXEC } as const
+    const fd = plan.syscall('openat', [AT.FDCWD, '/proc/self/ns/time_for_children', flags, 0], { name: 'time_ns' })
+    plan.syscall('setns', [fd, NAMESPACES.time.flag])
+  })
+}
+
+function givenNamespaces(config: Config): Given[] {
+  return config.linux.namespaces.flatMap(({ type, path }, index) => (path === undefined ? [] : [{ type, path, index }]))
+}
+
+function pointer({ index }: { readonly index: number }): string {
+  return `/linux/namespaces/${index}`
+}
+
+function pointerOf(config: Config, type: NamespaceType): string {
+  return pointer({ index: config.linux.namespaces.findIndex((namespace) => namespace.type === type) })
+}

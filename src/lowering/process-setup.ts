@@ -1,0 +1,72 @@
+// Small properties of the process that need one or two calls each.
+
+import { ERRNO } from '../linux/errno.ts'
+import { AT, O } from '../linux/open-flags.ts'
+import type { Value } from '../plan/step.ts'
+import type { Context } from './context.ts'
+import { openOrMake } from './in-root.ts'
+
+const KEYCTL_JOIN_SESSION_KEYRING = 1
+const KEYCTL_SETPERM = 5
+/** Possessor all; user view, read, search, link. */
+const SESSION_KEYRING_PERMISSIONS = 0x3f1b0000
+
+/** A session keyring of its own, so that the container doesn't see the caller's keys. keyrings(7) */
+export function lowerKeyring({ plan, facts }: Context): void {
+  if (facts.noNewKeyring) return
+  plan.section('', 'session keyring', () => {
+    const none = plan.label('no_keyring')
+    const ring = plan.syscall('keyctl', [KEYCTL_JOIN_SESSION_KEYRING, `_ses.${facts.id}`, 0, 0, 0], {
+      name: 'keyring',
+      onError: { ENOSYS: none, EPERM: none }, // a kernel, or an outer container, without keys
+    })
+    plan.syscall('keyctl', [KEYCTL_SETPERM, ring, SESSION_KEYRING_PERMISSIONS, 0, 0], { name: 'keyring_permissions' })
+    plan.place(none)
+  })
+}
+
+/** process.oomScoreAdj, written in P0 with the host's rights; P1 inherits it. proc_pid_oom_score_adj(5) */
+export function lowerOomScore({ plan, config }: Context): void {
+  const score = config.process?.oomScoreAdj
+  if (score === undefined) return
+  plan.section('/process/oomScoreAdj', `oom_score_adj ${score}`, () => {
+    const flags = { kind: 'open-flags', flags: O.WRONLY | O.CLOEXEC } as const
+    const fd = plan.syscall('openat', [AT.FDCWD, '/proc/self/oom_score_adj', flags, 0], { name: 'oom_score_adj' })
+    plan.syscall('write', [fd, `${score}`, `${score}`.length])
+    plan.syscall('close', [fd])
+  })
+}
+
+/** process.cwd: made when it's missing, entered by descriptor (a /proc/self/fd link is refused: CVE-2024-21626). */
+export function lowerCwd(context: Context): { retry: () => void } {
+  const { plan, config } = context
+  const cwd = config.process?.cwd
+  if (cwd === undefined) return { retry: () => {} }
+  const made: { target?: Value; entered?: Value } = {}
+  plan.section('/process/cwd', cwd, () => {
+    made.target = openOrMake(context, cwd, 'directory', { flags: O.PATH | O.DIRECTORY, name: 'cwd' })
+    made.entered = plan.syscall('fchdir', [made.target], {
+      ignore: { EACCES: 'the user may have the right that root lacks' },
+    })
+  })
+  const retry = (): void => {
+    const { target, entered } = made
+    if (target === undefined || entered === undefined) return
+    plan.section('/process/cwd', cwd, () => {
+      const inside = plan.label('inside')
+      plan.branch(entered, 'eq', 0, inside)
+      plan.syscall('fchdir', [target])
+      plan.place(inside)
+      const path = plan.buffer('path', 4096)
+      plan.syscall('getcwd', [path.address, 4096], { name: 'cwd' })
+      plan.require(
+        path.field(0, 1),
+        'eq',
+        '/'.charCodeAt(0),
+        ERRNO.ENOENT,
+        'current folder is outside of the container',
+      )
+    })
+  }
+  return { retry }
+}

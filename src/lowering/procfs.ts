@@ -1,0 +1,59 @@
+// A procfs of our own, which nobody can mount over; sysctls and labels are written through it (CVE-2025-52881).
+
+import { ERRNO } from '../linux/errno.ts'
+import { FSCONFIG, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC } from '../linux/mount-flags.ts'
+import { AT, O } from '../linux/open-flags.ts'
+import type { Value } from '../plan/step.ts'
+import type { Context } from './context.ts'
+import { openBeneath } from './in-root.ts'
+
+const PROC_SUPER_MAGIC = 0x9fa0
+
+/** A detached procfs; where the kernel won't give one (a user namespace that sees a masked /proc), the host's, verified. */
+export function lowerProcfs(context: Context): void {
+  const { plan } = context
+  const refused = plan.label('refused')
+  const there = plan.label('procfs')
+  const fs = plan.syscall('fsopen', ['proc', FSOPEN_CLOEXEC], { name: 'fs', onError: { EPERM: refused } })
+  plan.syscall('fsconfig', [fs, FSCONFIG.CMD_CREATE, 0, 0, 0], { onError: { EPERM: refused } })
+  const procfs = plan.syscall('fsmount', [fs, FSMOUNT_CLOEXEC, 0], { name: 'procfs', onError: { EPERM: refused } })
+  plan.jump(there)
+  plan.place(refused)
+  const flags = { kind: 'open-flags', flags: O.PATH | O.DIRECTORY | O.CLOEXEC } as const
+  plan.syscall('openat', [AT.FDCWD, '/proc', flags, 0], { result: procfs })
+  plan.place(there)
+  const found = plan.buffer('statfs', 120)
+  plan.syscall('fstatfs', [procfs, found.address])
+  plan.require(found.field(0, 4), 'eq', PROC_SUPER_MAGIC, ERRNO.EINVAL, "the host's /proc is no procfs")
+  context.procfs = procfs
+}
+
+/** One text into one file of our procfs. */
+export function writeProc(context: Context, procfs: Value, path: string, text: string): void {
+  const { plan } = context
+  const fd = openBeneath(context, procfs, path, O.WRONLY, 'knob')
+  plan.syscall('write', [fd, text, new TextEncoder().encode(text).length])
+  plan.syscall('close', [fd])
+}
+
+/** linux.sysctl, in the container's namespaces. Both spellings: net.ipv4.ip_forward, net/ipv4/ip_forward. sysctl(8) */
+export function lowerSysctl(context: Context): void {
+  const { plan, config } = context
+  const settings = Object.entries(config.linux.sysctl)
+  if (settings.length === 0) return
+  plan.section('/linux/sysctl', 'procfs', () => lowerProcfs(context))
+  const { procfs } = context
+  if (procfs === undefined) return
+  for (const [key, value] of settings) {
+    plan.section(`/linux/sysctl/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`, key, () =>
+      writeProc(context, procfs, `sys/${sysctlPath(key)}`, value),
+    )
+  }
+}
+
+/** The separator that comes first rules: in a.b/c the slash stands for a dot in a name, in a/b.c nothing does. */
+function sysctlPath(key: string): string {
+  const first = /[./]/.exec(key)?.[0]
+  if (first !== '.') return key
+  return key.replace(/[./]/g, (separator) => (separator === '.' ? '/' : '.'))
+}

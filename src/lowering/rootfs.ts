@@ -1,0 +1,144 @@
+// root, rootfsPropagation, the pivot: from the host's tree to the container's.
+
+import { MNT_DETACH, MOUNT_ATTR, MOVE_MOUNT, MS, OPEN_TREE } from '../linux/mount-flags.ts'
+import { AT, O } from '../linux/open-flags.ts'
+import { u64 } from '../plan/builder.ts'
+import type { Operand } from '../plan/step.ts'
+import type { Context } from './context.ts'
+import { has } from './context.ts'
+import { moveToSlot } from './descriptors.ts'
+
+const MOUNT_ATTR_SIZE = 32
+
+const PROPAGATION = { shared: MS.SHARED, slave: MS.SLAVE, private: MS.PRIVATE, unbindable: MS.UNBINDABLE } as const
+
+export interface MountAttributes {
+  readonly set?: number
+  readonly clear?: number
+  /** MS_SHARED, MS_SLAVE … */
+  readonly propagation?: number
+  readonly recursive?: boolean
+}
+
+/** mount_setattr(2) on a descriptor of a mount. */
+export function setMountAttributes({ plan }: Pick<Context, 'plan'>, fd: Operand, attributes: MountAttributes): void {
+  const { set = 0, clear = 0, propagation = 0, recursive = false } = attributes
+  const attr = plan.constant(
+    `mount_attr{set=${set.toString(16)} clear=${clear.toString(16)} propagation=${propagation.toString(16)}}`,
+    [u64(set), u64(clear), u64(propagation), u64(0)],
+  )
+  plan.syscall('mount_setattr', [fd, '', AT.EMPTY_PATH | (recursive ? AT.RECURSIVE : 0), attr.address, MOUNT_ATTR_SIZE])
+}
+
+/** move_mount(2): a detached mount onto a target, both by descriptor. */
+export function attach({ plan }: Pick<Context, 'plan'>, mount: Operand, target: Operand): void {
+  plan.syscall('move_mount', [mount, '', target, '', MOVE_MOUNT.F_EMPTY_PATH | MOVE_MOUNT.T_EMPTY_PATH])
+}
+
+/**
+ * In P0: a detached copy of a host tree. It hears of the host's mounts and doesn't tell of its own,
+ * unless the root's propagation is shared.
+ */
+export function lowerHostTree(
+  context: Context,
+  path: string,
+  recursive: boolean,
+): ReturnType<Context['plan']['syscall']> {
+  const { plan, config } = context
+  const flags = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | (recursive ? AT.RECURSIVE : 0)
+  const tree = plan.syscall('open_tree', [AT.FDCWD, path, flags], { name: 'tree', about: path })
+  if (config.linux.rootfsPropagation !== 'shared') {
+    setMountAttributes(context, tree, { propagation: MS.SLAVE, recursive: true })
+  }
+  return tree
+}
+
+/**
+ * In P1: mounts made from here on stay in the container. Trees that are to be shared with the host were copied by P0 as
+ * they are, so even then the host's own tree can be cut off here.
+ */
+export function lowerPropagation({ plan }: Context): void {
+  plan.section('', '/', () => {
+    const root = plan.syscall('openat', [AT.FDCWD, '/', openPath(O.DIRECTORY), 0], { name: 'host_root' })
+    setMountAttributes({ plan }, root, { propagation: MS.SLAVE, recursive: true })
+  })
+}
+
+/** In P1: attach the copy of the root file system where its original is, so that hooks of the host find it. */
+export function lowerRootfs(context: Context): void {
+  const { plan, config, slots, trees } = context
+  const { root } = trees
+  if (root === undefined) throw new Error('lowerRootfs: the tree was not made')
+  plan.section('/root/path', config.root.path, () => {
+    if (config.linux.rootfsPropagation === 'shared') setMountAttributes(context, root, { propagation: MS.PRIVATE })
+    plan.syscall('move_mount', [root, '', AT.FDCWD, config.root.path, MOVE_MOUNT.F_EMPTY_PATH])
+    moveToSlot(context, root, slots.root)
+  })
+}
+
+/** Without a mount namespace there is nothing to attach: the folder itself is the root. */
+export function lowerBareRoot(context: Context): void {
+  const { plan, config, slots } = context
+  plan.section('/root/path', config.root.path, () => {
+    const root = plan.syscall('openat', [AT.FDCWD, config.root.path, openPath(O.DIRECTORY), 0], { name: 'rootfs' })
+    moveToSlot(context, root, slots.root)
+  })
+}
+
+/** pivot_root(2) with the old root on top of the new one, then away with it. */
+export function lowerPivot(context: Context): void {
+  const { plan, config, facts, slots } = context
+  plan.section('/root/path', config.root.path, () => {
+    plan.syscall('fchdir', [slots.root])
+    if (!has(config, 'mount')) plan.syscall('chroot', ['.'])
+    else if (facts.noPivot) lowerMoveRoot(context)
+    else {
+      const old = plan.syscall('openat', [AT.FDCWD, '/', openPath(O.DIRECTORY), 0], { name: 'old_root' })
+      plan.syscall('pivot_root', ['.', '.'])
+      plan.pivot()
+      // The old root is mounted over the new one now. Nothing of the unmount may travel back to the host.
+      plan.syscall('fchdir', [old])
+      setMountAttributes(context, old, { propagation: MS.SLAVE, recursive: true })
+      plan.syscall('umount2', ['.', MNT_DETACH], { path: 'container' })
+      plan.syscall('close', [old])
+      plan.syscall('chdir', ['/'], { path: 'container' })
+      return
+    }
+    plan.pivot()
+    plan.syscall('chdir', ['/'], { path: 'container' })
+  })
+}
+
+/** --no-pivot, for a rootfs on a ramdisk: move the mount over the root. The host's /proc and /sys are made unreachable first. */
+function lowerMoveRoot({ plan, slots }: Context): void {
+  for (const path of ['/proc', '/sys']) {
+    plan.syscall('umount2', [path, MNT_DETACH], {
+      ignore: {
+        EINVAL: 'nothing is mounted there, or it is locked: it goes out of sight below',
+        EPERM: 'a user namespace that does not own the mount: it goes out of sight below',
+        ENOENT: 'there is no such folder',
+      },
+    })
+  }
+  plan.syscall('move_mount', [slots.root, '', AT.FDCWD, '/', MOVE_MOUNT.F_EMPTY_PATH])
+  plan.syscall('fchdir', [slots.root])
+  plan.syscall('chroot', ['.'])
+}
+
+/** root.readonly and the propagation of the root mount itself, once everything in it is made. */
+export function lowerRootAttributes(context: Context): void {
+  const { plan, config, slots } = context
+  const propagation = config.linux.rootfsPropagation
+  if (propagation !== undefined) {
+    plan.section('/linux/rootfsPropagation', '/', () =>
+      setMountAttributes(context, slots.root, { propagation: PROPAGATION[propagation] }),
+    )
+  }
+  if (config.root.readonly) {
+    plan.section('/root/readonly', '/', () => setMountAttributes(context, slots.root, { set: MOUNT_ATTR.RDONLY }))
+  }
+}
+
+function openPath(flags: number): Operand {
+  return { kind: 'open-flags', flags: O.PATH | O.CLOEXEC | flags }
+}

@@ -1,0 +1,150 @@
+// Descriptors between processes: socket pairs, SCM_RIGHTS, sealed memory, polling.
+
+import { ERRNO } from '../linux/errno.ts'
+import { Arena } from './memory.ts'
+import { SyscallError, syscall, syscallAsync, trySyscall } from './syscall.ts'
+
+const AF_UNIX = 1
+const SOCK_SEQPACKET = 5
+const SOCK_STREAM = 1
+const SOCK_CLOEXEC = 0o2000000
+const SOL_SOCKET = 1
+const SCM_RIGHTS = 1
+export const MSG_CMSG_CLOEXEC = 0x40000000
+const MSG_NOSIGNAL = 0x4000
+
+/** socketpair(2) of datagrams in order, close-on-exec. */
+export function socketPair(): [ours: number, theirs: number] {
+  const pair = new Uint8Array(8)
+  syscall('socketpair', AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)
+  const view = new DataView(pair.buffer)
+  return [view.getInt32(0, true), view.getInt32(4, true)]
+}
+
+/** struct msghdr with one iovec and room for one descriptor. */
+function messageHeader(arena: Arena, payload: bigint, length: number, control: bigint): bigint {
+  const iovec = new BigUint64Array([payload, BigInt(length)])
+  const iovecAddress = arena.place(new Uint8Array(iovec.buffer))
+  const header = new BigUint64Array([0n, 0n, iovecAddress, 1n, control, CONTROL_SIZE, 0n])
+  return arena.place(new Uint8Array(header.buffer))
+}
+
+const CONTROL_SIZE = 24n // CMSG_SPACE(sizeof(int))
+const CONTROL_LENGTH = 20n // CMSG_LEN(sizeof(int))
+
+/** recvmsg(2): bytes, and a descriptor when one came. */
+export function receiveDescriptor(
+  socket: number,
+  size: number,
+  flags: number,
+): { readonly bytes: Uint8Array; readonly descriptor: number | undefined } {
+  using arena = new Arena(size + 4096)
+  const payload = arena.reserve(size)
+  const control = arena.reserve(Number(CONTROL_SIZE))
+  const header = messageHeader(arena, payload, size, control)
+  const length = trySyscall('recvmsg', socket, header, flags)
+  if (length === -ERRNO.ECONNRESET) return { bytes: new Uint8Array(0), descriptor: undefined }
+  if (length < 0) throw new SyscallError('recvmsg', -length, '')
+  const view = new DataView(arena.read(control, Number(CONTROL_SIZE)).buffer)
+  const came = view.getBigUint64(0, true) === CONTROL_LENGTH && view.getUint32(12, true) === SCM_RIGHTS
+  return { bytes: arena.read(payload, length), descriptor: came ? view.getInt32(16, true) : undefined }
+}
+
+/** sendmsg(2) of a text with one descriptor. */
+export function sendDescriptor(socket: number, text: string, descriptor: number): void {
+  using arena = new Arena(8192)
+  const bytes = new TextEncoder().encode(text)
+  const payload = arena.place(bytes)
+  const control = new Uint8Array(Number(CONTROL_SIZE))
+  const view = new DataView(control.buffer)
+  view.setBigUint64(0, CONTROL_LENGTH, true)
+  view.setUint32(8, SOL_SOCKET, true)
+  view.setUint32(12, SCM_RIGHTS, true)
+  view.setInt32(16, descriptor, true)
+  const header = messageHeader(arena, payload, bytes.length, arena.place(control))
+  syscall('sendmsg', socket, header, MSG_NOSIGNAL)
+}
+
+/** Connect to a Unix stream socket. @param path shorter than sun_path, or /proc/self/fd/N of an O_PATH descriptor */
+export function connectUnix(path: string): number {
+  const socket = syscall('socket', AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)
+  const name = new TextEncoder().encode(`${path}\0`)
+  const address = new Uint8Array(2 + name.length)
+  address[0] = AF_UNIX
+  address.set(name, 2)
+  const result = trySyscall('connect', socket, address, address.length)
+  if (result === 0) return socket
+  trySyscall('close', socket)
+  throw new SyscallError('connect', -result, path)
+}
+
+const MFD_CLOEXEC = 0x1
+const MFD_ALLOW_SEALING = 0x2
+const MFD_EXEC = 0x10
+const F_ADD_SEALS = 1033
+const SEALS_ALL_BUT_FUTURE = 0x1 | 0x2 | 0x4 | 0x8
+
+/** A file in memory. @param name for people, in /proc/PID/maps */
+export function memoryFile(name: string, bytes: Uint8Array): number {
+  const fd = syscall('memfd_create', name, MFD_CLOEXEC)
+  writeWhole(fd, bytes)
+  syscall('lseek', fd, 0, 0)
+  return fd
+}
+
+/** An executable file in memory that nobody can change any more (CVE-2019-5736). memfd_create(2), fcntl(2) */
+export function sealedExecutable(name: string, bytes: Uint8Array): number {
+  let fd = trySyscall('memfd_create', name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC)
+  // Kernels before 6.3 don't know MFD_EXEC; theirs are executable as they are.
+  if (fd === -ERRNO.EINVAL) fd = syscall('memfd_create', name, MFD_CLOEXEC | MFD_ALLOW_SEALING)
+  if (fd < 0) throw new SyscallError('memfd_create', -fd, name)
+  writeWhole(fd, bytes)
+  syscall('fcntl', fd, F_ADD_SEALS, SEALS_ALL_BUT_FUTURE)
+  return fd
+}
+
+function writeWhole(fd: number, bytes: Uint8Array): void {
+  let rest = bytes
+  while (rest.length > 0) rest = rest.subarray(syscall('write', fd, rest, rest.length))
+}
+
+export const POLLIN = 0x1
+export const POLLOUT = 0x4
+export const POLLHUP = 0x10
+
+/** A struct pollfd array, and a timespec for it. */
+function pollArguments(descriptors: readonly number[], timeout: number | undefined): [Uint8Array, Uint8Array | bigint] {
+  const fds = new Uint8Array(8 * descriptors.length)
+  const view = new DataView(fds.buffer)
+  for (const [index, fd] of descriptors.entries()) {
+    view.setInt32(8 * index, fd, true)
+    view.setInt16(8 * index + 4, POLLIN, true)
+  }
+  if (timeout === undefined) return [fds, 0n]
+  const nanoseconds = BigInt(Math.round(timeout * 1000)) * 1000n
+  const time = new BigInt64Array([nanoseconds / 1000000000n, nanoseconds % 1000000000n])
+  return [fds, new Uint8Array(time.buffer)]
+}
+
+function readyOf(fds: Uint8Array, descriptors: readonly number[]): number[] {
+  const view = new DataView(fds.buffer)
+  return descriptors.filter((_, index) => view.getInt16(8 * index + 6, true) !== 0)
+}
+
+/**
+ * Wait until one of the descriptors can be read or is hung up.
+ * @param timeout milliseconds; undefined: for ever
+ * @returns those that can; none after the timeout
+ */
+export function poll(descriptors: readonly number[], timeout?: number): number[] {
+  const [fds, time] = pollArguments(descriptors, timeout)
+  syscall('ppoll', fds, descriptors.length, time, 0, 0)
+  return readyOf(fds, descriptors)
+}
+
+/** The same on another thread: JavaScript's signal listeners run meanwhile. */
+export async function pollAsync(descriptors: readonly number[], timeout?: number): Promise<number[]> {
+  const [fds, time] = pollArguments(descriptors, timeout)
+  await syscallAsync('ppoll', fds, descriptors.length, time, 0, 0)
+  return readyOf(fds, descriptors)
+}

@@ -1,0 +1,286 @@
+// What the lowerings write with: steps in order, data on the way. The result is a frozen Plan.
+
+import type { ErrnoName } from '../linux/errno.ts'
+import { CLONE } from '../linux/namespaces.ts'
+import type { SyscallName } from '../linux/syscalls.ts'
+import {
+  type Address,
+  type Condition,
+  type Data,
+  type DataPart,
+  type Field,
+  type Label,
+  type Operand,
+  type Origin,
+  type Plan,
+  REPORT,
+  type Step,
+  type Value,
+} from './step.ts'
+
+/** An operand, or what becomes the address of constant data: a C string, or bytes. */
+export type Argument = Operand | string | Uint8Array
+
+export interface SyscallOptions {
+  /** What the result is, for the printed plan. */
+  readonly name?: string
+  readonly ignore?: Partial<Record<ErrnoName, string>>
+  readonly onError?: Partial<Record<ErrnoName | '*', Label>>
+  readonly atLeast?: { readonly count: number; readonly errno: ErrnoName }
+  readonly path?: 'host' | 'container'
+  /** The object that a failure speaks of, when it isn't the section's. */
+  readonly about?: string
+  /** Write into this value's slot: the second try of the call that made it. */
+  readonly result?: Value
+}
+
+/** A data object and the ways to point into it. */
+export interface DataObject {
+  readonly address: Address
+  at(offset: number): Address
+  field(offset: number, width: Field['width'], mask?: number): Field
+}
+
+const encoder = new TextEncoder()
+
+export class PlanBuilder {
+  readonly #steps: Step[] = []
+  readonly #data: Data[] = []
+  readonly #constants = new Map<string, DataObject>()
+  #values = 0
+  #labels = 0
+  #origin: Origin = ''
+  #about: string | undefined
+  readonly #report: DataObject
+  readonly #reportFd: DataObject
+  #profile: DataObject | undefined
+
+  /**
+   * @param channel the descriptor to which failures are reported first
+   * @param textRoom bytes for the text of a failure report
+   */
+  constructor(channel: number, textRoom = 0) {
+    this.#report = this.buffer('report', REPORT.text + textRoom)
+    this.#reportFd = this.struct('report_fd', [{ kind: 'u32', value: channel }])
+  }
+
+  /** Steps made by `body` were asked for by this config property, and speak of this object when they fail. */
+  section(origin: Origin, about: string | undefined, body: () => void): void {
+    const [outerOrigin, outerAbout] = [this.#origin, this.#about]
+    this.#origin = origin
+    this.#about = about
+    body()
+    this.#origin = outerOrigin
+    this.#about = outerAbout
+  }
+
+  /** Ask the kernel. Without options any error ends the image with a report. */
+  syscall(name: SyscallName, args: readonly Argument[], options: SyscallOptions = {}): Value {
+    const result = options.result ?? this.#value(options.name ?? name)
+    this.#push({
+      op: 'syscall',
+      name,
+      args: args.map((arg) => this.#operand(arg)),
+      result,
+      ignore: options.ignore ?? {},
+      onError: options.onError ?? {},
+      path: options.path ?? 'host',
+      ...(options.atLeast === undefined ? {} : { atLeast: options.atLeast }),
+      ...(options.about === undefined ? {} : { about: options.about }),
+    })
+    return result
+  }
+
+  label(name: string): Label {
+    return { kind: 'label', id: this.#labels++, name }
+  }
+
+  /** Let a label stand here. */
+  place(label: Label): void {
+    this.#push({ op: 'label', label })
+  }
+
+  jump(to: Label): void {
+    this.#push({ op: 'jump', to })
+  }
+
+  branch(left: Value | Field, condition: Condition, right: number, to: Label): void {
+    this.#push({ op: 'branch', left, condition, right, to })
+  }
+
+  store(to: Address, width: 4 | 8, value: Argument): void {
+    this.#push({ op: 'store', to, width, value: this.#operand(value) })
+  }
+
+  /** Report a failure of this step and exit. */
+  fail(code: number | Value | Field, about?: string, text?: Value): void {
+    this.#push({
+      op: 'fail',
+      code,
+      ...(about === undefined ? {} : { about }),
+      ...(text === undefined ? {} : { text }),
+    })
+  }
+
+  /** Fail unless a number is as it must be. */
+  require(left: Value | Field, condition: Condition, right: number, errno: number, about?: string): void {
+    const fine = this.label('as_required')
+    this.branch(left, condition, right, fine)
+    this.fail(errno, about)
+    this.place(fine)
+  }
+
+  exit(status: number): void {
+    this.#push({ op: 'exit', status })
+  }
+
+  /** From here on paths are the container's. */
+  pivot(): void {
+    this.#push({ op: 'pivot' })
+  }
+
+  /** Failures from here on are reported to another descriptor. */
+  reportTo(fd: number): void {
+    this.store(this.#reportFd.address, 4, fd)
+  }
+
+  /** Where the text of a failure report goes. */
+  get reportText(): Address {
+    return this.#report.at(REPORT.text)
+  }
+
+  /**
+   * clone3(2): the child runs `child` and must end by itself; the parent goes on after it.
+   * @param cgroup a descriptor of a cgroup v2 folder to be born in
+   * @returns the child's pid, as the parent sees it
+   */
+  fork(name: string, flags: bigint, child: () => void, cgroup?: Value, pidfd?: Address): Value {
+    const SIGCHLD = (flags & BigInt(CLONE.PARENT)) === 0n ? 17 : 0
+    const into = cgroup === undefined ? 0n : CLONE.INTO_CGROUP
+    const args = this.struct(`clone_args ${name}`, [
+      u64(flags | into | (pidfd === undefined ? 0n : BigInt(CLONE.PIDFD))),
+      pidfd === undefined ? u64(0) : { kind: 'pointer', to: pidfd },
+      ...[0, 0, SIGCHLD, 0, 0, 0, 0, 0, 0].map(u64),
+    ])
+    if (cgroup !== undefined) this.store(args.at(80), 8, cgroup)
+    const pid = this.syscall('clone3', [args.address, 88], { name })
+    const parent = this.label('parent')
+    this.branch(pid, 'ne', 0, parent)
+    child()
+    this.place(parent)
+    return pid
+  }
+
+  /** Constant bytes beside the code; equal ones are kept once. */
+  bytes(bytes: Uint8Array, text: string): DataObject {
+    const key = `${text}\0${bytes.length}`
+    const known = this.#constants.get(key)
+    if (known !== undefined) return known
+    const object = this.#object([bytes], bytes.length, false, text)
+    this.#constants.set(key, object)
+    return object
+  }
+
+  /** A constant C string. */
+  string(text: string): DataObject {
+    return this.bytes(encoder.encode(`${text}\0`), JSON.stringify(text))
+  }
+
+  /** A NULL-terminated array of C strings (argv, envp); `more` are strings that stand elsewhere. */
+  strings(texts: readonly string[], more: readonly Address[] = []): DataObject {
+    const addresses = [...texts.map((text) => this.string(text).address), ...more]
+    const parts: DataPart[] = addresses.map((to) => ({ kind: 'pointer', to }))
+    return this.#object([...parts, u64(0)], 8 * (addresses.length + 1), false, JSON.stringify(texts))
+  }
+
+  /** A constant structure. */
+  constant(text: string, parts: readonly DataPart[]): DataObject {
+    const key = `${text}\0${JSON.stringify(parts, (_, value) => (typeof value === 'bigint' ? `${value}n` : value))}`
+    const known = this.#constants.get(key)
+    if (known !== undefined) return known
+    const object = this.#object(parts, sizeOf(parts), false, text)
+    this.#constants.set(key, object)
+    return object
+  }
+
+  /** A structure that steps may write into. */
+  struct(text: string, parts: readonly DataPart[]): DataObject {
+    return this.#object(parts, sizeOf(parts), true, text)
+  }
+
+  /** Zeroed writable room. */
+  buffer(text: string, size: number): DataObject {
+    return this.#object([], size, true, text)
+  }
+
+  /** The table of time stamps; its size is known when the plan is finished. */
+  profileTable(): DataObject {
+    this.#profile ??= this.buffer('profile', 0)
+    return this.#profile
+  }
+
+  /** How many steps there are by now. */
+  get length(): number {
+    return this.#steps.length
+  }
+
+  finish(): Plan {
+    const data = this.#data.map((object) =>
+      object.id === this.#profile?.address.data ? { ...object, size: 8 * this.#steps.length } : object,
+    )
+    return {
+      steps: this.#steps,
+      data,
+      reportFd: this.#reportFd.address,
+      report: this.#report.address.data,
+      ...(this.#profile === undefined ? {} : { profile: this.#profile.address.data }),
+    }
+  }
+
+  #operand(arg: Argument): Operand {
+    if (typeof arg === 'string') return this.string(arg).address
+    if (arg instanceof Uint8Array) return this.bytes(arg, `bytes ${Array.from(arg).join(' ')}`).address
+    return arg
+  }
+
+  #value(name: string): Value {
+    return { kind: 'value', id: this.#values++, name }
+  }
+
+  #push(step: StepWithoutOrigin): void {
+    const about = this.#about === undefined ? {} : { about: this.#about }
+    this.#steps.push({ origin: this.#origin, ...about, ...step })
+  }
+
+  #object(parts: readonly DataPart[], size: number, writable: boolean, text: string): DataObject {
+    const id = this.#data.length
+    this.#data.push({ id, parts, size, writable, text })
+    return {
+      address: { kind: 'address', data: id, offset: 0 },
+      at: (offset) => ({ kind: 'address', data: id, offset }),
+      field: (offset, width, mask) => ({
+        kind: 'field',
+        data: id,
+        offset,
+        width,
+        ...(mask === undefined ? {} : { mask }),
+      }),
+    }
+  }
+}
+
+type StepWithoutOrigin = Step extends infer S ? (S extends Step ? Omit<S, 'origin'> : never) : never
+
+export function u64(value: number | bigint): DataPart {
+  return { kind: 'u64', value }
+}
+
+export function u32(value: number | bigint): DataPart {
+  return { kind: 'u32', value }
+}
+
+function sizeOf(parts: readonly DataPart[]): number {
+  let size = 0
+  for (const part of parts) size += part instanceof Uint8Array ? part.length : part.kind === 'u32' ? 4 : 8
+  return size
+}

@@ -1,0 +1,21 @@
+// What the image and runt say to each other, as bytes. Both sides read this page; process/sync.ts draws the conversation.
+
+/** Kinds of messages of the image; their layout is step.ts's REPORT. */
+export const MESSAGE = {
+  /** A failed step: what step.ts calls REPORT_FAILED. */
+  failed: 1,
+  /** value: P1's pid as runt sees it. */
+  pid: 2,
+  /** Namespaces and mounts are there: time for the hooks of the runtime namespaces. */
+  hooks: 3,
+  /** All is done but the program. */
+  ready: 4,
+  /** value: wait(2) status of the program, from P0 in the foreground. */
+  status: 5,
+} as const
+
+/** Layout of a message of runt to the image: {u32 stateLength, u32 0, char home[], state}. */
+export const REPLY = { stateLength: 0, home: 8, homeRoom: 4088, state: 4096 } as const
+
+/** What the report of a failed hook is known by: its code is a wait(2) status, its text the hook's output. */
+export const HOOK_FAILED = 'hook failed'

@@ -1,0 +1,181 @@
+// What must hold of every plan before it becomes code. A violation is a bug of runt, never of a config.
+
+import { AT, O } from '../linux/open-flags.ts'
+import type { SyscallName } from '../linux/syscalls.ts'
+import type { Data, Field, Label, Operand, Plan, Step, SyscallStep, Value } from './step.ts'
+
+/** Which argument is the descriptor and which the path, for calls that resolve a path. */
+const PATH_ARGUMENTS: Partial<Record<SyscallName, readonly [fd: number, path: number]>> = {
+  openat: [0, 1],
+  openat2: [0, 1],
+  open_tree: [0, 1],
+  mkdirat: [0, 1],
+  mknodat: [0, 1],
+  unlinkat: [0, 1],
+  faccessat2: [0, 1],
+  fchmodat: [0, 1],
+  fchownat: [0, 1],
+  statx: [0, 1],
+  mount_setattr: [0, 1],
+  readlinkat: [0, 1],
+  execveat: [0, 1],
+}
+
+/** Calls that take a path without a descriptor. */
+const BARE_PATH_CALLS: readonly SyscallName[] = [
+  'chdir',
+  'chroot',
+  'execve',
+  'mount',
+  'umount2',
+  'pivot_root',
+  'statfs',
+]
+
+/** Where a call that returns a descriptor holds its flags, and the bit that closes it on exec. */
+const CLOEXEC_ARGUMENTS: Partial<Record<SyscallName, readonly [argument: number, bit: number]>> = {
+  openat: [2, O.CLOEXEC],
+  open_tree: [2, O.CLOEXEC],
+  fsopen: [1, 1],
+  fsmount: [1, 1],
+  socket: [1, O.CLOEXEC],
+  memfd_create: [1, 1],
+  pipe2: [1, O.CLOEXEC],
+}
+
+/** What is known at a point of the plan; the sets are bit sets of value ids. */
+interface Facts {
+  /** Values that have been written on every way here. */
+  readonly defined: Uint32Array
+  /** Values that are descriptors closed on some way here. */
+  readonly closed: Uint32Array
+  pivoted: boolean
+}
+
+/**
+ * Check a plan: values defined before use, nothing used after close, branches forward and resolved, no host path after
+ * the pivot, reasons for ignored errors, descriptors close-on-exec, data in bounds.
+ * @throws Error naming the step
+ */
+export function verify(plan: Plan): void {
+  const atLabel = new Map<number, Facts>()
+  const placed = new Set<number>()
+  const words = Math.ceil((plan.steps.length + 1) / 32) // at most one value a step
+  let facts: Facts | undefined = { defined: new Uint32Array(words), closed: new Uint32Array(words), pivoted: false }
+  for (const [index, step] of plan.steps.entries()) {
+    const wrong = (why: string): never => {
+      throw new Error(`plan step ${index} (${step.op === 'syscall' ? step.name : step.op}): ${why}`)
+    }
+    if (step.op === 'label') {
+      if (placed.has(step.label.id)) wrong(`label ${step.label.name} is placed twice`)
+      placed.add(step.label.id)
+      facts = merge(facts, atLabel.get(step.label.id))
+    }
+    if (facts === undefined) {
+      if (step.op !== 'label') wrong('can never be reached')
+      continue
+    }
+    const here: Facts = facts
+    for (const operand of operandsOf(step)) checkOperand(operand, here, plan.data, wrong)
+    if (step.op === 'store') checkBounds(step.to.data, step.to.offset + step.width, true, plan.data, wrong)
+    if (step.op === 'syscall') checkSyscall(step, here, wrong)
+    if (step.op === 'syscall') note(step, here)
+    if (step.op === 'pivot') here.pivoted = true
+    for (const label of targetsOf(step)) {
+      if (placed.has(label.id)) wrong(`branch back to ${label.name}`)
+      atLabel.set(label.id, merge(copy(here), atLabel.get(label.id)) ?? copy(here))
+    }
+    if (step.op === 'jump' || step.op === 'fail' || step.op === 'exit') facts = undefined
+  }
+  for (const id of atLabel.keys()) if (!placed.has(id)) throw new Error(`plan: label ${id} is used and never placed`)
+  if (facts !== undefined) throw new Error('plan: runs past its last step')
+}
+
+/** What a system call changes: its result is written, on errors too; a closed descriptor is gone. */
+function note(step: SyscallStep, facts: Facts): void {
+  add(facts.defined, step.result.id)
+  const [first] = step.args
+  if (step.name === 'close' && isValue(first)) add(facts.closed, first.id)
+}
+
+function add(set: Uint32Array, id: number): void {
+  set[id >> 5] = (set[id >> 5] ?? 0) | (1 << (id & 31))
+}
+
+function has(set: Uint32Array, id: number): boolean {
+  return (((set[id >> 5] ?? 0) >>> (id & 31)) & 1) === 1
+}
+
+function copy(facts: Facts): Facts {
+  return { defined: facts.defined.slice(), closed: facts.closed.slice(), pivoted: facts.pivoted }
+}
+
+/** Two ways come together; `one` is changed. */
+function merge(one: Facts | undefined, other: Facts | undefined): Facts | undefined {
+  if (one === undefined || other === undefined) return one ?? other
+  for (let word = 0; word < one.defined.length; word++) {
+    one.defined[word] = (one.defined[word] ?? 0) & (other.defined[word] ?? 0)
+    one.closed[word] = (one.closed[word] ?? 0) | (other.closed[word] ?? 0)
+  }
+  one.pivoted ||= other.pivoted
+  return one
+}
+
+function operandsOf(step: Step): readonly Operand[] {
+  if (step.op === 'syscall') return step.args
+  if (step.op === 'branch') return [step.left]
+  if (step.op === 'store') return [step.value]
+  if (step.op === 'fail') return step.text === undefined ? [step.code] : [step.code, step.text]
+  return []
+}
+
+function targetsOf(step: Step): readonly Label[] {
+  if (step.op === 'syscall') return Object.values(step.onError)
+  return step.op === 'jump' || step.op === 'branch' ? [step.to] : []
+}
+
+type Wrong = (why: string) => never
+
+function checkOperand(operand: Operand, facts: Facts, data: readonly Data[], wrong: Wrong): void {
+  if (typeof operand !== 'object') return
+  if (operand.kind === 'value') {
+    if (!has(facts.defined, operand.id)) wrong(`${operand.name} is not defined on every way here`)
+    if (has(facts.closed, operand.id)) wrong(`${operand.name} is used after it was closed`)
+  }
+  if (operand.kind === 'field') checkBounds(operand.data, operand.offset + operand.width, false, data, wrong)
+  if (operand.kind === 'address') checkBounds(operand.data, operand.offset, false, data, wrong)
+}
+
+function checkBounds(id: number, end: number, write: boolean, data: readonly Data[], wrong: Wrong): void {
+  const object = data[id]
+  if (object === undefined) wrong(`data object ${id} doesn't exist`)
+  else if (write && !object.writable) wrong(`${object.text} is read-only`)
+  // The profile table gets its size last; an address of it has offset 0.
+  else if (end > object.size && end > 0) wrong(`${end} is past the end of ${object.text}`)
+}
+
+function checkSyscall(step: SyscallStep, facts: Facts, wrong: Wrong): void {
+  for (const [errno, reason] of Object.entries(step.ignore))
+    if (reason === '') wrong(`${errno} is ignored without a reason`)
+  const flags = CLOEXEC_ARGUMENTS[step.name]
+  if (flags !== undefined) {
+    const [argument, bit] = flags
+    if ((flagBits(step.args[argument]) & bit) === 0) wrong('makes a descriptor that would survive exec')
+  }
+  if (facts.pivoted && step.path === 'host' && takesAmbientPath(step)) wrong('takes a host path after the pivot')
+}
+
+function takesAmbientPath(step: SyscallStep): boolean {
+  if (BARE_PATH_CALLS.includes(step.name)) return true
+  const place = PATH_ARGUMENTS[step.name]
+  return place !== undefined && step.args[place[0]] === AT.FDCWD
+}
+
+function flagBits(operand: Operand | undefined): number {
+  if (typeof operand === 'number') return operand
+  return typeof operand === 'object' && operand.kind === 'open-flags' ? operand.flags : 0
+}
+
+function isValue(operand: Operand | Field | undefined): operand is Value {
+  return typeof operand === 'object' && operand.kind === 'value'
+}

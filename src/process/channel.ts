@@ -1,0 +1,65 @@
+// One end of the conversation. Asynchronous by type, so that a process which serves many callers can have its own kind;
+// this one belongs to a process that has nothing else to do than wait.
+
+import { MSG_CMSG_CLOEXEC, receiveDescriptor } from '../native/descriptors.ts'
+import { close } from '../native/file.ts'
+import { failedWith, syscall } from '../native/syscall.ts'
+import { REPORT } from '../plan/step.ts'
+import { decodeMessage, type Failure, type Message, type MessageKind } from './sync.ts'
+
+export interface Channel {
+  /** The next message; undefined when the image is gone. */
+  receive(): Promise<Message | Failure | undefined>
+  /** A datagram as it is (the profile table). */
+  receiveRaw(size: number): Promise<Uint8Array>
+  /** A descriptor in SCM_RIGHTS. @returns a failure when the image sent that instead, undefined when it is gone */
+  receiveDescriptor(): Promise<number | Failure | undefined>
+  send(bytes: Uint8Array): Promise<void>
+  close(): void
+}
+
+const TEXT_ROOM = 4096
+
+/** A channel over a descriptor that blocks. */
+export function blockingChannel(fd: number): Channel {
+  let open = true
+  const receiveRaw = async (size: number): Promise<Uint8Array> => {
+    const buffer = new Uint8Array(size)
+    try {
+      return buffer.subarray(0, syscall('read', fd, buffer, size))
+    } catch (error) {
+      if (failedWith(error, 'ECONNRESET')) return buffer.subarray(0, 0)
+      throw error
+    }
+  }
+  return {
+    receiveRaw,
+    async receive() {
+      const bytes = await receiveRaw(REPORT.text + TEXT_ROOM)
+      return bytes.length === 0 ? undefined : decodeMessage(bytes)
+    },
+    async receiveDescriptor() {
+      const { descriptor, bytes } = receiveDescriptor(fd, REPORT.text + TEXT_ROOM, MSG_CMSG_CLOEXEC)
+      if (descriptor !== undefined) return descriptor
+      if (bytes.length === 0) return undefined
+      const message = decodeMessage(bytes)
+      if (message.kind === 'failed') return message
+      throw new Error(`${message.kind} from the image where a descriptor was due`)
+    },
+    async send(bytes) {
+      // JavaScript engines ignore SIGPIPE: a peer that is gone is EPIPE.
+      syscall('write', fd, bytes, bytes.length)
+    },
+    close() {
+      if (open) close(fd)
+      open = false
+    },
+  }
+}
+
+/** What was due came, or the image's failure; undefined when it is gone. @throws Error when it was something else */
+export async function expect(channel: Channel, kind: MessageKind): Promise<Message | Failure | undefined> {
+  const message = await channel.receive()
+  if (message === undefined || message.kind === 'failed' || message.kind === kind) return message
+  throw new Error(`${message.kind} from the image where ${kind} was due`)
+}

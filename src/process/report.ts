@@ -1,0 +1,85 @@
+// (step, code) → what a person reads: which config property, which object, which call, which error, and the cure if known.
+
+import { RuntError } from '../errors.ts'
+import { errnoName, errnoText } from '../linux/errno.ts'
+import { HOOK_FAILED } from '../plan/messages.ts'
+import type { Plan, Step } from '../plan/step.ts'
+import type { Failure } from './sync.ts'
+import { describeStatus } from './wait.ts'
+
+/** What of a step is needed to speak of its failure: small enough to be kept in the state. */
+export interface StepLabel {
+  readonly origin: string
+  readonly about: string
+  /** The system call; '' for a check of runt's own. */
+  readonly call: string
+}
+
+/** @returns the label of a plan's step */
+export function stepLabel(step: Step): StepLabel {
+  return { origin: step.origin, about: step.about ?? '', call: step.op === 'syscall' ? step.name : '' }
+}
+
+/** Labels of the steps from one on: what may still fail after the gate. */
+export function labelsFrom(plan: Plan, first: number): Record<number, StepLabel> {
+  const labels: Record<number, StepLabel> = {}
+  for (const [index, step] of plan.steps.entries()) {
+    if (index >= first && (step.op === 'syscall' || step.op === 'fail')) labels[index] = stepLabel(step)
+  }
+  return labels
+}
+
+/** Cures by call and errno. */
+const HINTS: Readonly<Record<string, string>> = {
+  'fsopen ENODEV': 'this kernel does not know the file system; is its module loaded?',
+  'mount_setattr EPERM': 'a flag is locked by an outer user namespace',
+  'setns EINVAL': 'the file is not a namespace of that type',
+  'openat2 ELOOP': 'the image has a symbolic link where none is allowed',
+  'openat2 ENOTDIR': 'the image has a file where a folder must be',
+  'move_mount ENOTDIR': 'one of source and target is a folder, the other a file',
+  'clone3 EINVAL': 'the kernel lacks one of the namespace types',
+  'clone3 ENOSPC': 'a limit in /proc/sys/user is reached, or namespaces are nested too deep',
+  'clone3 EPERM': 'an unprivileged user needs a user namespace',
+  'execve ENOEXEC': 'the file is for another machine, or a script without #! line',
+  'mknodat EACCES': 'the rootfs is not writable for the root of the user namespace',
+}
+
+/** The error of a failed step. */
+export function failureError(label: StepLabel | undefined, failure: Failure): RuntError {
+  if (label === undefined)
+    return new RuntError('internal', `init failed in unknown step ${failure.step}: ${failure.code}`)
+  const data = { step: failure.step, pointer: label.origin, syscall: label.call }
+  const where = label.origin === '' ? '' : `${pointerText(label.origin)}: `
+  if (label.about === HOOK_FAILED) {
+    const output = failure.text.trim()
+    const said = output === '' ? '' : `: ${output}`
+    return new RuntError('hook', `${where}hook failed: ${describeStatus(failure.code)}${said}`, { data })
+  }
+  const error = errnoName(failure.code)
+  const hint = HINTS[`${label.call} ${error}`]
+  const object = label.about === '' ? '' : `${label.about}: `
+  // "exec: "x": executable file not found in $PATH" says it all, in the words that engines look for.
+  const complete = label.call === '' && label.origin.startsWith('/process/args')
+  const end = complete
+    ? object.replace(/: $/, '')
+    : `${object}${label.call === '' ? '' : `${label.call}: `}${error}: ${errnoText(failure.code)}`
+  return new RuntError('init', `${where}${end}`, {
+    data: { ...data, errno: error },
+    ...(hint === undefined ? {} : { hint }),
+  })
+}
+
+/** /mounts/2/options → mounts[2].options, as a person writes it. */
+export function pointerText(pointer: string): string {
+  const parts = pointer
+    .slice(1)
+    .split('/')
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
+  return parts
+    .map((part, index) => {
+      if (/^\d+$/.test(part)) return `[${part}]`
+      if (!/^[A-Za-z]\w*$/.test(part)) return `[${JSON.stringify(part)}]`
+      return index === 0 ? part : `.${part}`
+    })
+    .join('')
+}

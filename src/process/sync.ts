@@ -1,0 +1,74 @@
+// The conversation of runt and the image, over one SOCK_SEQPACKET pair: each message is one datagram.
+//
+//   P0/P1 (image)                              runt
+//   ─────────────                              ────
+//   P0: pid(value = P1's pid) ───────────────▶ new user namespace: writes the maps
+//                             ◀─────────────── reply      only then
+//   P1: SCM_RIGHTS(pty master) ──────────────▶ only when runt relays the terminal
+//   P1: hooks ───────────────────────────────▶ only with prestart, createRuntime or createContainer hooks:
+//                             ◀─────────────── reply(state)  after those of the runtime namespaces have run
+//   P1: profile table ───────────────────────▶ only with --profile
+//   P1: ready ───────────────────────────────▶ puts the container on record
+//                             ◀─────────────── reply(state, home): create: go to the gate; run: go on
+//   P1: end of file ─────────────────────────▶ run: the program was executed (close-on-exec)
+//   P0: status(value = wait status), on a line of its own ─▶ foreground run
+//
+//   instead of any of them: failed(step, code, text), then the image ends.
+//   An end of file on either side means that the other is gone: P1 exits, runt undoes what it made.
+
+import { MESSAGE, REPLY } from '../plan/messages.ts'
+import { REPORT, REPORT_FAILED } from '../plan/step.ts'
+
+export type MessageKind = Exclude<keyof typeof MESSAGE, 'failed'>
+
+export interface Failure {
+  readonly kind: 'failed'
+  readonly step: number
+  /** errno of the step, or what a fail step gave: a wait status for hooks. */
+  readonly code: number
+  readonly text: string
+}
+
+export interface Message {
+  readonly kind: MessageKind
+  readonly value: number
+}
+
+const KINDS = new Map<number, MessageKind>([
+  [MESSAGE.pid, 'pid'],
+  [MESSAGE.hooks, 'hooks'],
+  [MESSAGE.ready, 'ready'],
+  [MESSAGE.status, 'status'],
+])
+
+/** Read one datagram. @throws Error when it is none of ours: a bug, or somebody else's write */
+export function decodeMessage(bytes: Uint8Array): Message | Failure {
+  if (bytes.length < REPORT.text) throw new Error(`message of ${bytes.length} bytes from the image`)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  const kind = view.getUint32(REPORT.kind, true)
+  const value = Number(view.getBigInt64(REPORT.value, true))
+  if (kind === REPORT_FAILED) {
+    const length = Math.min(view.getUint32(REPORT.textLength, true), bytes.length - REPORT.text)
+    const text = new TextDecoder().decode(bytes.subarray(REPORT.text, REPORT.text + length))
+    return { kind: 'failed', step: view.getUint32(REPORT.step, true), code: value, text }
+  }
+  const known = KINDS.get(kind)
+  if (known === undefined) throw new Error(`message of unknown kind ${kind} from the image`)
+  return { kind: known, value }
+}
+
+/** A reply of runt: what container hooks get on stdin, and HOME=… when runt was to find it. */
+export function encodeReply(state: string, home: string | undefined): Uint8Array {
+  const encoder = new TextEncoder()
+  const stateBytes = encoder.encode(state)
+  const homeBytes = encoder.encode(`${home ?? ''}\0`)
+  if (homeBytes.length > REPLY.homeRoom) throw new RangeError('HOME is too long')
+  const length = stateBytes.length === 0 && home === undefined ? REPLY.home : REPLY.state + stateBytes.length
+  const bytes = new Uint8Array(length)
+  new DataView(bytes.buffer).setUint32(REPLY.stateLength, stateBytes.length, true)
+  if (length > REPLY.home) {
+    bytes.set(homeBytes, REPLY.home)
+    bytes.set(stateBytes, REPLY.state)
+  }
+  return bytes
+}

@@ -1,0 +1,83 @@
+// Processes: are they there, are they the ones we mean, how did they end.
+
+import { ERRNO } from '../linux/errno.ts'
+import { signalName } from '../linux/signals.ts'
+import { poll } from '../native/descriptors.ts'
+import { close, readFileIfPresent } from '../native/file.ts'
+import { SyscallError, trySyscall } from '../native/syscall.ts'
+
+export interface ProcessStat {
+  /** R, S, D, Z, X … proc_pid_stat(5) */
+  readonly state: string
+  /** Clock ticks since boot: with the pid it names one process and no other. */
+  readonly startTime: number
+}
+
+/** /proc/PID/stat; undefined when there is no such process. */
+export function processStat(pid: number): ProcessStat | undefined {
+  const text = readFileIfPresent(`/proc/${pid}/stat`)
+  if (text === undefined) return undefined
+  // The command stands in parentheses and may hold any character.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  return { state: fields[0] ?? 'X', startTime: Number(fields[19]) }
+}
+
+/** Is this very process there, and not just waiting to be reaped? */
+export function isAlive(pid: number, startTime: number): boolean {
+  const stat = processStat(pid)
+  return stat !== undefined && stat.startTime === startTime && stat.state !== 'Z' && stat.state !== 'X'
+}
+
+/**
+ * Send a signal to this very process: a pid that went to another one meanwhile is never signalled.
+ * @returns false when the process is gone
+ */
+export function signalProcess(pid: number, startTime: number, signal: number): boolean {
+  const pidfd = trySyscall('pidfd_open', pid, 0)
+  if (pidfd === -ERRNO.ESRCH) return false
+  if (pidfd < 0) throw new SyscallError('pidfd_open', -pidfd, `${pid}`)
+  try {
+    if (!isAlive(pid, startTime)) return false
+    const result = trySyscall('pidfd_send_signal', pidfd, signal, 0, 0)
+    if (result === -ERRNO.ESRCH) return false
+    if (result < 0) throw new SyscallError('pidfd_send_signal', -result, `${pid}`)
+    return true
+  } finally {
+    close(pidfd)
+  }
+}
+
+/** waitpid(2) of a child of ours. @returns its wait status; undefined when it isn't our child (any more) */
+export function reap(pid: number): number | undefined {
+  const status = new Uint8Array(4)
+  const WALL = 0x40000000
+  const result = trySyscall('wait4', pid, status, WALL, 0)
+  return result === pid ? new DataView(status.buffer).getInt32(0, true) : undefined
+}
+
+/**
+ * Wait until a process has ended, whoever's child it is.
+ * @param timeout milliseconds
+ * @returns false when it is there still
+ */
+export function waitForEnd(pid: number, timeout: number): boolean {
+  const pidfd = trySyscall('pidfd_open', pid, 0)
+  if (pidfd < 0) return true
+  try {
+    return poll([pidfd], timeout).length > 0
+  } finally {
+    close(pidfd)
+  }
+}
+
+/** "exit status 3", "signal SIGKILL": a wait(2) status in words. */
+export function describeStatus(status: number): string {
+  const signal = status & 0x7f
+  return signal === 0 ? `exit status ${(status >> 8) & 0xff}` : `signal ${signalName(signal)}`
+}
+
+/** The exit status a shell would give: the program's own, or 128 and the signal. */
+export function exitStatus(status: number): number {
+  const signal = status & 0x7f
+  return signal === 0 ? (status >> 8) & 0xff : 128 + signal
+}
