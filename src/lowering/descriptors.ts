@@ -10,6 +10,12 @@ export function lowerCloseOnExec({ plan, slots }: Context): void {
   plan.syscall('close_range', [slots.channel, ALL_FDS, CLOSE_RANGE_CLOEXEC])
 }
 
+/** Something stands in every fixed slot from the start, so that no temporary descriptor gets its number. */
+export function lowerReserveSlots({ plan, slots }: Context): void {
+  const cloexec = { kind: 'open-flags', flags: O.CLOEXEC } as const
+  for (let slot = slots.gate; slot < slots.free; slot++) plan.syscall('dup3', [slots.channel, slot, cloexec])
+}
+
 /** Temporary descriptors go; the fixed slots stay. */
 export function lowerCloseTemporary({ plan, slots }: Context): void {
   plan.syscall('close_range', [slots.free, ALL_FDS, 0])

@@ -10,7 +10,7 @@ import { type CgroupDoors, lowerCgroupDoors, lowerCgroupJoin } from './cgroup-jo
 import { lowerConsole, lowerConsoleSocket } from './console.ts'
 import { type Context, has } from './context.ts'
 import { lowerNoNewPrivileges, lowerRlimits, lowerStdioOwner, lowerUser } from './credentials.ts'
-import { lowerCloseOnExec, lowerCloseTemporary, lowerGateFifos } from './descriptors.ts'
+import { lowerCloseOnExec, lowerCloseTemporary, lowerGateFifos, lowerReserveSlots } from './descriptors.ts'
 import { lowerDevices, lowerDevLinks } from './devices.ts'
 import { lowerExecve, lowerFindProgram } from './execve.ts'
 import { type Facts, slots } from './facts.ts'
@@ -60,6 +60,7 @@ export function lowerCreate(config: Config, facts: Facts): Plan {
 function lowerP0(context: Context): void {
   const { plan, config, facts } = context
   lowerCloseOnExec(context)
+  lowerReserveSlots(context)
   plan.syscall('prctl', [PR.SET_DUMPABLE, 0, 0, 0, 0], { name: 'dumpable' })
   plan.syscall('umask', [0])
   lowerOomScore(context)

@@ -54,6 +54,7 @@ export class PlanBuilder {
   readonly #report: DataObject
   readonly #reportFd: DataObject
   #profile: DataObject | undefined
+  #gate: number | undefined
 
   /**
    * @param channel the descriptor to which failures are reported first
@@ -139,8 +140,9 @@ export class PlanBuilder {
     this.#push({ op: 'pivot' })
   }
 
-  /** Failures from here on are reported to another descriptor. */
+  /** Failures from here on are reported to another descriptor: the gate. */
   reportTo(fd: number): void {
+    this.#gate = this.#steps.length
     this.store(this.#reportFd.address, 4, fd)
   }
 
@@ -233,6 +235,7 @@ export class PlanBuilder {
       data,
       reportFd: this.#reportFd.address,
       report: this.#report.address.data,
+      ...(this.#gate === undefined ? {} : { gate: this.#gate }),
       ...(this.#profile === undefined ? {} : { profile: this.#profile.address.data }),
     }
   }

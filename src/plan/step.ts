@@ -118,6 +118,8 @@ export interface Plan {
   readonly reportFd: Address
   /** A writable object laid out as REPORT says. */
   readonly report: DataId
+  /** The step from which on failures are reported to start, no longer to create; undefined when there is none. */
+  readonly gate?: number
   /** Writable table of 8 bytes a step, filled with time stamps when the plan is compiled with `profile`. */
   readonly profile?: DataId
 }

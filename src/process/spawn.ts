@@ -1,8 +1,9 @@
 // Start a program from the runtime: posix_spawn(3), which is vfork inside, so its price doesn't grow with the engine's memory.
 
 import { callNative } from '../native/ffi.ts'
+import { close } from '../native/file.ts'
 import { Arena } from '../native/memory.ts'
-import { SyscallError } from '../native/syscall.ts'
+import { SyscallError, syscall } from '../native/syscall.ts'
 
 export interface SpawnOptions {
   readonly path: string
@@ -33,7 +34,8 @@ export function spawn(options: SpawnOptions): number {
   const all = arena.place(new Uint8Array(SIGSET_SIZE).fill(0xff))
   const pid = arena.reserve(8)
   callNative('posix_spawn_file_actions_init', actions)
-  for (const [from, to] of options.descriptors ?? []) callNative('posix_spawn_file_actions_adddup2', actions, from, to)
+  const moved = outOfTheWay(options.descriptors ?? [])
+  for (const [from, to] of moved) callNative('posix_spawn_file_actions_adddup2', actions, from, to)
   callNative('posix_spawnattr_init', attributes)
   callNative('posix_spawnattr_setflags', attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK)
   callNative('posix_spawnattr_setsigdefault', attributes, all)
@@ -42,9 +44,18 @@ export function spawn(options: SpawnOptions): number {
   const args = arena.placeStrings(options.args)
   const env = arena.placeStrings(options.env)
   const { value } = callNative('posix_spawn', pid, path, actions, attributes, args, env)
+  for (const [from] of moved) close(from)
   callNative('posix_spawn_file_actions_destroy', actions)
   callNative('posix_spawnattr_destroy', attributes)
   const errno = Number(value & 0xffffffffn)
   if (errno !== 0) throw new SyscallError('execve', errno, options.path)
   return new DataView(arena.read(pid, 4).buffer).getInt32(0, true)
+}
+
+const F_DUPFD_CLOEXEC = 1030
+
+/** Copies with numbers above all targets, so that no dup2 overwrites what a later one needs. */
+function outOfTheWay(descriptors: readonly (readonly [from: number, to: number])[]): [number, number][] {
+  const above = descriptors.reduce((most, [, to]) => Math.max(most, to), 0) + 1
+  return descriptors.map(([from, to]) => [syscall('fcntl', from, F_DUPFD_CLOEXEC, above), to])
 }

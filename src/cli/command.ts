@@ -1,0 +1,26 @@
+// What a command is: its words for a person, and one call into lifecycle/.
+
+import type { Store } from '../lifecycle/store.ts'
+import type { Flag, Parsed } from './args.ts'
+
+/** The global flags, read. */
+export interface Globals {
+  readonly store: Store
+  readonly systemdCgroup: boolean
+  readonly rootless: boolean
+  readonly debug: boolean
+}
+
+export interface Command {
+  readonly name: string
+  /** Operands as the usage line shows them. */
+  readonly operands: string
+  readonly summary: string
+  readonly flags: readonly Flag[]
+  /** How many operands there may be. */
+  readonly arity: readonly [least: number, most: number]
+  /** Everything that follows the first operand belongs to another program. */
+  readonly stopEarly?: boolean
+  /** @returns the exit status */
+  run(args: Parsed, globals: Globals): Promise<number>
+}

@@ -1,0 +1,16 @@
+// The list of commands; help, completion and the manual read it. Each is loaded when it is called.
+
+import type { Command } from './command.ts'
+
+export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  create: async () => (await import('./commands/create.ts')).create,
+  delete: async () => (await import('./commands/delete.ts')).deleteCommand,
+  kill: async () => (await import('./commands/kill.ts')).kill,
+  list: async () => (await import('./commands/list.ts')).list,
+  plan: async () => (await import('./commands/plan.ts')).plan,
+  run: async () => (await import('./commands/run.ts')).run,
+  spec: async () => (await import('./commands/spec.ts')).spec,
+  start: async () => (await import('./commands/start.ts')).start,
+  state: async () => (await import('./commands/state.ts')).state,
+  validate: async () => (await import('./commands/validate.ts')).validate,
+}

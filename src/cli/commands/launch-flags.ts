@@ -1,0 +1,43 @@
+// Flags that create and run share, and what they mean for lifecycle/.
+
+import { RuntError } from '../../errors.ts'
+import type { CreateOptions } from '../../lifecycle/create.ts'
+import type { Mode } from '../../lowering/facts.ts'
+import type { Flag, Parsed } from '../args.ts'
+import type { Globals } from '../command.ts'
+
+export const LAUNCH_FLAGS: readonly Flag[] = [
+  { name: 'bundle', short: 'b', kind: 'string', value: 'DIR', help: 'the folder with config.json (.)' },
+  { name: 'console-socket', kind: 'string', value: 'PATH', help: "Unix socket that gets the terminal's master" },
+  { name: 'pid-file', kind: 'string', value: 'FILE', help: "write init's pid to FILE" },
+  { name: 'pidfd-socket', kind: 'string', value: 'PATH', help: "Unix socket that gets init's pidfd" },
+  { name: 'no-pivot', kind: 'boolean', help: 'change the root by moving its mount: for a rootfs on a ramdisk' },
+  { name: 'no-new-keyring', kind: 'boolean', help: "keep the caller's session keyring" },
+  { name: 'preserve-fds', kind: 'string', value: 'N', help: 'pass N descriptors from 3 on to the container (0)' },
+  { name: 'profile', kind: 'boolean', help: 'print where the time goes' },
+]
+
+const MOST_FDS = 1 << 16
+
+/** @throws RuntError for contradictions and what isn't supported yet */
+export function launchOptions(args: Parsed, globals: Globals, mode: Mode): CreateOptions {
+  if (globals.systemdCgroup) {
+    throw new RuntError('config-unsupported', '--systemd-cgroup: cgroups by systemd are not supported yet', {
+      hint: 'leave the flag out: runt makes the cgroups itself',
+    })
+  }
+  const bundle = args.string('bundle') ?? '.'
+  return {
+    id: args.operands[0] ?? '',
+    mode,
+    bundle: bundle.startsWith('/') ? bundle : `${process.cwd()}/${bundle}`,
+    consoleSocket: args.string('console-socket'),
+    pidFile: args.string('pid-file'),
+    pidfdSocket: args.string('pidfd-socket'),
+    noPivot: args.boolean('no-pivot'),
+    noNewKeyring: args.boolean('no-new-keyring'),
+    preserveFds: args.number('preserve-fds', 0, MOST_FDS) ?? 0,
+    profile: args.boolean('profile'),
+    rootless: globals.rootless,
+  }
+}

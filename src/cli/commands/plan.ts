@@ -1,0 +1,27 @@
+import { RuntError } from '../../errors.ts'
+import { planOf } from '../../lifecycle/plan.ts'
+import { print as printPlan, toJson } from '../../plan/print.ts'
+import type { Command } from '../command.ts'
+import { print, printJson } from '../output.ts'
+
+export const plan: Command = {
+  name: 'plan',
+  operands: '[BUNDLE]',
+  summary: 'print what create would ask of the kernel, without doing any of it',
+  flags: [
+    { name: 'bundle', short: 'b', kind: 'string', value: 'DIR', help: 'the folder with config.json (.)' },
+    { name: 'format', short: 'f', kind: 'string', value: 'text|json', help: 'form of the plan (text)' },
+  ],
+  arity: [0, 1],
+  async run(args, { store }) {
+    const format = args.string('format') ?? 'text'
+    if (format !== 'text' && format !== 'json') {
+      throw new RuntError('usage', `--format ${JSON.stringify(format)} is none of text, json`)
+    }
+    const bundle = args.operands[0] ?? args.string('bundle') ?? '.'
+    const lowered = await planOf(store, bundle.startsWith('/') ? bundle : `${process.cwd()}/${bundle}`)
+    if (format === 'json') printJson(toJson(lowered))
+    else print(printPlan(lowered))
+    return 0
+  },
+}

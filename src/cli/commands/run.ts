@@ -1,0 +1,30 @@
+import { noProfile, Recorder } from '../../lifecycle/profile.ts'
+import { runContainer } from '../../lifecycle/run.ts'
+import type { Command } from '../command.ts'
+import { LAUNCH_FLAGS, launchOptions } from './launch-flags.ts'
+import { printProfile } from './profile.ts'
+
+export const run: Command = {
+  name: 'run',
+  operands: 'ID',
+  summary: 'create a container, start it, and wait for its end',
+  flags: [
+    ...LAUNCH_FLAGS,
+    { name: 'detach', short: 'd', kind: 'boolean', help: "don't wait for its end" },
+    { name: 'keep', kind: 'boolean', help: 'leave it on record when it has ended' },
+    { name: 'no-subreaper', kind: 'boolean', help: "don't become the parent of its orphans" },
+  ],
+  arity: [1, 1],
+  async run(args, globals) {
+    const mode = args.boolean('detach') ? 'run' : 'run-foreground'
+    const options = launchOptions(args, globals, mode)
+    const profile = options.profile ? new Recorder() : noProfile
+    const status = await runContainer(
+      globals.store,
+      { ...options, keep: args.boolean('keep'), noSubreaper: args.boolean('no-subreaper') },
+      profile,
+    )
+    printProfile(profile)
+    return status
+  },
+}

@@ -1,0 +1,17 @@
+import { writeSpec } from '../../lifecycle/spec.ts'
+import type { Command } from '../command.ts'
+
+export const spec: Command = {
+  name: 'spec',
+  operands: '',
+  summary: 'write a config.json to start from',
+  flags: [
+    { name: 'bundle', short: 'b', kind: 'string', value: 'DIR', help: 'where to write it (.)' },
+    { name: 'rootless', kind: 'boolean', help: 'for a container of an ordinary user' },
+  ],
+  arity: [0, 0],
+  async run(args) {
+    writeSpec(args.string('bundle') ?? '.', { rootless: args.boolean('rootless') })
+    return 0
+  },
+}

@@ -1,0 +1,27 @@
+import { RuntError } from '../../errors.ts'
+import { describeProblem, validateBundle } from '../../lifecycle/validate.ts'
+import type { Command } from '../command.ts'
+import { print, printJson } from '../output.ts'
+
+export const validate: Command = {
+  name: 'validate',
+  operands: '',
+  summary: 'check the config.json of a bundle, and say all that is wrong with it',
+  flags: [
+    { name: 'bundle', short: 'b', kind: 'string', value: 'DIR', help: 'the folder with config.json (.)' },
+    { name: 'format', short: 'f', kind: 'string', value: 'text|json', help: 'form of the verdict (text)' },
+  ],
+  arity: [0, 0],
+  async run(args) {
+    const format = args.string('format') ?? 'text'
+    if (format !== 'text' && format !== 'json') {
+      throw new RuntError('usage', `--format ${JSON.stringify(format)} is none of text, json`)
+    }
+    const bundle = args.string('bundle') ?? '.'
+    const problems = await validateBundle(bundle.startsWith('/') ? bundle : `${process.cwd()}/${bundle}`)
+    if (format === 'json') printJson(problems)
+    else if (problems.length === 0) print('config.json is valid\n')
+    else print(problems.map((problem) => `${describeProblem(problem)}\n`).join(''))
+    return problems.length === 0 ? 0 : 1
+  },
+}

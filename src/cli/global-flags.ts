@@ -1,0 +1,24 @@
+// Flags before the command: they are the same for all.
+
+import type { Flag } from './args.ts'
+
+export const GLOBAL_FLAGS: readonly Flag[] = [
+  {
+    name: 'root',
+    kind: 'string',
+    value: 'DIR',
+    help: 'where containers are on record (/run/runt, or $XDG_RUNTIME_DIR/runt when not root)',
+  },
+  { name: 'log', kind: 'string', value: 'FILE', help: 'write log lines to FILE instead of stderr' },
+  { name: 'log-format', kind: 'string', value: 'text|json', help: 'form of the log lines (text)' },
+  { name: 'debug', kind: 'boolean', help: 'log what is being done' },
+  { name: 'systemd-cgroup', kind: 'boolean', help: 'let systemd make the cgroups (not supported yet)' },
+  {
+    name: 'rootless',
+    kind: 'string',
+    value: 'true|false|auto',
+    help: 'go on without cgroups where they may not be used (auto: when not root)',
+  },
+  { name: 'help', short: 'h', kind: 'boolean', help: 'show help' },
+  { name: 'version', short: 'v', kind: 'boolean', help: 'show the version' },
+]

@@ -1,0 +1,32 @@
+// Help texts, from the list of commands.
+
+import { RuntError } from '../errors.ts'
+import type { Flag } from './args.ts'
+import { COMMANDS } from './commands.ts'
+import { GLOBAL_FLAGS } from './global-flags.ts'
+import { table } from './output.ts'
+
+/** @param name a command, or undefined for all of them */
+export async function helpText(name: string | undefined): Promise<string> {
+  if (name === undefined) return overview()
+  const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+  if (load === undefined) throw new RuntError('usage', `unknown command ${JSON.stringify(name)}`)
+  const command = await load()
+  const flags = command.flags.length === 0 ? '' : `\nFlags:\n${flagTable(command.flags)}`
+  return `runt ${name} ${command.operands}\n\n  ${command.summary}\n${flags}`
+}
+
+async function overview(): Promise<string> {
+  const commands = await Promise.all(Object.values(COMMANDS).map((load) => load()))
+  const rows = commands.map(({ name, operands, summary }) => [`  ${name}`, operands, summary])
+  return `runt runs containers from OCI bundles.\n\nUsage: runt [global flags] COMMAND [flags] OPERANDS\n\nCommands:\n${table(rows)}\nGlobal flags:\n${flagTable(GLOBAL_FLAGS)}`
+}
+
+function flagTable(flags: readonly Flag[]): string {
+  return table(
+    flags.map(({ name, short, value, help }) => [
+      `  --${name}${short === undefined ? '' : `, -${short}`}${value === undefined ? '' : ` ${value}`}`,
+      help,
+    ]),
+  )
+}

@@ -1,0 +1,113 @@
+// argv → command → exit status. The only place that prints an error, and the only process.exit.
+
+import { RuntError } from '../errors.ts'
+import { Store } from '../lifecycle/store.ts'
+import { configureLog, type LogFormat, logError } from '../log.ts'
+import { type Flag, type Parsed, parseArgs } from './args.ts'
+import type { Globals } from './command.ts'
+import { COMMANDS } from './commands.ts'
+import { GLOBAL_FLAGS } from './global-flags.ts'
+import { print } from './output.ts'
+
+const USAGE_STATUS = 1
+
+async function main(words: readonly string[]): Promise<number> {
+  const { operands, ...globals } = splitGlobals(words)
+  if (globals.flags.boolean('version')) {
+    print((await import('./version.ts')).versionText())
+    return 0
+  }
+  const [name, ...rest] = operands
+  if (globals.flags.boolean('help') || name === undefined || name === 'help') {
+    const help = await import('./help.ts')
+    print(await help.helpText(name === 'help' ? rest[0] : name))
+    return name === undefined && !globals.flags.boolean('help') ? USAGE_STATUS : 0
+  }
+  configureLog({
+    file: globals.flags.string('log'),
+    format: logFormat(globals.flags),
+    debug: globals.flags.boolean('debug'),
+  })
+  return runCommand(name, rest, readGlobals(globals.flags))
+}
+
+async function runCommand(name: string, words: readonly string[], globals: Globals): Promise<number> {
+  const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+  if (load === undefined) {
+    throw new RuntError('usage', `unknown command ${JSON.stringify(name)}`, { hint: 'runt help lists the commands' })
+  }
+  const command = await load()
+  const args = parseArgs(words, [...command.flags, HELP_FLAG], { stopEarly: command.stopEarly ?? false })
+  if (args.boolean('help')) {
+    print(await (await import('./help.ts')).helpText(name))
+    return 0
+  }
+  const [least, most] = command.arity
+  const count = args.operands.length
+  if (count < least || count > most) {
+    throw new RuntError(
+      'usage',
+      `runt ${name}: ${count < least ? 'missing operand' : `too many operands: ${args.operands.slice(most).join(' ')}`}`,
+      {
+        hint: `usage: runt ${name} [flags] ${command.operands}`,
+      },
+    )
+  }
+  return command.run(args, globals)
+}
+
+const HELP_FLAG: Flag = { name: 'help', short: 'h', kind: 'boolean', help: 'show help' }
+
+/** The flags before the command are the global ones. */
+function splitGlobals(words: readonly string[]): { flags: Parsed; operands: readonly string[] } {
+  const flags = parseArgs(words, GLOBAL_FLAGS, { stopEarly: true })
+  return { flags, operands: flags.operands }
+}
+
+function readGlobals(flags: Parsed): Globals {
+  const euid = process.geteuid?.() ?? 0
+  const rootless = flags.string('rootless') ?? 'auto'
+  if (!['true', 'false', 'auto'].includes(rootless)) {
+    throw new RuntError('usage', `--rootless ${JSON.stringify(rootless)} is none of true, false, auto`)
+  }
+  return {
+    store: new Store(absolute(flags.string('root') ?? defaultRoot(euid))),
+    systemdCgroup: flags.boolean('systemd-cgroup'),
+    rootless: rootless === 'true' || (rootless === 'auto' && euid !== 0),
+    debug: flags.boolean('debug'),
+  }
+}
+
+function defaultRoot(euid: number): string {
+  const { XDG_RUNTIME_DIR } = process.env
+  return euid !== 0 && XDG_RUNTIME_DIR !== undefined && XDG_RUNTIME_DIR !== '' ? `${XDG_RUNTIME_DIR}/runt` : '/run/runt'
+}
+
+function absolute(path: string): string {
+  return path.startsWith('/') ? path : `${process.cwd()}/${path}`
+}
+
+function logFormat(flags: Parsed): LogFormat {
+  const format = flags.string('log-format') ?? 'text'
+  if (format === 'text' || format === 'json') return format
+  throw new RuntError('usage', `--log-format ${JSON.stringify(format)} is none of text, json`)
+}
+
+/** @returns the exit status for an error that nobody else dealt with */
+function report(error: unknown): number {
+  if (error instanceof RuntError) {
+    const hint = error.hint === undefined ? '' : `\n  ${error.hint}`
+    logError(`${error.message}${hint}`, { code: error.code })
+    return error.exitStatus
+  }
+  logError(error instanceof Error ? error.message : `${error}`, { code: 'internal' })
+  return 1
+}
+
+let status: number
+try {
+  status = await main(process.argv.slice(2))
+} catch (error) {
+  status = report(error)
+}
+process.exit(status)

@@ -1,0 +1,30 @@
+// Words of runt for the caller: all on stdout.
+
+import { writeAll } from '../native/file.ts'
+
+const STDOUT = 1
+
+export function print(text: string): void {
+  writeAll(STDOUT, text)
+}
+
+/** As runc prints JSON: indented by two, with a line feed at the end or without. */
+export function printJson(value: unknown): void {
+  print(JSON.stringify(value, undefined, 2))
+}
+
+/** Columns padded to their widest cell. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = []
+  for (const row of rows)
+    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, cell.length)
+  return rows
+    .map(
+      (row) =>
+        `${row
+          .map((cell, index) => cell.padEnd((widths[index] ?? 0) + 3))
+          .join('')
+          .trimEnd()}\n`,
+    )
+    .join('')
+}

@@ -1,0 +1,110 @@
+// What this machine and this call give to a container: read before, so that the lowerings needn't.
+
+import { RuntError } from '../errors.ts'
+import { O, S_IF, S_IFMT } from '../linux/open-flags.ts'
+import { RLIMITS } from '../linux/rlimits.ts'
+import { close, open, readAll, status } from '../native/file.ts'
+import { failedWith, syscall, trySyscall } from '../native/syscall.ts'
+
+const CAPABILITY_VERSION_3 = 0x20080522
+
+/** Our permitted capabilities, as a bit set. capget(2) */
+export function permittedCapabilities(): bigint {
+  const header = new Uint8Array(8)
+  new DataView(header.buffer).setUint32(0, CAPABILITY_VERSION_3, true)
+  const data = new Uint8Array(24)
+  syscall('capget', header, data)
+  const view = new DataView(data.buffer)
+  return BigInt(view.getUint32(4, true)) | (BigInt(view.getUint32(16, true)) << 32n)
+}
+
+/** RLIMIT_NOFILE of our caller: an engine raises its own soft limit at start. undefined when the caller is gone. */
+export function callerNofile(): { soft: bigint; hard: bigint } | undefined {
+  const limit = new Uint8Array(16)
+  if (trySyscall('prlimit64', process.ppid, RLIMITS.RLIMIT_NOFILE, 0, limit) < 0) return undefined
+  const view = new DataView(limit.buffer)
+  return { soft: view.getBigUint64(0, true), hard: view.getBigUint64(8, true) }
+}
+
+/** Is it a folder? A missing one is taken for one: who opens it will say what is wrong. Asked once a path. */
+export function directoryProbe(): (path: string) => boolean {
+  const known = new Map<string, boolean>()
+  return (path) => {
+    let answer = known.get(path)
+    if (answer === undefined) {
+      const found = statusOrUndefined(path)
+      answer = found === undefined || (found.mode & S_IFMT) === S_IF.DIR
+      known.set(path, answer)
+    }
+    return answer
+  }
+}
+
+function statusOrUndefined(path: string): ReturnType<typeof status> {
+  try {
+    return status(path)
+  } catch (error) {
+    if (failedWith(error, 'EACCES', 'ELOOP', 'ENAMETOOLONG')) return undefined
+    throw error
+  }
+}
+
+const OLDEST = [5, 12] as const
+
+/** @throws RuntError on a kernel without the calls that every plan uses */
+export function requireKernel(): void {
+  const name = new Uint8Array(390)
+  syscall('uname', name)
+  const release = new TextDecoder().decode(name.subarray(130, name.indexOf(0, 130)))
+  const [major = 0, minor = 0] = release.split('.').map((part) => Number.parseInt(part, 10))
+  if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return
+  throw new RuntError('host', `kernel ${release} is too old: runt needs ${OLDEST.join('.')} or newer`, {
+    hint: 'it uses openat2, open_tree, mount_setattr, close_range, pidfds and clone3',
+  })
+}
+
+const LARGEST_PASSWD = 1 << 20
+
+/**
+ * The home of a user as the container's own /etc/passwd has it: read below the process's root, following nothing that
+ * leads out, and only from a plain file. The only use of that file (CVE-2016-3697).
+ * @returns "/" when it doesn't say
+ */
+export function homeOf(pid: number, uid: number): string {
+  const text = readInside(pid, 'etc/passwd')
+  for (const line of text.split('\n')) {
+    const [, , id, , , home] = line.split(':')
+    if (id === `${uid}` && home !== undefined && home.startsWith('/')) return home
+  }
+  return '/'
+}
+
+const RESOLVE_IN_ROOT_NO_MAGICLINKS = 0x12
+
+function readInside(pid: number, path: string): string {
+  let root: number | undefined
+  let fd = -1
+  try {
+    root = open(`/proc/${pid}/root`, O.PATH | O.DIRECTORY)
+    const how = new BigUint64Array([
+      BigInt(O.RDONLY | O.NONBLOCK | O.NOCTTY | O.CLOEXEC),
+      0n,
+      BigInt(RESOLVE_IN_ROOT_NO_MAGICLINKS),
+    ])
+    fd = trySyscall('openat2', root, path, new Uint8Array(how.buffer), 24)
+    if (fd < 0) return ''
+    const found = status('', fd)
+    if (found === undefined || (found.mode & S_IFMT) !== S_IF.REG) return ''
+    const bytes = readAll(fd)
+    return bytes.length > LARGEST_PASSWD ? '' : new TextDecoder().decode(bytes)
+  } finally {
+    if (fd >= 0) close(fd)
+    if (root !== undefined) close(root)
+  }
+}
+
+/** A process's pid as it sees itself: the innermost of NSpid. proc_pid_status(5) */
+export function pidInside(statusText: string): number {
+  const line = /^NSpid:\s*(.*)$/m.exec(statusText)?.[1] ?? ''
+  return Number(line.trim().split(/\s+/).at(-1) ?? 0)
+}

@@ -1,0 +1,68 @@
+// The record of a container: what state.json holds.
+
+import type { Cgroup } from '../cgroup/manager.ts'
+import type { Hook } from '../config/types.ts'
+import type { StepLabel } from '../process/report.ts'
+
+/** creating: create is at work. created: stopped running paused are found out, not recorded. */
+export type Phase = 'creating' | 'created'
+
+export type Status = 'creating' | 'created' | 'running' | 'paused' | 'stopped'
+
+export interface Container {
+  /** Layout of this record. */
+  readonly version: 1
+  readonly id: string
+  readonly phase: Phase
+  readonly ociVersion: string
+  /** Absolute. */
+  readonly bundle: string
+  readonly rootfs: string
+  readonly annotations: Readonly<Record<string, string>>
+  /** RFC 3339. */
+  readonly created: string
+  /** Uid of who created it. */
+  readonly owner: number
+  /** Init's pid and start time (clock ticks since boot); 0 before it is born. */
+  readonly pid: number
+  readonly startTime: number
+  readonly cgroup: Cgroup
+  /** Does it share its pid namespace with others? Then killing init doesn't kill the rest. */
+  readonly sharesPidNamespace: boolean
+  /** False: it can be created and not started. */
+  readonly hasProcess: boolean
+  readonly hooks: { readonly poststart: readonly Hook[]; readonly poststop: readonly Hook[] }
+  /** Labels of the steps that may fail after the gate. */
+  readonly startSteps: Readonly<Record<number, StepLabel>>
+}
+
+/** The state as the spec wants it, and as runc's users know it. runtime.md, State */
+export interface State {
+  readonly ociVersion: string
+  readonly id: string
+  readonly pid: number
+  readonly status: Status
+  readonly bundle: string
+  readonly rootfs: string
+  readonly created: string
+  readonly annotations?: Readonly<Record<string, string>>
+  readonly owner: string
+}
+
+/** @param pid as its reader sees it; 0 when there is none */
+export function stateOf(container: Container, status: Status, pid: number): State {
+  return {
+    ociVersion: OCI_VERSION,
+    id: container.id,
+    pid,
+    status,
+    bundle: container.bundle,
+    rootfs: container.rootfs,
+    created: container.created,
+    ...(Object.keys(container.annotations).length === 0 ? {} : { annotations: container.annotations }),
+    owner: container.owner === 0 ? 'root' : `${container.owner}`,
+  }
+}
+
+/** The runtime-spec that states and configs comply with. */
+export const OCI_VERSION = '1.3.0'

@@ -1,0 +1,250 @@
+// create: from a bundle to a container whose init waits at its gate. runtime.md, Create and steps 1–5 of the lifecycle.
+// Comes in: a bundle and options. Goes out: a container on record. On any error nothing of it is left.
+
+import { createCgroup } from '../cgroup/fs.ts'
+import { readHierarchies } from '../cgroup/hierarchy.ts'
+import { assumeMade, type Cgroup, planCgroup } from '../cgroup/manager.ts'
+import { cgroupPath } from '../cgroup/path.ts'
+import { loadConfig } from '../config/load.ts'
+import type { Config } from '../config/types.ts'
+import { RuntError } from '../errors.ts'
+import { sendPidfd } from '../host/pidfd.ts'
+import { homeOf, pidInside, requireKernel } from '../host/probe.ts'
+import { warn } from '../log.ts'
+import { needsHome } from '../lowering/execve.ts'
+import { type Facts, slots } from '../lowering/facts.ts'
+import { lowerCreate } from '../lowering/lower.ts'
+import { compile } from '../machine/codegen.ts'
+import { targetFor } from '../machine/target.ts'
+import { close, readFile, writeFileAtomically, writeKnob } from '../native/file.ts'
+import type { Plan } from '../plan/step.ts'
+import { verify } from '../plan/verify.ts'
+import { expect } from '../process/channel.ts'
+import { type InitProcess, spawnInit } from '../process/init.ts'
+import { failureError, labelsFrom, stepLabel } from '../process/report.ts'
+import { encodeReply, type Failure, type Message } from '../process/sync.ts'
+import { describeStatus, processStat, reap } from '../process/wait.ts'
+import { type Container, OCI_VERSION, type Status, stateOf } from './container.ts'
+import { destroy } from './delete.ts'
+import { gatherFacts, type LaunchOptions } from './facts.ts'
+import { runHooks } from './hooks.ts'
+import { checkId } from './id.ts'
+import { noProfile, type Profile } from './profile.ts'
+import type { Lock, Store } from './store.ts'
+
+export interface CreateOptions extends LaunchOptions {
+  readonly bundle: string
+  readonly pidFile: string | undefined
+  readonly pidfdSocket: string | undefined
+  /** Go on without cgroups where they may not be used. */
+  readonly rootless: boolean
+  /** For tests: this step of the plan fails with this errno. */
+  readonly inject?: { readonly step: number; readonly errno: number }
+}
+
+/** A container that has just been created, and its lines to init. */
+export interface Launched {
+  readonly container: Container
+  readonly plan: Plan
+  readonly init: InitProcess
+  /** The pty's master, when runt relays the terminal. */
+  readonly master: number | undefined
+  readonly lock: Lock
+}
+
+/** create, for a caller that leaves the container at its gate. */
+export async function createContainer(
+  store: Store,
+  options: CreateOptions,
+  profile: Profile = noProfile,
+): Promise<void> {
+  const { init, lock } = await launch(store, options, profile)
+  init.channel.close()
+  lock[Symbol.dispose]()
+}
+
+/**
+ * Everything up to the gate: init is on record, and has been told so.
+ * @throws RuntError; nothing is left of the container then
+ */
+export async function launch(store: Store, options: CreateOptions, profile: Profile): Promise<Launched> {
+  checkId(options.id)
+  requireKernel()
+  const config = await loadConfig(options.bundle)
+  profile.mark('config')
+  for (const warning of config.warnings) warn(warning)
+  const hierarchies = readHierarchies()
+  const planned = planCgroup(hierarchies, cgroupPath(config.linux.cgroupsPath, options.id))
+  const record = newRecord(config, options.id, planned)
+  const stateLength = JSON.stringify(stateOf(record, 'creating', 0)).length
+  const facts = gatherFacts(config, options, store.directory(options.id), planned, hierarchies, stateLength)
+  profile.mark('facts')
+  const plan = lowerCreate(config, facts)
+  verify(plan)
+  profile.mark('lower')
+  const image = compile(plan, targetFor(process.arch === 'arm64' ? 'arm64' : 'x64'), {
+    profile: options.profile,
+    ...(options.inject === undefined ? {} : { inject: options.inject }),
+  })
+  profile.mark('codegen')
+  const lock = store.claim(options.id)
+  const startSteps = plan.gate === undefined ? {} : labelsFrom(plan, plan.gate)
+  const attempt: Attempt = { container: { ...record, startSteps }, init: undefined, hooksBegan: false }
+  try {
+    store.save(attempt.container)
+    profile.mark('claim')
+    const cgroup = createCgroup(hierarchies, planned, config.linux.resources)
+    attempt.container = { ...attempt.container, cgroup }
+    profile.mark('cgroup')
+    attempt.init = spawnInit(image.bytes, slots(facts.preservedFds), options.mode === 'run-foreground')
+    profile.mark('spawn')
+    return { ...(await serve(store, config, facts, plan, options, attempt, attempt.init, profile)), plan, lock }
+  } catch (error) {
+    await undo(store, attempt, lock)
+    throw error
+  }
+}
+
+/** How far a create has come. */
+interface Attempt {
+  container: Container
+  init: InitProcess | undefined
+  hooksBegan: boolean
+}
+
+/** Answer init's requests until it is ready, then put it on record. process/sync.ts draws this conversation. */
+async function serve(
+  store: Store,
+  config: Config,
+  facts: Facts,
+  plan: Plan,
+  options: CreateOptions,
+  attempt: Attempt,
+  init: InitProcess,
+  profile: Profile,
+): Promise<Omit<Launched, 'plan' | 'lock'>> {
+  const { channel } = init
+  const answered = (message: Message | Failure | undefined): Message => answer(message, plan, attempt, init)
+  const pid = answered(await expect(channel, 'pid')).value
+  attempt.container = { ...attempt.container, pid, startTime: processStat(pid)?.startTime ?? 0 }
+  if (options.mode !== 'run-foreground') reap(init.first)
+  profile.mark('init born')
+  if (config.linux.namespaces.some(({ type, path }) => type === 'user' && path === undefined)) {
+    writeIdMaps(pid, config)
+    await channel.send(encodeReply('', undefined))
+  }
+  const master = facts.console?.kind === 'channel' ? await receiveMaster(plan, attempt, init) : undefined
+  const { prestart, createRuntime, createContainer: inside } = config.hooks
+  if (prestart.length + createRuntime.length + inside.length > 0) {
+    answered(await expect(channel, 'hooks'))
+    attempt.hooksBegan = true
+    store.save(attempt.container)
+    const state = stateOf(attempt.container, 'creating', pid)
+    runHooks('prestart', prestart, state)
+    runHooks('createRuntime', createRuntime, state)
+    await channel.send(encodeReply(insideState(attempt.container, 'creating', inside.length > 0), undefined))
+  }
+  if (options.profile) profile.steps(plan, await channel.receiveRaw(8 * (plan.steps.length + 1)))
+  answered(await expect(channel, 'ready'))
+  profile.mark('init ready')
+  const container: Container = { ...attempt.container, phase: 'created' }
+  store.save(container)
+  if (options.pidfdSocket !== undefined) sendPidfd(options.pidfdSocket, pid)
+  if (options.pidFile !== undefined) writeFileAtomically(options.pidFile, `${pid}`, 0o644)
+  await channel.send(
+    encodeReply(insideState(container, 'created', config.hooks.startContainer.length > 0), homeEntry(config, pid)),
+  )
+  profile.mark('on record')
+  return { container, init, master }
+}
+
+/** The state with the pid as the container sees it. */
+function insideState(container: Container, status: Status, wanted: boolean): string {
+  if (!wanted) return ''
+  return JSON.stringify(stateOf(container, status, pidInside(readFile(`/proc/${container.pid}/status`))))
+}
+
+function homeEntry(config: Config, pid: number): string | undefined {
+  if (config.process === undefined || !needsHome(config.process.env)) return undefined
+  return `HOME=${homeOf(pid, config.process.user.uid)}`
+}
+
+/** user_namespaces(7): one line a range, written by the parent namespace's root. */
+function writeIdMaps(pid: number, config: Config): void {
+  const write = (file: string, pointer: string, mappings: Config['linux']['uidMappings']): void => {
+    const text = mappings.map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}\n`).join('')
+    try {
+      writeKnob(`/proc/${pid}/${file}`, text)
+    } catch (error) {
+      throw new RuntError('init', `linux.${pointer}: ${error instanceof Error ? error.message : error}`, {
+        cause: error,
+      })
+    }
+  }
+  write('uid_map', 'uidMappings', config.linux.uidMappings)
+  write('gid_map', 'gidMappings', config.linux.gidMappings)
+}
+
+async function receiveMaster(plan: Plan, attempt: Attempt, init: InitProcess): Promise<number> {
+  const received = await init.channel.receiveDescriptor()
+  if (typeof received === 'number') return received
+  answer(received, plan, attempt, init)
+  throw new RuntError('internal', 'init sent no terminal')
+}
+
+/** A message that was due; a failure, or init's end, as an error. */
+function answer(message: Message | Failure | undefined, plan: Plan, attempt: Attempt, init: InitProcess): Message {
+  if (message === undefined) throw initEnded(attempt.container.pid, init)
+  if (message.kind !== 'failed') return message
+  const step = plan.steps[message.step]
+  throw failureError(step === undefined ? undefined : stepLabel(step), message)
+}
+
+/** The image is gone without a word: somebody killed it. */
+function initEnded(pid: number, init: InitProcess): RuntError {
+  const status = (pid === 0 ? undefined : reap(pid)) ?? reap(init.first)
+  const how = status === undefined ? '' : `: ${describeStatus(status)}`
+  const killed = status !== undefined && (status & 0x7f) === 9
+  return new RuntError('init', `container init ended before it was ready${how}`, {
+    ...(killed ? { hint: 'the kernel may have killed it for memory: is linux.resources.memory.limit too low?' } : {}),
+  })
+}
+
+/** Take back what an attempt made, in reverse. Poststop hooks run when hooks had begun (lifecycle, step 12). */
+async function undo(store: Store, attempt: Attempt, lock: Lock): Promise<void> {
+  const { init, hooksBegan } = attempt
+  init?.channel.close() // init hears of it and exits
+  if (init?.monitor !== undefined) close(init.monitor)
+  const container = hooksBegan
+    ? attempt.container
+    : { ...attempt.container, hooks: { ...attempt.container.hooks, poststop: [] } }
+  try {
+    destroy(store, container)
+  } catch (error) {
+    warn(error instanceof Error ? error.message : `${error}`)
+  }
+  if (init !== undefined) reap(init.first)
+  lock[Symbol.dispose]()
+}
+
+function newRecord(config: Config, id: string, cgroup: Cgroup): Container {
+  const { namespaces } = config.linux
+  return {
+    version: 1,
+    id,
+    phase: 'creating',
+    ociVersion: OCI_VERSION,
+    bundle: config.bundle,
+    rootfs: config.root.path,
+    annotations: config.annotations,
+    created: new Date().toISOString(),
+    owner: process.geteuid?.() ?? 0,
+    pid: 0,
+    startTime: 0,
+    cgroup,
+    sharesPidNamespace: !namespaces.some(({ type, path }) => type === 'pid' && path === undefined),
+    hasProcess: config.process !== undefined,
+    hooks: { poststart: config.hooks.poststart, poststop: config.hooks.poststop },
+    startSteps: {},
+  }
+}

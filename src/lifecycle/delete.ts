@@ -1,0 +1,81 @@
+// delete: undo what create did, in reverse, then the poststop hooks. runtime.md, Delete and steps 12–13 of the lifecycle.
+
+import { killCgroup, removeCgroup } from '../cgroup/manager.ts'
+import { RuntError } from '../errors.ts'
+import { warn } from '../log.ts'
+import { isAlive, reap, signalProcess, waitForEnd } from '../process/wait.ts'
+import { type Container, stateOf } from './container.ts'
+import { runAllHooks } from './hooks.ts'
+import { checkId } from './id.ts'
+import { requireStatus, statusOf } from './status.ts'
+import { notFound, type Store } from './store.ts'
+
+const SIGKILL = 9
+/** How long a killed init may take to end, in milliseconds. */
+const PATIENCE = 10_000
+
+export interface DeleteOptions {
+  /** Kill a running container first; an unknown one is no error, and what is left of one goes. */
+  readonly force: boolean
+}
+
+/** @throws RuntError unknown id, not stopped, or what could not be removed */
+export function deleteContainer(store: Store, id: string, { force }: DeleteOptions): void {
+  checkId(id)
+  if (!store.has(id)) {
+    if (force) return
+    throw notFound(id)
+  }
+  using _lock = store.lock(id)
+  const container = findRecord(store, id, force)
+  if (container === undefined) {
+    if (!force && store.has(id)) throw notFound(id)
+    store.remove(id)
+    return
+  }
+  // Whoever was creating it is gone, since the lock is ours.
+  const status = container.phase === 'creating' ? 'stopped' : statusOf(store, container)
+  if (!force) requireStatus('delete', id, status)
+  destroy(store, container)
+}
+
+function findRecord(store: Store, id: string, force: boolean): Container | undefined {
+  try {
+    return store.find(id)
+  } catch (error) {
+    if (!force) throw error
+    warn(error instanceof Error ? error.message : `${error}`)
+    return undefined
+  }
+}
+
+/**
+ * Steps 12 and 13: no process, no cgroup, no record, then the poststop hooks.
+ * @throws RuntError naming what could not be removed; the record stays then, so that it can be tried again
+ */
+export function destroy(store: Store, container: Container): void {
+  killInit(container)
+  killCgroup(container.cgroup, SIGKILL)
+  try {
+    removeCgroup(container.cgroup)
+  } catch (error) {
+    throw new RuntError('cgroup', `container ${container.id}: ${error instanceof Error ? error.message : error}`, {
+      cause: error,
+    })
+  }
+  store.remove(container.id)
+  for (const warning of runAllHooks('poststop', container.hooks.poststop, stateOf(container, 'stopped', 0)))
+    warn(warning)
+}
+
+function killInit({ id, pid, startTime }: Container): void {
+  if (pid === 0) return
+  signalProcess(pid, startTime, SIGKILL)
+  if (isAlive(pid, startTime) && !waitForEnd(pid, PATIENCE) && isAlive(pid, startTime)) {
+    throw new RuntError(
+      'container-status',
+      `container ${id}: init ${pid} did not end within ${PATIENCE / 1000} s of SIGKILL`,
+    )
+  }
+  reap(pid) // when it is a child of ours
+}

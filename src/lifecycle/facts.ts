@@ -1,0 +1,106 @@
+// The facts of one call, gathered for the lowerings.
+
+import type { Hierarchies } from '../cgroup/hierarchy.ts'
+import { type Cgroup, hierarchyViews, joinPoints } from '../cgroup/manager.ts'
+import type { Config } from '../config/types.ts'
+import { RuntError } from '../errors.ts'
+import { callerNofile, directoryProbe, permittedCapabilities } from '../host/probe.ts'
+import { CAPABILITY_NAMES } from '../linux/capabilities.ts'
+import type { ConsoleTarget, Facts, Mode } from '../lowering/facts.ts'
+import { trySyscall } from '../native/syscall.ts'
+
+/** What the caller of create or run asked for, as far as the plan depends on it. */
+export interface LaunchOptions {
+  readonly id: string
+  readonly mode: Mode
+  readonly consoleSocket: string | undefined
+  readonly preserveFds: number
+  readonly noPivot: boolean
+  readonly noNewKeyring: boolean
+  readonly profile: boolean
+}
+
+/** State and annotations grow by a pid at most. */
+const STATE_SLACK = 64
+
+/**
+ * @param stateLength characters of the state without its pid
+ * @throws RuntError when a descriptor that is to be preserved isn't open, or the terminal flags contradict the config
+ */
+export function gatherFacts(
+  config: Config,
+  options: LaunchOptions,
+  stateDirectory: string,
+  cgroup: Cgroup,
+  hierarchies: Hierarchies,
+  stateLength: number,
+): Facts {
+  const listenFds = callerListenFds()
+  const preservedFds = (listenFds ?? 0) + options.preserveFds
+  checkPreserved(preservedFds)
+  const { v1Procs, v2Directory } = joinPoints(cgroup)
+  const hasHooks = config.hooks.createContainer.length + config.hooks.startContainer.length > 0
+  return {
+    id: options.id,
+    mode: options.mode,
+    stateDirectory,
+    preservedFds,
+    listenFds,
+    console: consoleTarget(config, options),
+    noPivot: options.noPivot,
+    noNewKeyring: options.noNewKeyring,
+    profile: options.profile,
+    cgroup: { v1Procs, v2Directory, views: hierarchyViews(hierarchies, cgroup), unified: hierarchies.mode === 'v2' },
+    grantable: grantableCapabilities(config),
+    nofile: callerNofile(),
+    sourceIsDirectory: directoryProbe(),
+    stateRoom: hasHooks ? stateLength * 3 + STATE_SLACK : 0,
+  }
+}
+
+/** In a user namespace of its own the container's root has all capabilities. */
+function grantableCapabilities(config: Config): bigint {
+  const own = config.linux.namespaces.some(({ type }) => type === 'user')
+  return own ? (1n << BigInt(CAPABILITY_NAMES.length)) - 1n : permittedCapabilities()
+}
+
+function consoleTarget(config: Config, { mode, consoleSocket }: LaunchOptions): ConsoleTarget | undefined {
+  const terminal = config.process?.terminal === true
+  const detached = mode !== 'run-foreground'
+  if (consoleSocket !== undefined && !terminal) {
+    throw new RuntError('usage', 'cannot use console socket if runt will not allocate a terminal', {
+      hint: 'process.terminal is not true in config.json',
+    })
+  }
+  if (!terminal) return undefined
+  if (consoleSocket !== undefined) {
+    if (!detached) throw new RuntError('usage', 'cannot use console socket if runt will not detach')
+    return { kind: 'socket', path: consoleSocket }
+  }
+  if (detached) {
+    throw new RuntError('usage', 'cannot allocate terminal if runt will detach without setting console socket', {
+      hint: 'give --console-socket, or set process.terminal to false in config.json',
+    })
+  }
+  return { kind: 'channel' }
+}
+
+/** Socket activation: systemd's LISTEN_FDS, when it speaks of us. sd_listen_fds(3) */
+function callerListenFds(): number | undefined {
+  const { LISTEN_FDS, LISTEN_PID } = process.env
+  if (LISTEN_FDS === undefined || !/^[1-9]\d{0,3}$/.test(LISTEN_FDS)) return undefined
+  if (LISTEN_PID !== undefined && LISTEN_PID !== `${process.pid}`) return undefined
+  return Number(LISTEN_FDS)
+}
+
+const F_GETFD = 1
+const FD_CLOEXEC = 1
+
+/** A descriptor of the engine in that place would go into the container: only what the caller left open may. */
+function checkPreserved(count: number): void {
+  for (let fd = 3; fd < 3 + count; fd++) {
+    const flags = trySyscall('fcntl', fd, F_GETFD)
+    if (flags >= 0 && (flags & FD_CLOEXEC) === 0) continue
+    throw new RuntError('usage', `preserve-fds: descriptor ${fd} is not open in the caller`)
+  }
+}

@@ -1,0 +1,35 @@
+// kill: a signal to the container's process. runtime.md, Kill
+
+import { killCgroup } from '../cgroup/manager.ts'
+import { RuntError } from '../errors.ts'
+import { parseSignal } from '../linux/signals.ts'
+import { signalProcess } from '../process/wait.ts'
+import { checkId } from './id.ts'
+import { requireStatus, statusOf } from './status.ts'
+import type { Store } from './store.ts'
+
+const SIGKILL = 9
+
+export interface KillOptions {
+  /** To every process of the container, not just init; then a stopped container is no error. */
+  readonly all: boolean
+}
+
+/**
+ * @param signal a number, or a name with or without SIG
+ * @throws RuntError unknown id or signal, or not running
+ */
+export function killContainer(store: Store, id: string, signal: string, { all }: KillOptions): void {
+  checkId(id)
+  const number = parseSignal(signal)
+  if (number === undefined) throw new RuntError('signal', `unknown signal ${JSON.stringify(signal)}`)
+  const container = store.load(id)
+  if (all) {
+    killCgroup(container.cgroup, number)
+    return
+  }
+  requireStatus('kill', id, statusOf(store, container))
+  // Without a pid namespace of its own the kernel doesn't end the others when init goes.
+  if (number === SIGKILL && container.sharesPidNamespace) killCgroup(container.cgroup, SIGKILL)
+  else if (!signalProcess(container.pid, container.startTime, number)) requireStatus('kill', id, 'stopped')
+}

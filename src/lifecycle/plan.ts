@@ -1,0 +1,34 @@
+// plan: what create would ask of the kernel, without asking.
+
+import { readHierarchies } from '../cgroup/hierarchy.ts'
+import { planCgroup } from '../cgroup/manager.ts'
+import { cgroupPath } from '../cgroup/path.ts'
+import { loadConfig } from '../config/load.ts'
+import { lowerCreate } from '../lowering/lower.ts'
+import type { Plan } from '../plan/step.ts'
+import { verify } from '../plan/verify.ts'
+import { gatherFacts } from './facts.ts'
+import type { Store } from './store.ts'
+
+/** The id and the console socket that stand for those of a real call. */
+const ID = 'ID'
+const CONSOLE_SOCKET = '/CONSOLE-SOCKET'
+
+/** The plan that create would compile for a bundle, on this host. @throws RuntError for an invalid config */
+export async function planOf(store: Store, bundle: string): Promise<Plan> {
+  const config = await loadConfig(bundle)
+  const hierarchies = readHierarchies()
+  const cgroup = planCgroup(hierarchies, cgroupPath(config.linux.cgroupsPath, ID))
+  const options = {
+    id: ID,
+    mode: 'create',
+    consoleSocket: config.process?.terminal === true ? CONSOLE_SOCKET : undefined,
+    preserveFds: 0,
+    noPivot: false,
+    noNewKeyring: false,
+    profile: false,
+  } as const
+  const plan = lowerCreate(config, gatherFacts(config, options, store.directory(ID), cgroup, hierarchies, 0))
+  verify(plan)
+  return plan
+}

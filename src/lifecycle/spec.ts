@@ -1,0 +1,116 @@
+// spec: a config.json to start from, with what every container should have.
+
+import { RuntError } from '../errors.ts'
+import { O } from '../linux/open-flags.ts'
+import { close, open, writeAll } from '../native/file.ts'
+import { failedWith } from '../native/syscall.ts'
+import { OCI_VERSION } from './container.ts'
+
+const CAPABILITIES = ['CAP_AUDIT_WRITE', 'CAP_KILL', 'CAP_NET_BIND_SERVICE']
+
+const DEFAULT_CONFIG = {
+  ociVersion: OCI_VERSION,
+  process: {
+    terminal: true,
+    user: { uid: 0, gid: 0 },
+    args: ['sh'],
+    env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'TERM=xterm'],
+    cwd: '/',
+    capabilities: { bounding: CAPABILITIES, effective: CAPABILITIES, permitted: CAPABILITIES },
+    rlimits: [{ type: 'RLIMIT_NOFILE', hard: 1024, soft: 1024 }],
+    noNewPrivileges: true,
+  },
+  root: { path: 'rootfs', readonly: true },
+  hostname: 'runt',
+  mounts: [
+    { destination: '/proc', type: 'proc', source: 'proc' },
+    {
+      destination: '/dev',
+      type: 'tmpfs',
+      source: 'tmpfs',
+      options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'],
+    },
+    {
+      destination: '/dev/pts',
+      type: 'devpts',
+      source: 'devpts',
+      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
+    },
+    {
+      destination: '/dev/shm',
+      type: 'tmpfs',
+      source: 'shm',
+      options: ['nosuid', 'noexec', 'nodev', 'mode=1777', 'size=65536k'],
+    },
+    { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
+    { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', 'ro'] },
+    {
+      destination: '/sys/fs/cgroup',
+      type: 'cgroup',
+      source: 'cgroup',
+      options: ['nosuid', 'noexec', 'nodev', 'relatime', 'ro'],
+    },
+  ],
+  linux: {
+    resources: { devices: [{ allow: false, access: 'rwm' }] },
+    namespaces: ['pid', 'network', 'ipc', 'uts', 'mount', 'cgroup'].map((type) => ({ type })),
+    maskedPaths: [
+      '/proc/acpi',
+      '/proc/asound',
+      '/proc/kcore',
+      '/proc/keys',
+      '/proc/latency_stats',
+      '/proc/timer_list',
+      '/proc/timer_stats',
+      '/proc/sched_debug',
+      '/sys/firmware',
+      '/proc/scsi',
+    ],
+    readonlyPaths: ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'],
+  },
+}
+
+/** A user has no network namespace to make devices in, no cgroups to mount, and one uid and gid to map. */
+function rootlessConfig(uid: number, gid: number): typeof DEFAULT_CONFIG & object {
+  const { mounts, linux } = DEFAULT_CONFIG
+  const kept = mounts
+    .filter(({ destination }) => destination !== '/sys' && destination !== '/sys/fs/cgroup')
+    .map((mount) =>
+      'options' in mount && mount.options !== undefined
+        ? { ...mount, options: mount.options.filter((option) => !option.startsWith('gid=')) }
+        : mount,
+    )
+  const sys = {
+    destination: '/sys',
+    type: 'none',
+    source: '/sys',
+    options: ['rbind', 'nosuid', 'noexec', 'nodev', 'ro'],
+  }
+  const { resources: _, ...rest } = linux
+  return {
+    ...DEFAULT_CONFIG,
+    mounts: [...kept, sys],
+    linux: {
+      ...rest,
+      namespaces: ['pid', 'ipc', 'uts', 'mount', 'cgroup', 'user'].map((type) => ({ type })),
+      uidMappings: [{ containerID: 0, hostID: uid, size: 1 }],
+      gidMappings: [{ containerID: 0, hostID: gid, size: 1 }],
+    } as unknown as typeof linux,
+  }
+}
+
+/** @throws RuntError when there is a config.json already */
+export function writeSpec(bundle: string, { rootless }: { readonly rootless: boolean }): void {
+  const config = rootless ? rootlessConfig(process.geteuid?.() ?? 0, process.getegid?.() ?? 0) : DEFAULT_CONFIG
+  const path = `${bundle}/config.json`
+  try {
+    const fd = open(path, O.WRONLY | O.CREAT | O.EXCL, 0o666)
+    writeAll(fd, `${JSON.stringify(config, undefined, 2)}\n`)
+    close(fd)
+  } catch (error) {
+    if (failedWith(error, 'EEXIST')) {
+      throw new RuntError('bundle', `${path} exists already`, { cause: error, hint: 'remove it first' })
+    }
+    throw error
+  }
+}

@@ -1,0 +1,67 @@
+// start: open the gate and hear what becomes of it. runtime.md, Start and steps 6–9 of the lifecycle.
+
+import { RuntError } from '../errors.ts'
+import { O } from '../linux/open-flags.ts'
+import { poll } from '../native/descriptors.ts'
+import { close, open, writeAll } from '../native/file.ts'
+import { syscall } from '../native/syscall.ts'
+import { failureError } from '../process/report.ts'
+import { decodeMessage, type Failure } from '../process/sync.ts'
+import { type Container, stateOf } from './container.ts'
+import { destroy } from './delete.ts'
+import { runHooks } from './hooks.ts'
+import { checkId } from './id.ts'
+import { requireStatus, statusOf } from './status.ts'
+import type { Store } from './store.ts'
+
+const LONGEST_VERDICT = 8192
+
+/** @throws RuntError not created, no process, a failed hook, or a program that can't be executed */
+export function startContainer(store: Store, id: string): void {
+  checkId(id)
+  using _lock = store.lock(id)
+  const container = store.load(id)
+  requireStatus('start', id, statusOf(store, container))
+  if (!container.hasProcess) {
+    throw new RuntError('config-invalid', `cannot start container ${id}: its config has no process`)
+  }
+  const failure = openGate(store.directory(id))
+  if (failure !== undefined) throw startFailed(store, container, failure)
+  afterStart(store, container)
+}
+
+/** Write into the gate, then read init's verdict: end of file is a program that runs. */
+function openGate(directory: string): Failure | undefined {
+  const verdict = open(`${directory}/verdict`, O.RDONLY | O.NONBLOCK)
+  try {
+    const gate = open(`${directory}/gate`, O.WRONLY | O.NONBLOCK)
+    writeAll(gate, '1')
+    close(gate)
+    poll([verdict])
+    const buffer = new Uint8Array(LONGEST_VERDICT)
+    const bytes = buffer.subarray(0, syscall('read', verdict, buffer, buffer.length))
+    if (bytes.length === 0) return undefined
+    const message = decodeMessage(bytes)
+    if (message.kind !== 'failed') throw new RuntError('internal', `${message.kind} from init where a verdict was due`)
+    return message
+  } finally {
+    close(verdict)
+  }
+}
+
+/** A failed startContainer hook ends the container for good (step 12); after a failed exec it stays as stopped. */
+export function startFailed(store: Store, container: Container, failure: Failure): RuntError {
+  const error = failureError(container.startSteps[failure.step], failure)
+  if (error.code === 'hook' || error.data.pointer?.toString().startsWith('/hooks')) destroy(store, container)
+  return error
+}
+
+/** poststart hooks: when one fails, the container is stopped and destroyed. */
+export function afterStart(store: Store, container: Container): void {
+  try {
+    runHooks('poststart', container.hooks.poststart, stateOf(container, 'running', container.pid))
+  } catch (error) {
+    destroy(store, container)
+    throw error
+  }
+}

@@ -1,0 +1,25 @@
+// state and list: what there is, as JSON or as rows.
+
+import { type Container, type State, stateOf } from './container.ts'
+import { checkId } from './id.ts'
+import { statusOf } from './status.ts'
+import type { Store } from './store.ts'
+
+/** @throws RuntError when there is no such container. runtime.md, Query State */
+export function containerState(store: Store, id: string): State {
+  checkId(id)
+  return currentState(store, store.load(id))
+}
+
+function currentState(store: Store, container: Container): State {
+  const status = statusOf(store, container)
+  return stateOf(container, status, status === 'stopped' ? 0 : container.pid)
+}
+
+/** All containers of a root, by id. One that goes meanwhile, or has no record yet, is left out. */
+export function listContainers(store: Store): State[] {
+  return store.ids().flatMap((id) => {
+    const container = store.find(id)
+    return container === undefined ? [] : [currentState(store, container)]
+  })
+}

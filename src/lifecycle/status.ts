@@ -1,0 +1,50 @@
+// What a container is doing: found out from the kernel, not believed. And what may be done to it then.
+
+import { isFrozen } from '../cgroup/manager.ts'
+import { RuntError } from '../errors.ts'
+import { AT, O } from '../linux/open-flags.ts'
+import { close } from '../native/file.ts'
+import { trySyscall } from '../native/syscall.ts'
+import { isAlive } from '../process/wait.ts'
+import type { Container, Status } from './container.ts'
+import type { Store } from './store.ts'
+
+/** creating: another runt is at work on it. created: init waits at the gate. paused: frozen. */
+export function statusOf(store: Store, container: Container): Status {
+  if (container.phase === 'creating') return store.isLocked(container.id) ? 'creating' : 'stopped'
+  if (!isAlive(container.pid, container.startTime)) return 'stopped'
+  if (isFrozen(container.cgroup)) return 'paused'
+  return isAtGate(store, container.id) ? 'created' : 'running'
+}
+
+/** Init alone holds the gate open for reading; a writer gets in only while it waits there. fifo(7) */
+function isAtGate(store: Store, id: string): boolean {
+  const fd = trySyscall('openat', AT.FDCWD, `${store.directory(id)}/gate`, O.WRONLY | O.NONBLOCK | O.CLOEXEC, 0)
+  if (fd < 0) return false
+  close(fd)
+  return true
+}
+
+type Operation = 'start' | 'kill' | 'delete'
+
+/** Which states an operation is legal in. runtime.md, Operations; delete of `created` is what engines need. */
+const LEGAL: Readonly<Record<Operation, readonly Status[]>> = {
+  start: ['created'],
+  kill: ['created', 'running', 'paused'],
+  delete: ['created', 'stopped'],
+}
+
+/** @throws RuntError in the words that engines know */
+export function requireStatus(operation: Operation, id: string, status: Status): void {
+  if (LEGAL[operation].includes(status)) return
+  throw new RuntError('container-status', REFUSALS[operation](id, status), { data: { id, status } })
+}
+
+const REFUSALS: Readonly<Record<Operation, (id: string, status: Status) => string>> = {
+  start: (id, status) =>
+    status === 'stopped'
+      ? `cannot start a container that has stopped: ${id}`
+      : `cannot start container ${id}: it is ${status}, not created`,
+  kill: (id, status) => `container not running: ${id} is ${status}`,
+  delete: (id, status) => `cannot delete container ${id} that is not stopped: ${status}`,
+}

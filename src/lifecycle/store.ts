@@ -1,0 +1,152 @@
+// state.json on disk: one folder a container below --root, written whole or not at all, one writer at a time.
+
+import { RuntError } from '../errors.ts'
+import { ERRNO } from '../linux/errno.ts'
+import { O } from '../linux/open-flags.ts'
+import {
+  close,
+  exists,
+  listDirectory,
+  makeDirectories,
+  makeDirectory,
+  open,
+  readFileIfPresent,
+  tryRemoveDirectory,
+  tryUnlink,
+  writeFileAtomically,
+} from '../native/file.ts'
+import { failedWith, SyscallError, trySyscall } from '../native/syscall.ts'
+import type { Container } from './container.ts'
+
+const LOCK_EX = 2
+const LOCK_NB = 4
+
+/** Held until disposed, or until the process ends. */
+export interface Lock extends Disposable {
+  readonly fd: number
+}
+
+export class Store {
+  readonly root: string
+
+  /** @param root absolute path of the folder of all containers */
+  constructor(root: string) {
+    this.root = root
+  }
+
+  directory(id: string): string {
+    return `${this.root}/${id}`
+  }
+
+  /**
+   * Make a container's folder and lock it.
+   * @throws RuntError when the id is taken
+   */
+  claim(id: string): Lock {
+    const directory = this.directory(id)
+    try {
+      if (!exists(this.root)) makeDirectories(this.root, 0o711)
+      if (!makeDirectory(directory, 0o711)) {
+        throw new RuntError('container-exists', `container with given ID already exists: ${id}`, {
+          hint: `runt delete ${id} removes it, or choose another id`,
+        })
+      }
+    } catch (error) {
+      if (error instanceof RuntError) throw error
+      throw new RuntError('state', `${directory}: ${error instanceof Error ? error.message : error}`, { cause: error })
+    }
+    return takeLock(`${directory}/lock`, LOCK_EX)
+  }
+
+  /** Lock a container that exists. @throws RuntError when it doesn't */
+  lock(id: string): Lock {
+    try {
+      return takeLock(`${this.directory(id)}/lock`, LOCK_EX)
+    } catch (error) {
+      if (failedWith(error, 'ENOENT', 'ENOTDIR')) throw notFound(id)
+      throw error
+    }
+  }
+
+  /** Is another runt at work on it right now? */
+  isLocked(id: string): boolean {
+    try {
+      takeLock(`${this.directory(id)}/lock`, LOCK_EX | LOCK_NB)[Symbol.dispose]()
+      return false
+    } catch (error) {
+      return failedWith(error, 'EAGAIN')
+    }
+  }
+
+  save(container: Container): void {
+    writeFileAtomically(`${this.directory(container.id)}/state.json`, JSON.stringify(container), 0o600)
+  }
+
+  /** @throws RuntError when there is no such container, or its state can't be read */
+  load(id: string): Container {
+    const container = this.find(id)
+    if (container === undefined) throw notFound(id)
+    return container
+  }
+
+  /** The record; undefined when there is none (no folder, or one that create had no time to fill). */
+  find(id: string): Container | undefined {
+    const path = `${this.directory(id)}/state.json`
+    const text = readFileIfPresent(path)
+    if (text === undefined) return undefined
+    try {
+      return JSON.parse(text) as Container // written by save, by this version or an older one
+    } catch (error) {
+      throw new RuntError('state', `${path}: ${error instanceof Error ? error.message : error}`, {
+        cause: error,
+        hint: `runt delete --force ${id} removes what is left of it`,
+      })
+    }
+  }
+
+  /** Is there a folder for it, with or without a record? */
+  has(id: string): boolean {
+    return exists(this.directory(id))
+  }
+
+  /** Ids of all containers; none when the root doesn't exist. */
+  ids(): string[] {
+    try {
+      return listDirectory(this.root)
+        .filter(({ kind }) => kind === 'directory')
+        .map(({ name }) => name)
+        .sort()
+    } catch (error) {
+      if (failedWith(error, 'ENOENT')) return []
+      throw error
+    }
+  }
+
+  /** Take a container's folder away, with all that is in it. */
+  remove(id: string): void {
+    const directory = this.directory(id)
+    // The record goes first: whoever looks now finds no container.
+    for (const name of ['state.json', 'gate', 'verdict', 'lock']) tryUnlink(`${directory}/${name}`)
+    let result = tryRemoveDirectory(directory)
+    if (result === -ERRNO.ENOTEMPTY || result === -ERRNO.EEXIST) {
+      for (const { name, kind } of listDirectory(directory)) if (kind === 'other') tryUnlink(`${directory}/${name}`)
+      result = tryRemoveDirectory(directory)
+    }
+    if (result < 0 && result !== -ERRNO.ENOENT) throw new SyscallError('unlinkat', -result, directory)
+  }
+}
+
+function takeLock(path: string, how: number): Lock {
+  const fd = open(path, O.RDWR | (how === LOCK_EX ? O.CREAT : 0) | O.NOFOLLOW, 0o600)
+  const result = trySyscall('flock', fd, how)
+  if (result < 0) {
+    close(fd)
+    throw new SyscallError('flock', -result, path)
+  }
+  return { fd, [Symbol.dispose]: () => close(fd) }
+}
+
+/** The words that engines know. */
+export function notFound(id: string): RuntError {
+  return new RuntError('container-not-found', `container does not exist: ${id}`)
+}

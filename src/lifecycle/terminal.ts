@@ -1,0 +1,84 @@
+// The caller's terminal and the container's pty, in the foreground: bytes both ways, raw mode, window size.
+
+import { ERRNO } from '../linux/errno.ts'
+import { poll, pollAsync } from '../native/descriptors.ts'
+import { close, writeAll } from '../native/file.ts'
+import { trySyscall } from '../native/syscall.ts'
+
+const STDIN = 0
+const STDOUT = 1
+const TCGETS = 0x5401
+const TCSETS = 0x5402
+const TIOCGWINSZ = 0x5413
+const TIOCSWINSZ = 0x5414
+const TERMIOS_SIZE = 60 // struct termios of the kernel is smaller; what it doesn't fill stays zero
+const CHUNK = 65536
+
+/**
+ * Relay until the program has ended and its last output is written. The caller's terminal is as before on every way out.
+ * @param master the pty's master; closed at the end
+ * @param monitor becomes readable when the program has ended
+ */
+export async function relayTerminal(master: number, monitor: number): Promise<void> {
+  const restore = makeRaw(STDIN)
+  const resize = (): void => copyWindowSize(STDIN, master)
+  process.on('SIGWINCH', resize)
+  process.on('exit', restore)
+  resize()
+  try {
+    await relay(master, monitor)
+  } finally {
+    process.off('SIGWINCH', resize)
+    process.off('exit', restore)
+    restore()
+    close(master)
+  }
+}
+
+async function relay(master: number, monitor: number): Promise<void> {
+  const buffer = new Uint8Array(CHUNK)
+  let sources = [monitor, master, STDIN]
+  while (sources.includes(monitor)) {
+    const ready = await pollAsync(sources)
+    if (ready.includes(STDIN) && !pump(STDIN, master, buffer)) sources = sources.filter((fd) => fd !== STDIN)
+    if (ready.includes(master) && !pump(master, STDOUT, buffer)) sources = sources.filter((fd) => fd !== master)
+    if (ready.includes(monitor)) break
+  }
+  // The program has ended; what it wrote last may still be in the pty.
+  while (sources.includes(master) && poll([master], 0).length > 0 && pump(master, STDOUT, buffer));
+}
+
+/** @returns false at the end of the input: EIO is how a pty says that nobody has it open any more */
+function pump(from: number, to: number, buffer: Uint8Array): boolean {
+  const length = trySyscall('read', from, buffer, buffer.length)
+  if (length === -ERRNO.EAGAIN) return true
+  if (length <= 0) return false
+  writeAll(to, buffer.subarray(0, length))
+  return true
+}
+
+/** cfmakeraw(3), when it is a terminal. @returns what restores it */
+function makeRaw(fd: number): () => void {
+  const before = new Uint8Array(TERMIOS_SIZE)
+  if (trySyscall('ioctl', fd, TCGETS, before) < 0) return () => {}
+  const raw = before.slice()
+  const view = new DataView(raw.buffer)
+  const clear = (offset: number, bits: number): void =>
+    view.setUint32(offset, view.getUint32(offset, true) & ~bits, true)
+  clear(0, 0o2753) // iflag: IGNBRK BRKINT PARMRK ISTRIP INLCR IGNCR ICRNL IXON
+  clear(4, 0o1) // oflag: OPOST
+  clear(12, 0o100113) // lflag: ISIG ICANON ECHO ECHONL IEXTEN
+  clear(8, 0o460) // cflag: CSIZE PARENB
+  view.setUint32(8, view.getUint32(8, true) | 0o60, true) // CS8
+  raw[17 + 6] = 1 // VMIN
+  raw[17 + 5] = 0 // VTIME
+  trySyscall('ioctl', fd, TCSETS, raw)
+  return () => {
+    trySyscall('ioctl', fd, TCSETS, before)
+  }
+}
+
+function copyWindowSize(from: number, to: number): void {
+  const size = new Uint8Array(8)
+  if (trySyscall('ioctl', from, TIOCGWINSZ, size) === 0) trySyscall('ioctl', to, TIOCSWINSZ, size)
+}

@@ -1,0 +1,53 @@
+// Log lines in the two forms that engines and people read: --log FILE, --log-format text|json.
+
+import { O } from './linux/open-flags.ts'
+import { open, writeAll } from './native/file.ts'
+
+export type LogFormat = 'text' | 'json'
+export type LogLevel = 'debug' | 'info' | 'warning' | 'error'
+
+interface Sink {
+  /** stderr when no file is given. */
+  readonly fd: number
+  readonly format: LogFormat
+  readonly debug: boolean
+}
+
+const STDERR = 2
+let sink: Sink = { fd: STDERR, format: 'text', debug: false }
+
+/**
+ * Where log lines go from here on. The file is opened close-on-exec: it never enters a container.
+ * @throws SyscallError when the file can't be opened
+ */
+export function configureLog(options: { file: string | undefined; format: LogFormat; debug: boolean }): void {
+  const fd = options.file === undefined ? STDERR : open(options.file, O.WRONLY | O.CREAT | O.APPEND, 0o644)
+  sink = { fd, format: options.format, debug: options.debug }
+}
+
+export function debug(message: string): void {
+  if (sink.debug) write('debug', message, {})
+}
+
+export function warn(message: string): void {
+  write('warning', message, {})
+}
+
+/**
+ * The last word of a command that failed: into the log, and on stderr for a person.
+ * @param fields further members of the JSON line
+ */
+export function logError(message: string, fields: Readonly<Record<string, unknown>> = {}): void {
+  if (sink.fd !== STDERR) write('error', message, fields)
+  if (sink.fd === STDERR && sink.format === 'json') write('error', message, fields)
+  else writeAll(STDERR, `runt: ${message}\n`)
+}
+
+function write(level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>): void {
+  const time = new Date().toISOString()
+  const line =
+    sink.format === 'json'
+      ? JSON.stringify({ level, msg: message, time, ...fields })
+      : `time="${time}" level=${level} msg=${JSON.stringify(message)}`
+  writeAll(sink.fd, `${line}\n`)
+}
