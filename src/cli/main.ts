@@ -104,10 +104,7 @@ function report(error: unknown): number {
   return 1
 }
 
-let status: number
-try {
-  status = await main(process.argv.slice(2))
-} catch (error) {
-  status = report(error)
-}
-process.exit(status)
+// No top-level await: the executable is compiled to bytecode, which has none.
+main(process.argv.slice(2))
+  .catch(report)
+  .then((status) => process.exit(status))

@@ -3,7 +3,7 @@
 import { RuntError } from '../errors.ts'
 import { O, S_IF, S_IFMT } from '../linux/open-flags.ts'
 import { RLIMITS } from '../linux/rlimits.ts'
-import { close, open, readAll, status } from '../native/file.ts'
+import { close, open, readAll, readFile, status } from '../native/file.ts'
 import { failedWith, syscall, trySyscall } from '../native/syscall.ts'
 
 const CAPABILITY_VERSION_3 = 0x20080522
@@ -16,6 +16,11 @@ export function permittedCapabilities(): bigint {
   syscall('capget', header, data)
   const view = new DataView(data.buffer)
   return BigInt(view.getUint32(4, true)) | (BigInt(view.getUint32(16, true)) << 32n)
+}
+
+/** Are we in the machine's own user namespace? Its map is the identity over all ids. user_namespaces(7) */
+export function inFirstUserNamespace(): boolean {
+  return /^\s*0\s+0\s+4294967295\s*$/.test(readFile('/proc/self/uid_map'))
 }
 
 /** RLIMIT_NOFILE of our caller: an engine raises its own soft limit at start. undefined when the caller is gone. */

@@ -1,6 +1,6 @@
 // delete: undo what create did, in reverse, then the poststop hooks. runtime.md, Delete and steps 12–13 of the lifecycle.
 
-import { killCgroup, removeCgroup } from '../cgroup/manager.ts'
+import { killCgroup, removeCgroup } from '../cgroup/fs.ts'
 import { RuntError } from '../errors.ts'
 import { warn } from '../log.ts'
 import { isAlive, reap, signalProcess, waitForEnd } from '../process/wait.ts'

@@ -4,8 +4,8 @@ import type { Hierarchies } from '../cgroup/hierarchy.ts'
 import { type Cgroup, hierarchyViews, joinPoints } from '../cgroup/manager.ts'
 import type { Config } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
-import { callerNofile, directoryProbe, permittedCapabilities } from '../host/probe.ts'
-import { CAPABILITY_NAMES } from '../linux/capabilities.ts'
+import { callerNofile, directoryProbe, inFirstUserNamespace, permittedCapabilities } from '../host/probe.ts'
+import { CAPABILITY_NAMES, capabilityBit } from '../linux/capabilities.ts'
 import type { ConsoleTarget, Facts, Mode } from '../lowering/facts.ts'
 import { trySyscall } from '../native/syscall.ts'
 
@@ -19,6 +19,8 @@ export interface LaunchOptions {
   readonly noNewKeyring: boolean
   readonly profile: boolean
 }
+
+const CAP_MKNOD = capabilityBit(27)
 
 /** State and annotations grow by a pid at most. */
 const STATE_SLACK = 64
@@ -52,6 +54,7 @@ export function gatherFacts(
     profile: options.profile,
     cgroup: { v1Procs, v2Directory, views: hierarchyViews(hierarchies, cgroup), unified: hierarchies.mode === 'v2' },
     grantable: grantableCapabilities(config),
+    makesDeviceNodes: (permittedCapabilities() & CAP_MKNOD) !== 0n && inFirstUserNamespace(),
     nofile: callerNofile(),
     sourceIsDirectory: directoryProbe(),
     stateRoom: hasHooks ? stateLength * 3 + STATE_SLACK : 0,

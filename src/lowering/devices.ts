@@ -39,10 +39,18 @@ function isDevBound(config: Config): boolean {
   return config.mounts.some((mount) => mount.kind === 'bind' && mount.destination === '/dev')
 }
 
-/** Make device nodes; where the kernel refuses (a user namespace), bind the host's. */
+/** Make device nodes; where they can't be made (a user namespace), bind the host's. */
 export function lowerDevices(context: Context): void {
+  const folders = new Map<string, Operand>()
   for (const device of wantedDevices(context.config)) {
-    context.plan.section(device.origin, device.path, () => lowerDevice(context, device))
+    context.plan.section(device.origin, device.path, () => {
+      const names = device.path.split('/').filter((name) => name !== '')
+      const name = names.pop() ?? ''
+      const key = names.join('/')
+      const folder = folders.get(key) ?? lowerFolder(context, names)
+      folders.set(key, folder)
+      lowerDevice(context, device, folder, name)
+    })
   }
 }
 
@@ -68,32 +76,23 @@ function wantedDevices(config: Config): WantedDevice[] {
   ]
 }
 
-function lowerDevice(context: Context, device: WantedDevice): void {
-  const { plan, config } = context
-  const names = device.path.split('/').filter((name) => name !== '')
-  const name = names.pop() ?? ''
-  const folder = lowerFolder(context, names)
+function lowerDevice(context: Context, device: WantedDevice, folder: Operand, name: string): void {
+  const { plan, config, facts } = context
+  if (device.type !== 'p' && (has(config, 'user') || !facts.makesDeviceNodes)) {
+    bindDevice(context, folder, name, device)
+    return
+  }
   const done = plan.label('device')
   const exists = plan.label('exists')
-  const bind = plan.label('bind')
-  // A user namespace of ours may not make device nodes: don't try.
-  if (device.type !== 'p' && has(config, 'user')) plan.jump(bind)
-  else {
-    plan.syscall('mknodat', [folder, name, TYPES[device.type] | device.fileMode, deviceNumber(device)], {
-      onError: { EEXIST: exists, ...(device.type === 'p' ? {} : { EPERM: bind }) },
-    })
-    if (device.uid !== 0 || device.gid !== 0) {
-      plan.syscall('fchownat', [folder, name, device.uid, device.gid, AT.SYMLINK_NOFOLLOW])
-    }
-    plan.jump(done)
-    plan.place(exists)
-    checkDevice(context, openNode(context, folder, name), device, 'exists and is another file')
-    plan.jump(done)
+  plan.syscall('mknodat', [folder, name, TYPES[device.type] | device.fileMode, deviceNumber(device)], {
+    onError: { EEXIST: exists },
+  })
+  if (device.uid !== 0 || device.gid !== 0) {
+    plan.syscall('fchownat', [folder, name, device.uid, device.gid, AT.SYMLINK_NOFOLLOW])
   }
-  if (device.type !== 'p') {
-    plan.place(bind)
-    bindDevice(context, folder, name, device)
-  }
+  plan.jump(done)
+  plan.place(exists)
+  checkDevice(context, openNode(context, folder, name), device, 'exists and is another file')
   plan.place(done)
 }
 

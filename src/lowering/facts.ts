@@ -47,6 +47,8 @@ export interface Facts {
   }
   /** Capabilities that runt may give away (bit set): permitted ∩ bounding, all in a new user namespace. */
   readonly grantable: bigint
+  /** May runt make device nodes? Not in a user namespace: there the host's are bound. */
+  readonly makesDeviceNodes: boolean
   /** RLIMIT_NOFILE of the caller: engines raise their own, and it is inherited. */
   readonly nofile: { readonly soft: bigint; readonly hard: bigint } | undefined
   /** Type of each bind's source; a missing one fails in the plan, with its own errno. */

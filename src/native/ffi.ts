@@ -46,7 +46,7 @@ function libc(): Addon {
 /** The addon beside the installed executable, or the npm package's when the sources run in an engine. */
 function addonPath(): string {
   const arch = process.arch === 'x64' ? 'x64' : 'arm64'
-  if (import.meta.url.includes('/$bunfs/')) return `${process.execPath.replace(/\/[^/]*$/, '')}/ffi-rs.node`
+  if (process.argv[1]?.startsWith('/$bunfs/') === true) return `${process.execPath.replace(/\/[^/]*$/, '')}/ffi-rs.node`
   return createRequire(import.meta.url).resolve(`@yuuang/ffi-rs-linux-${arch}-gnu`)
 }
 

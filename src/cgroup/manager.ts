@@ -1,0 +1,91 @@
+// What the other rooms know of a container's cgroup: a record of folders, and where a process enters them.
+
+import type { Hierarchies, HierarchyMode, V1Hierarchy } from './hierarchy.ts'
+
+/** Where a container is accounted and limited. Plain data: it goes into state.json as it is. */
+export interface Cgroup {
+  readonly mode: HierarchyMode
+  /** Normalised, from the mount points: "/pod7/web". */
+  readonly path: string
+  /** Hierarchy name ('memory', 'cpu,cpuacct', 'systemd', '' for the unified one) → the container's folder. */
+  readonly directories: Readonly<Record<string, string>>
+  /** Folders that runt made, outermost first: only these may be removed. */
+  readonly made: readonly string[]
+  /** Recorded before create had looked at the folders: what runs in them may be somebody else's, and isn't killed. */
+  readonly planned?: true
+}
+
+/** The unified hierarchy's name among Cgroup.directories. */
+export const UNIFIED = ''
+
+/**
+ * Where a container's folders will be, before anything is made: pure, so that it can be recorded first.
+ * @param path from cgroupPath()
+ * @returns a Cgroup that has made nothing yet
+ */
+export function planCgroup(hierarchies: Hierarchies, path: string): Cgroup {
+  const directories: Record<string, string> = {}
+  for (const { name, mountpoint } of hierarchies.v1) directories[name] = folderIn(mountpoint, path)
+  if (hierarchies.unified !== undefined) directories[UNIFIED] = folderIn(hierarchies.unified.mountpoint, path)
+  return { mode: hierarchies.mode, path, directories, made: [], planned: true }
+}
+
+/**
+ * The cgroup to remove when a create was cut short after it had recorded its plan: the container's own folders count as
+ * made. A folder above them that it may have made stays.
+ */
+export function assumeMade(planned: Cgroup): Cgroup {
+  return { ...planned, made: Object.values(planned.directories) }
+}
+
+export interface JoinPoints {
+  /** cgroup.procs files; a process that writes "0" there enters. */
+  readonly v1Procs: readonly string[]
+  /** The folder for CLONE_INTO_CGROUP. */
+  readonly v2Directory: string | undefined
+}
+
+/** The ways into a cgroup. */
+export function joinPoints(cgroup: Cgroup): JoinPoints {
+  const v1Procs = v1Directories(cgroup).map((directory) => `${directory}/tasks`)
+  return { v1Procs, v2Directory: cgroup.directories[UNIFIED] }
+}
+
+export function v1Directories(cgroup: Cgroup): string[] {
+  return Object.entries(cgroup.directories)
+    .filter(([name]) => name !== UNIFIED)
+    .map(([, directory]) => directory)
+}
+
+/** A hierarchy as a container's own mount of type cgroup shows it. */
+export interface HierarchyView {
+  /** Folder name below /sys/fs/cgroup. */
+  readonly name: string
+  /** Mount options that mount the same hierarchy again; none for the unified one. */
+  readonly options: readonly string[]
+  /** Names that lead to the folder: cpu and cpuacct for cpu,cpuacct. */
+  readonly links: readonly string[]
+  /** The container's folder on the host. */
+  readonly directory: string
+}
+
+/** What a mount of type cgroup is to show: every v1 hierarchy, or on a v2 host the unified one alone. */
+export function hierarchyViews(hierarchies: Hierarchies, cgroup: Cgroup): HierarchyView[] {
+  const unified = cgroup.directories[UNIFIED]
+  if (hierarchies.mode === 'v2' && unified !== undefined) {
+    return [{ name: UNIFIED, options: [], links: [], directory: unified }]
+  }
+  return hierarchies.v1.flatMap((hierarchy) => {
+    const directory = cgroup.directories[hierarchy.name]
+    return directory === undefined ? [] : [viewOf(hierarchy, directory)]
+  })
+}
+
+function viewOf({ name, controllers }: V1Hierarchy, directory: string): HierarchyView {
+  const options = controllers.length > 0 ? controllers : [`name=${name}`]
+  return { name, options, links: controllers.length > 1 ? controllers : [], directory }
+}
+
+function folderIn(mountpoint: string, path: string): string {
+  return path === '/' ? mountpoint : `${mountpoint === '/' ? '' : mountpoint}${path}`
+}

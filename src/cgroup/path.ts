@@ -1,0 +1,22 @@
+// linux.cgroupsPath → the container's place below every cgroup mount point.
+
+import { RuntError } from '../errors.ts'
+
+/**
+ * An absolute path counts from the mount points; a relative one too, so the same value is always the same place
+ * (config-linux.md, Cgroups Path). A systemd triple (slice:prefix:name) has no meaning here and is an ordinary name.
+ * @param id the container's, for a config without cgroupsPath
+ * @returns "/a/b": absolute, no empty, "." or ".." parts
+ * @throws RuntError 'cgroup' for a path with ".." or with a character that would break the kernel's lists of cgroups
+ */
+export function cgroupPath(cgroupsPath: string | undefined, id: string): string {
+  if (cgroupsPath === undefined || cgroupsPath === '') return `/${id}`
+  if (/[\0\n]/.test(cgroupsPath)) throw refuse(cgroupsPath, 'NUL and newline are not allowed')
+  const parts = cgroupsPath.split('/').filter((part) => part !== '' && part !== '.')
+  if (parts.includes('..')) throw refuse(cgroupsPath, '".." is not allowed')
+  return `/${parts.join('/')}`
+}
+
+function refuse(path: string, why: string): RuntError {
+  return new RuntError('cgroup', `/linux/cgroupsPath: ${JSON.stringify(path)}: ${why}`)
+}

@@ -1,0 +1,267 @@
+// A checked config → Config: defaults filled in, paths absolute, mount options sorted, 64-bit numbers as bigint.
+// What holds then: no stage after this one looks at config.json, or asks whether something was given.
+
+import { CAPABILITY_NAMES, type CapabilityName } from '../linux/capabilities.ts'
+import type { RlimitType } from '../linux/rlimits.ts'
+import type { Hook as OciHook, OciConfig, OciLinux, OciProcess, OciResources } from './generated/oci.d.ts'
+import { parseMountOptions } from './mount-options.ts'
+import { absolutePath, cleanPath } from './path.ts'
+import {
+  type CapabilitySet,
+  type Config,
+  type Device,
+  HOOK_KINDS,
+  type Hook,
+  type HookKind,
+  type Linux,
+  type Mount,
+  type Process,
+  type Resources,
+} from './types.ts'
+
+type OciMount = NonNullable<OciConfig['mounts']>[number]
+
+/** Hooks that list no environment get this one: what runtimes pass differs, and an empty one breaks scripts. */
+const HOOK_ENV = ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin']
+
+/** A timer longer than this (24 days) would overflow and fire at once. */
+const LONGEST_TIMEOUT = 2_147_483
+
+/** @param bundle absolute */
+export function normalize(config: OciConfig, bundle: string): Config {
+  const warnings: string[] = []
+  const normal: Config = {
+    ociVersion: config.ociVersion,
+    bundle,
+    root: { path: absolutePath(config.root?.path ?? 'rootfs', bundle), readonly: config.root?.readonly ?? false },
+    hostname: orUndefined(config.hostname),
+    domainname: orUndefined(config.domainname),
+    mounts: (config.mounts ?? []).map((mount, index) => normalizeMount(mount, { index, bundle, warnings })),
+    process: config.process === undefined ? undefined : normalizeProcess(config.process, warnings),
+    hooks: Object.fromEntries(
+      HOOK_KINDS.map((kind) => [kind, (config.hooks?.[kind] ?? []).map(normalizeHook)]),
+    ) as unknown as Record<HookKind, readonly Hook[]>, // fromEntries forgets that all kinds are there
+    annotations: config.annotations ?? {},
+    linux: normalizeLinux(config.linux ?? {}, warnings),
+    warnings,
+  }
+  return Object.freeze(normal)
+}
+
+function orUndefined(text: string | undefined): string | undefined {
+  return text === '' ? undefined : text
+}
+
+interface MountSurroundings {
+  readonly index: number
+  readonly bundle: string
+  readonly warnings: string[]
+}
+
+function normalizeMount(mount: OciMount, { index, bundle, warnings }: MountSurroundings): Mount {
+  const { options, bind, remount } = parseMountOptions(mount.options ?? [])
+  if (!mount.destination.startsWith('/')) {
+    warnings.push(`config.json: /mounts/${index}/destination: "${mount.destination}" isn't absolute: taken from "/"`)
+  }
+  const type = mount.type ?? ''
+  const kind = mountKind({ bind, remount, type, propagation: options.propagation.length > 0 })
+  const source = orUndefined(mount.source)
+  return {
+    index,
+    destination: absolutePath(mount.destination, '/'),
+    kind,
+    type: kind === 'bind' ? 'bind' : type === 'none' ? '' : type,
+    source: kind === 'bind' && source !== undefined ? absolutePath(source, bundle) : source,
+    options,
+  }
+}
+
+/** config.md, Mounts: whether it is a bind is for the options to say, not for the type. */
+export function mountKind(asked: {
+  readonly bind: boolean
+  readonly remount: boolean
+  readonly type: string
+  readonly propagation: boolean
+}): Mount['kind'] {
+  if (asked.remount) return 'remount'
+  if (asked.bind) return 'bind'
+  const typeless = asked.type === '' || asked.type === 'none'
+  return typeless && asked.propagation ? 'propagation' : 'filesystem'
+}
+
+/** Also for a process that exec reads from a file. */
+export function normalizeProcess(process: OciProcess, warnings: string[]): Process {
+  const { user, consoleSize } = process
+  const terminal = process.terminal ?? false
+  return {
+    terminal,
+    consoleSize:
+      terminal && consoleSize !== undefined
+        ? { height: Number(consoleSize.height), width: Number(consoleSize.width) }
+        : undefined,
+    user: {
+      uid: user?.uid ?? 0, // as runc, whose zero values engines came to rely on
+      gid: user?.gid ?? 0,
+      umask: user?.umask,
+      additionalGids: user?.additionalGids ?? [],
+    },
+    args: process.args ?? [],
+    env: lastOfEach(process.env ?? []),
+    cwd: cleanPath(process.cwd),
+    capabilities: process.capabilities === undefined ? undefined : knownOnly(process.capabilities, warnings),
+    rlimits: (process.rlimits ?? []).map(({ type, soft, hard }) => ({
+      type: type as RlimitType, // the schema's list
+      soft: BigInt(soft),
+      hard: BigInt(hard),
+    })),
+    noNewPrivileges: process.noNewPrivileges ?? false,
+    oomScoreAdj: process.oomScoreAdj,
+  }
+}
+
+/** Of variables with one name the last counts, in its place. */
+function lastOfEach(env: readonly string[]): string[] {
+  const last = new Map<string, number>()
+  env.forEach((variable, index) => {
+    last.set(nameOf(variable), index)
+  })
+  return env.filter((variable, index) => last.get(nameOf(variable)) === index)
+}
+
+function nameOf(variable: string): string {
+  return variable.slice(0, variable.indexOf('='))
+}
+
+const CAPABILITY_SETS = ['bounding', 'effective', 'permitted', 'inheritable', 'ambient'] as const
+const KNOWN_CAPABILITIES: ReadonlySet<string> = new Set(CAPABILITY_NAMES)
+
+/** config.md, Process: a capability that can't be mapped to the kernel's is worth a warning, not a failure. */
+function knownOnly(
+  capabilities: NonNullable<OciProcess['capabilities']>,
+  warnings: string[],
+): Record<CapabilitySet, CapabilityName[]> {
+  const known = (set: CapabilitySet): CapabilityName[] => {
+    const names = new Set(capabilities[set] ?? [])
+    const unknown = [...names].filter((name) => !KNOWN_CAPABILITIES.has(name))
+    if (unknown.length > 0) {
+      warnings.push(`config.json: /process/capabilities/${set}: ignored, not a capability: ${unknown.join(', ')}`)
+    }
+    return [...names].filter((name): name is CapabilityName => KNOWN_CAPABILITIES.has(name))
+  }
+  return Object.fromEntries(CAPABILITY_SETS.map((set) => [set, known(set)])) as Record<CapabilitySet, CapabilityName[]>
+}
+
+function normalizeHook(hook: OciHook): Hook {
+  return {
+    path: hook.path,
+    args: hook.args === undefined || hook.args.length === 0 ? [hook.path] : hook.args,
+    env: hook.env ?? HOOK_ENV,
+    timeout: hook.timeout === undefined ? undefined : Math.min(hook.timeout, LONGEST_TIMEOUT),
+  }
+}
+
+function normalizeLinux(linux: OciLinux, warnings: string[]): Linux {
+  const namespaces = (linux.namespaces ?? []).map(({ type, path }) => ({ type, path: orUndefined(path) }))
+  const userNamespace = namespaces.find(({ type }) => type === 'user')
+  const joinsUser = userNamespace?.path !== undefined
+  if (joinsUser && (linux.uidMappings ?? linux.gidMappings ?? []).length > 0) {
+    warnings.push('config.json: /linux/uidMappings: ignored, the user namespace that is joined has its own')
+  }
+  return {
+    namespaces,
+    uidMappings: joinsUser ? [] : (linux.uidMappings ?? []),
+    gidMappings: joinsUser ? [] : (linux.gidMappings ?? []),
+    timeOffsets: normalizeTimeOffsets(linux.timeOffsets),
+    devices: (linux.devices ?? []).map(normalizeDevice),
+    cgroupsPath: orUndefined(linux.cgroupsPath),
+    resources: normalizeResources(linux.resources ?? {}),
+    rootfsPropagation: linux.rootfsPropagation?.replace(/^r/, '') as Linux['rootfsPropagation'], // the schema's list
+    maskedPaths: (linux.maskedPaths ?? []).map(cleanPath),
+    readonlyPaths: (linux.readonlyPaths ?? []).map(cleanPath),
+    sysctl: linux.sysctl ?? {},
+  }
+}
+
+function normalizeTimeOffsets(offsets: OciLinux['timeOffsets']): Linux['timeOffsets'] {
+  if (offsets === undefined) return undefined
+  const clocks = (['monotonic', 'boottime'] as const).flatMap((clock) => {
+    const offset = offsets[clock]
+    return offset === undefined
+      ? []
+      : [[clock, { secs: BigInt(offset.secs ?? 0), nanosecs: offset.nanosecs ?? 0 }] as const]
+  })
+  return clocks.length === 0 ? undefined : Object.fromEntries(clocks)
+}
+
+function normalizeDevice(device: NonNullable<OciLinux['devices']>[number], index: number): Device {
+  return {
+    index,
+    type: device.type === 'u' ? 'c' : device.type,
+    path: cleanPath(device.path),
+    major: device.type === 'p' ? 0 : Number(device.major ?? 0),
+    minor: device.type === 'p' ? 0 : Number(device.minor ?? 0),
+    fileMode: device.fileMode ?? 0o666,
+    uid: device.uid ?? 0,
+    gid: device.gid ?? 0,
+  }
+}
+
+/** Swappiness that Docker and containerd write for "not set": -1 as an unsigned number. */
+const UNSET_SWAPPINESS = 18446744073709551615n
+
+/** Also for the resources that update reads. */
+export function normalizeResources(resources: OciResources): Resources {
+  const { memory = {}, cpu = {}, pids } = resources
+  const swappiness = integer(memory.swappiness)
+  return {
+    devices: (resources.devices ?? []).map((rule) => ({
+      allow: rule.allow,
+      type: rule.type ?? 'a',
+      major: deviceNumber(rule.major),
+      minor: deviceNumber(rule.minor),
+      access: rule.access === undefined || rule.access === '' ? 'rwm' : rule.access,
+    })),
+    memory: defined({
+      limit: nonZero(memory.limit),
+      reservation: nonZero(memory.reservation),
+      swap: nonZero(memory.swap),
+      swappiness: swappiness === UNSET_SWAPPINESS ? undefined : swappiness,
+      disableOOMKiller: memory.disableOOMKiller,
+      useHierarchy: memory.useHierarchy,
+      checkBeforeUpdate: memory.checkBeforeUpdate,
+    }),
+    cpu: defined({
+      shares: nonZero(cpu.shares),
+      quota: nonZero(cpu.quota),
+      burst: integer(cpu.burst),
+      period: nonZero(cpu.period),
+      realtimeRuntime: nonZero(cpu.realtimeRuntime),
+      realtimePeriod: nonZero(cpu.realtimePeriod),
+      idle: integer(cpu.idle),
+      cpus: orUndefined(cpu.cpus),
+      mems: orUndefined(cpu.mems),
+    }),
+    pids: defined({ limit: integer(pids?.limit) }),
+    unified: resources.unified ?? {},
+  }
+}
+
+function integer(value: number | bigint | undefined): bigint | undefined {
+  return value === undefined ? undefined : BigInt(value)
+}
+
+/** 0 is how engines write "not set" here, and no kernel file takes it for a limit. */
+function nonZero(value: number | bigint | undefined): bigint | undefined {
+  return value === undefined || value == 0 ? undefined : BigInt(value)
+}
+
+function deviceNumber(value: number | bigint | undefined): number | undefined {
+  return value === undefined || value < 0 ? undefined : Number(value)
+}
+
+type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> }
+
+/** Without the members that are undefined. */
+function defined<T extends object>(record: T): Defined<T> {
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as Defined<T>
+}

@@ -1,0 +1,98 @@
+// x86-64. RBX points into the writable segment; system calls change RAX, RCX and R11 only (syscall(2)).
+
+import type { Target, Width } from '../target.ts'
+import { CONDITIONS, x64 } from './instructions.ts'
+import { R8, R9, R10, RAX, RBP, RBX, RCX, RDI, RDX, RSI } from './registers.ts'
+
+export const x64Target: Target = {
+  machine: 62, // EM_X86_64
+  pageSize: 0x1000,
+  syscallColumn: 0,
+  bytesPerStep: 64,
+  arguments: [RDI, RSI, RDX, R10, R8, R9],
+  result: RAX,
+  failedStep: RCX,
+  triesLeft: RBP,
+
+  openFlags: (flags) => flags,
+  // A displacement of one byte reaches 128 bytes to the left and 127 to the right: 32 slots.
+  dataBias: (slots) => slots + 128,
+
+  pointToData: (asm, label) => x64.lea_r64_rip(asm, RBX, label),
+
+  constant(asm, to, low, high) {
+    if (high === 0) {
+      if (low === 0) x64.xor_r32_r32(asm, to, to)
+      else x64.mov_r32_imm32(asm, to, low)
+    } else if ((high | 0) === -1 && (low | 0) === -1) x64.or_r64_imm8(asm, to, -1)
+    else if ((high | 0) === -1 && (low | 0) < 0) x64.mov_r64_simm32(asm, to, low)
+    else x64.movabs_r64_imm64(asm, to, low, high)
+  },
+
+  address: x64.mov_r32_imm32,
+  dataAddress: (asm, to, offset) => x64.lea_r64_m(asm, to, RBX, offset),
+  load: (asm, to, width, offset) => LOAD[width](asm, to, RBX, offset),
+
+  loadConstantData(asm, to, width, address) {
+    x64.mov_r32_imm32(asm, to, address)
+    LOAD[width](asm, to, to, 0)
+  },
+
+  store(asm, from, width, offset) {
+    if (width === 4) x64.mov_m32_r32(asm, RBX, offset, from)
+    else x64.mov_m64_r64(asm, RBX, offset, from)
+  },
+
+  mask(asm, register, mask) {
+    if (mask < 0x80) x64.and_r32_imm8(asm, register, mask)
+    else if (register === RAX) x64.and_eax_imm32(asm, mask)
+    else x64.and_r32_imm32(asm, register, mask)
+  },
+
+  add: x64.add_r32_imm8,
+  negateResult: (asm) => x64.neg_r64(asm, RAX),
+
+  compare(asm, right) {
+    if (right === 0) x64.test_r64_r64(asm, RAX, RAX)
+    else if (right < 0x80) x64.cmp_r64_imm8(asm, RAX, right)
+    else x64.cmp_rax_imm32(asm, right)
+  },
+
+  compareErrno(asm, errno) {
+    if (errno <= 0x80) x64.cmp_r64_imm8(asm, RAX, -errno)
+    else x64.cmp_rax_imm32(asm, -errno)
+  },
+
+  compareError: (asm) => x64.cmp_rax_imm32(asm, -4095),
+  countDown: (asm) => x64.dec_r32(asm, RBP),
+
+  branch(asm, flag, to, reach) {
+    if (reach === 'near') x64.jcc_rel8(asm, CONDITIONS[flag], to)
+    else x64.jcc_rel32(asm, CONDITIONS[flag], to)
+  },
+
+  jump(asm, to, reach) {
+    if (reach === 'near') x64.jmp_rel8(asm, to)
+    else x64.jmp_rel32(asm, to)
+  },
+
+  syscall(asm, number) {
+    x64Target.constant(asm, RAX, number, 0)
+    x64.syscall(asm)
+  },
+
+  timeStamp(asm) {
+    x64.rdtsc(asm)
+    x64.shl_r64_imm8(asm, RDX, 32)
+    x64.or_r64_r64(asm, RAX, RDX)
+  },
+
+  trap: x64.ud2,
+}
+
+const LOAD = {
+  1: x64.movzx_r32_m8,
+  2: x64.movzx_r32_m16,
+  4: x64.mov_r32_m32,
+  8: x64.mov_r64_m64,
+} as const satisfies Record<Width, unknown>
