@@ -42,6 +42,7 @@ function isDevBound(config: Config): boolean {
 /** Make device nodes; where they can't be made (a user namespace), bind the host's. */
 export function lowerDevices(context: Context): void {
   const folders = new Map<string, Operand>()
+  const made = new Set<string>()
   for (const device of wantedDevices(context.config)) {
     context.plan.section(device.origin, device.path, () => {
       const names = device.path.split('/').filter((name) => name !== '')
@@ -49,9 +50,17 @@ export function lowerDevices(context: Context): void {
       const key = names.join('/')
       const folder = folders.get(key) ?? lowerFolder(context, names)
       folders.set(key, folder)
-      lowerDevice(context, device, folder, name)
+      lowerDevice(context, device, folder, name, isFree(context.config, key, device.path) && !made.has(device.path))
+      made.add(device.path)
     })
   }
+}
+
+/** A tmpfs that this very plan mounts has nothing in it but what the plan mounts there. */
+function isFree(config: Config, folder: string, path: string): boolean {
+  const last = config.mounts.findLast(({ destination }) => `/${folder}` === destination)
+  if (last?.kind !== 'filesystem' || last.type !== 'tmpfs') return false
+  return !config.mounts.some(({ destination }) => destination === path || destination.startsWith(`${path}/`))
 }
 
 function wantedDevices(config: Config): WantedDevice[] {
@@ -76,7 +85,7 @@ function wantedDevices(config: Config): WantedDevice[] {
   ]
 }
 
-function lowerDevice(context: Context, device: WantedDevice, folder: Operand, name: string): void {
+function lowerDevice(context: Context, device: WantedDevice, folder: Operand, name: string, fresh: boolean): void {
   const { plan, config, facts } = context
   if (device.type !== 'p' && (has(config, 'user') || !facts.makesDeviceNodes)) {
     bindDevice(context, folder, name, device)
@@ -85,11 +94,12 @@ function lowerDevice(context: Context, device: WantedDevice, folder: Operand, na
   const done = plan.label('device')
   const exists = plan.label('exists')
   plan.syscall('mknodat', [folder, name, TYPES[device.type] | device.fileMode, deviceNumber(device)], {
-    onError: { EEXIST: exists },
+    onError: fresh ? {} : { EEXIST: exists },
   })
   if (device.uid !== 0 || device.gid !== 0) {
     plan.syscall('fchownat', [folder, name, device.uid, device.gid, AT.SYMLINK_NOFOLLOW])
   }
+  if (fresh) return
   plan.jump(done)
   plan.place(exists)
   checkDevice(context, openNode(context, folder, name), device, 'exists and is another file')
@@ -164,7 +174,7 @@ export function lowerDevLinks(context: Context): void {
         ignore: { EEXIST: 'the image has one', EROFS: 'a read-only image has what it has' },
       })
     }
-    lowerPtmx(context, dev)
+    lowerPtmx(context, dev, isFree(config, 'dev', '/dev/ptmx'))
     const none = plan.label('no_kcore')
     plan.syscall('faccessat2', [AT.FDCWD, '/proc/kcore', 0, 0], { onError: { '*': none } })
     plan.syscall('symlinkat', ['/proc/kcore', dev, 'core'], {
@@ -175,11 +185,12 @@ export function lowerDevLinks(context: Context): void {
 }
 
 /** The container's ptmx leads to its own devpts, whatever the image had there. */
-function lowerPtmx({ plan }: Context, dev: Operand): void {
+function lowerPtmx({ plan }: Context, dev: Operand, free: boolean): void {
   const exists = plan.label('exists')
   const done = plan.label('ptmx')
   const link = ['pts/ptmx', dev, 'ptmx'] as const
-  plan.syscall('symlinkat', link, { about: '/dev/ptmx', onError: { EEXIST: exists } })
+  plan.syscall('symlinkat', link, { about: '/dev/ptmx', onError: free ? {} : { EEXIST: exists } })
+  if (free) return
   plan.jump(done)
   plan.place(exists)
   plan.syscall('unlinkat', [dev, 'ptmx', 0], {

@@ -30,7 +30,8 @@ export function lowerFindProgram(context: Context): Field | undefined {
     const found = plan.label('found')
     if (name.includes('/')) lowerGivenProgram(context, name, program)
     else {
-      for (const candidate of candidates(name, process.env)) lowerCandidate(context, candidate, program, found)
+      const room = plan.buffer('statx', 256)
+      for (const candidate of candidates(name, process.env)) lowerCandidate(context, candidate, room, program, found)
       plan.fail(ERRNO.ENOENT, `exec: ${JSON.stringify(name)}: executable file not found in $PATH`)
     }
     plan.place(found)
@@ -60,14 +61,14 @@ function lowerGivenProgram({ plan }: Context, path: string, program: DataObject)
 function lowerCandidate(
   { plan }: Context,
   path: string,
+  room: DataObject,
   program: DataObject,
   found: ReturnType<typeof plan.label>,
 ): void {
   const next = plan.label('next')
-  const room = plan.buffer('statx', 256)
+  plan.syscall('faccessat2', [AT.FDCWD, path, X_OK, AT.EACCESS], { path: 'container', onError: { '*': next } })
   plan.syscall('statx', [AT.FDCWD, path, 0, STATX_TYPE, room.address], { path: 'container', onError: { '*': next } })
   plan.branch(room.field(STATX.mode, 2, S_IFMT), 'ne', S_IF.REG, next)
-  plan.syscall('faccessat2', [AT.FDCWD, path, X_OK, AT.EACCESS], { path: 'container', onError: { '*': next } })
   plan.store(program.address, 8, path)
   plan.jump(found)
   plan.place(next)

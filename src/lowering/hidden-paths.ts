@@ -1,7 +1,8 @@
 // linux.maskedPaths and linux.readonlyPaths, before the pivot: their sources are the host's, their targets descriptors.
 
 import { FSMOUNT_CLOEXEC, MOUNT_ATTR, MOVE_MOUNT, OPEN_TREE } from '../linux/mount-flags.ts'
-import { AT } from '../linux/open-flags.ts'
+import { AT, O } from '../linux/open-flags.ts'
+import type { Operand } from '../plan/step.ts'
 import type { Context } from './context.ts'
 import { lowerNullDevice } from './devices.ts'
 import { openInRoot } from './in-root.ts'
@@ -12,33 +13,45 @@ import { attach, setMountAttributes } from './rootfs.ts'
 export function lowerMaskedPaths(context: Context): void {
   const { plan, config } = context
   if (config.linux.maskedPaths.length === 0) return
-  const masks: { device: ReturnType<typeof lowerNullDevice> | undefined } = { device: undefined }
-  plan.section('/linux/maskedPaths', '/dev/null', () => {
+  const masks: Partial<Record<'device' | 'folder', Operand>> = {}
+  plan.section('/linux/maskedPaths', 'masks', () => {
     masks.device = lowerNullDevice(context)
+    masks.folder = lowerEmptyFolder(context)
   })
-  const { device } = masks
-  if (device === undefined) return
+  const { device, folder: empty } = masks
+  if (device === undefined || empty === undefined) return
+  const clone = AT.EMPTY_PATH | OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC
   for (const [index, path] of config.linux.maskedPaths.entries()) {
     plan.section(`/linux/maskedPaths/${index}`, path, () => {
       const absent = plan.label('absent')
       const folder = plan.label('folder')
       const target = openInRoot(context, path, {}, { onError: { ENOENT: absent, ENOTDIR: absent } })
-      const tree = plan.syscall('open_tree', [device, '', AT.EMPTY_PATH | OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC], {
-        name: 'mask',
-      })
+      const tree = plan.syscall('open_tree', [device, '', clone], { name: 'mask' })
       const flags = MOVE_MOUNT.F_EMPTY_PATH | MOVE_MOUNT.T_EMPTY_PATH
       plan.syscall('move_mount', [tree, '', target, '', flags], { onError: { ENOTDIR: folder, EINVAL: folder } })
       plan.jump(absent)
       plan.place(folder)
-      const fs = lowerFsContext(context, 'tmpfs', [
-        ['nr_blocks', '1'],
-        ['nr_inodes', '1'],
-      ])
-      const empty = plan.syscall('fsmount', [fs, FSMOUNT_CLOEXEC, MOUNT_ATTR.RDONLY], { name: 'empty' })
-      attach(context, empty, target)
+      attach(context, plan.syscall('open_tree', [empty, '', clone], { name: 'mask' }), target)
       plan.place(absent)
     })
   }
+}
+
+/**
+ * An empty read-only tmpfs to clone. Only a mount of this namespace can be cloned, so it is put where no path leads to:
+ * over the host's root, which a lookup starts below, and which the pivot takes away.
+ */
+function lowerEmptyFolder(context: Context): Operand {
+  const { plan } = context
+  const parameters = [
+    ['nr_blocks', '1'],
+    ['nr_inodes', '1'],
+  ] as const
+  const fs = lowerFsContext(context, 'tmpfs', parameters)
+  const empty = plan.syscall('fsmount', [fs, FSMOUNT_CLOEXEC, MOUNT_ATTR.RDONLY], { name: 'empty' })
+  const flags = { kind: 'open-flags', flags: O.PATH | O.DIRECTORY | O.CLOEXEC } as const
+  attach(context, empty, plan.syscall('openat', [AT.FDCWD, '/', flags, 0], { name: 'host_root' }))
+  return empty
 }
 
 /** Each is bound onto itself, read-only with all that is mounted in it; a path that doesn't exist stays so. */

@@ -7,6 +7,7 @@ import {
   type Address,
   type Condition,
   type Data,
+  type DataId,
   type DataPart,
   type Field,
   type Label,
@@ -18,8 +19,11 @@ import {
   type Value,
 } from './step.ts'
 
-/** An operand, or what becomes the address of constant data: a C string, or bytes. */
-export type Argument = Operand | string | Uint8Array
+/** An operand, or a text that becomes the address of a C string. */
+export type Argument = Operand | string
+
+/** Shared by all steps that tolerate nothing: most of them. */
+const NO_ERRORS = Object.freeze({})
 
 export interface SyscallOptions {
   /** What the result is, for the printed plan. */
@@ -35,10 +39,20 @@ export interface SyscallOptions {
 }
 
 /** A data object and the ways to point into it. */
-export interface DataObject {
+export class DataObject {
   readonly address: Address
-  at(offset: number): Address
-  field(offset: number, width: Field['width'], mask?: number): Field
+
+  constructor(id: DataId) {
+    this.address = { kind: 'address', data: id, offset: 0 }
+  }
+
+  at(offset: number): Address {
+    return { kind: 'address', data: this.address.data, offset }
+  }
+
+  field(offset: number, width: Field['width'], mask?: number): Field {
+    return { kind: 'field', data: this.address.data, offset, width, mask }
+  }
 }
 
 const encoder = new TextEncoder()
@@ -46,6 +60,7 @@ const encoder = new TextEncoder()
 export class PlanBuilder {
   readonly #steps: Step[] = []
   readonly #data: Data[] = []
+  readonly #strings = new Map<string, DataObject>()
   readonly #constants = new Map<string, DataObject>()
   #values = 0
   #labels = 0
@@ -77,17 +92,20 @@ export class PlanBuilder {
 
   /** Ask the kernel. Without options any error ends the image with a report. */
   syscall(name: SyscallName, args: readonly Argument[], options: SyscallOptions = {}): Value {
-    const result = options.result ?? this.#value(options.name ?? name)
-    this.#push({
+    const result = options.result ?? { kind: 'value', id: this.#values++, name: options.name ?? name }
+    const operands: Operand[] = []
+    for (const arg of args) operands.push(typeof arg === 'string' ? this.string(arg).address : arg)
+    this.#steps.push({
       op: 'syscall',
       name,
-      args: args.map((arg) => this.#operand(arg)),
+      args: operands,
       result,
-      ignore: options.ignore ?? {},
-      onError: options.onError ?? {},
+      ignore: options.ignore ?? NO_ERRORS,
+      onError: options.onError ?? NO_ERRORS,
       path: options.path ?? 'host',
-      ...(options.atLeast === undefined ? {} : { atLeast: options.atLeast }),
-      ...(options.about === undefined ? {} : { about: options.about }),
+      origin: this.#origin,
+      about: options.about ?? this.#about,
+      atLeast: options.atLeast,
     })
     return result
   }
@@ -110,17 +128,12 @@ export class PlanBuilder {
   }
 
   store(to: Address, width: 4 | 8, value: Argument): void {
-    this.#push({ op: 'store', to, width, value: this.#operand(value) })
+    this.#push({ op: 'store', to, width, value: typeof value === 'string' ? this.string(value).address : value })
   }
 
   /** Report a failure of this step and exit. */
   fail(code: number | Value | Field, about?: string, text?: Value): void {
-    this.#push({
-      op: 'fail',
-      code,
-      ...(about === undefined ? {} : { about }),
-      ...(text === undefined ? {} : { text }),
-    })
+    this.#steps.push({ op: 'fail', code, origin: this.#origin, about: about ?? this.#about, text })
   }
 
   /** Fail unless a number is as it must be. */
@@ -173,19 +186,14 @@ export class PlanBuilder {
     return pid
   }
 
-  /** Constant bytes beside the code; equal ones are kept once. */
-  bytes(bytes: Uint8Array, text: string): DataObject {
-    const key = `${text}\0${bytes.length}`
-    const known = this.#constants.get(key)
-    if (known !== undefined) return known
-    const object = this.#object([bytes], bytes.length, false, text)
-    this.#constants.set(key, object)
-    return object
-  }
-
   /** A constant C string. */
   string(text: string): DataObject {
-    return this.bytes(encoder.encode(`${text}\0`), JSON.stringify(text))
+    const known = this.#strings.get(text)
+    if (known !== undefined) return known
+    const bytes = encoder.encode(`${text}\0`)
+    const object = this.#object([bytes], bytes.length, false, JSON.stringify(text))
+    this.#strings.set(text, object)
+    return object
   }
 
   /** A NULL-terminated array of C strings (argv, envp); `more` are strings that stand elsewhere. */
@@ -195,13 +203,12 @@ export class PlanBuilder {
     return this.#object([...parts, u64(0)], 8 * (addresses.length + 1), false, JSON.stringify(texts))
   }
 
-  /** A constant structure. */
+  /** A constant structure. @param text all of its contents: structures with equal texts are one */
   constant(text: string, parts: readonly DataPart[]): DataObject {
-    const key = `${text}\0${JSON.stringify(parts, (_, value) => (typeof value === 'bigint' ? `${value}n` : value))}`
-    const known = this.#constants.get(key)
+    const known = this.#constants.get(text)
     if (known !== undefined) return known
     const object = this.#object(parts, sizeOf(parts), false, text)
-    this.#constants.set(key, object)
+    this.#constants.set(text, object)
     return object
   }
 
@@ -240,35 +247,14 @@ export class PlanBuilder {
     }
   }
 
-  #operand(arg: Argument): Operand {
-    if (typeof arg === 'string') return this.string(arg).address
-    if (arg instanceof Uint8Array) return this.bytes(arg, `bytes ${Array.from(arg).join(' ')}`).address
-    return arg
-  }
-
-  #value(name: string): Value {
-    return { kind: 'value', id: this.#values++, name }
-  }
-
   #push(step: StepWithoutOrigin): void {
-    const about = this.#about === undefined ? {} : { about: this.#about }
-    this.#steps.push({ origin: this.#origin, ...about, ...step })
+    this.#steps.push({ ...step, origin: this.#origin, about: this.#about })
   }
 
   #object(parts: readonly DataPart[], size: number, writable: boolean, text: string): DataObject {
     const id = this.#data.length
     this.#data.push({ id, parts, size, writable, text })
-    return {
-      address: { kind: 'address', data: id, offset: 0 },
-      at: (offset) => ({ kind: 'address', data: id, offset }),
-      field: (offset, width, mask) => ({
-        kind: 'field',
-        data: id,
-        offset,
-        width,
-        ...(mask === undefined ? {} : { mask }),
-      }),
-    }
+    return new DataObject(id)
   }
 }
 

@@ -32,7 +32,7 @@ export interface Field {
   readonly offset: number
   readonly width: 1 | 2 | 4 | 8
   /** Applied after the load; at most 31 bits. */
-  readonly mask?: number
+  readonly mask?: number | undefined
 }
 
 /** open(2) flags in x86-64's numbers; each target has its own. */
@@ -70,7 +70,7 @@ export type Origin = string
 interface StepBase {
   readonly origin: Origin
   /** The object a failure speaks of: "/proc", "mount proc" … */
-  readonly about?: string
+  readonly about?: string | undefined
 }
 
 export interface SyscallStep extends StepBase {
@@ -83,7 +83,7 @@ export interface SyscallStep extends StepBase {
   /** errno → where to go on instead; '*' for any other. Looked at after `ignore`. */
   readonly onError: Partial<Record<ErrnoName | '*', Label>>
   /** A result below this is a failure with the errno beside it (a peer that hung up, a short read). */
-  readonly atLeast?: { readonly count: number; readonly errno: ErrnoName }
+  readonly atLeast?: { readonly count: number; readonly errno: ErrnoName } | undefined
   /** How the path in it is to be understood; only for calls that take one relative to AT_FDCWD. */
   readonly path: 'host' | 'container'
 }
@@ -106,7 +106,7 @@ export type Step =
   /** Write a number into writable data. */
   | (StepBase & { readonly op: 'store'; readonly to: Address; readonly width: 4 | 8; readonly value: Operand })
   /** Give up: report (this step, code) and exit. `text`: how many bytes of the report's text field are filled. */
-  | (StepBase & { readonly op: 'fail'; readonly code: number | Value | Field; readonly text?: Value })
+  | (StepBase & { readonly op: 'fail'; readonly code: number | Value | Field; readonly text?: Value | undefined })
   | (StepBase & { readonly op: 'exit'; readonly status: number })
   /** From here on paths are the container's. */
   | (StepBase & { readonly op: 'pivot' })

@@ -1,5 +1,6 @@
 // What must hold of every plan before it becomes code. A violation is a bug of runt, never of a config.
 
+import type { ErrnoName } from '../linux/errno.ts'
 import { AT, O } from '../linux/open-flags.ts'
 import type { SyscallName } from '../linux/syscalls.ts'
 import type { Data, Field, Label, Operand, Plan, Step, SyscallStep, Value } from './step.ts'
@@ -58,37 +59,66 @@ interface Facts {
  * @throws Error naming the step
  */
 export function verify(plan: Plan): void {
+  const { steps, data } = plan
   const atLabel = new Map<number, Facts>()
   const placed = new Set<number>()
-  const words = Math.ceil((plan.steps.length + 1) / 32) // at most one value a step
+  const words = (steps.length >> 5) + 1 // at most one value a step
   let facts: Facts | undefined = { defined: new Uint32Array(words), closed: new Uint32Array(words), pivoted: false }
-  for (const [index, step] of plan.steps.entries()) {
-    const wrong = (why: string): never => {
-      throw new Error(`plan step ${index} (${step.op === 'syscall' ? step.name : step.op}): ${why}`)
-    }
-    if (step.op === 'label') {
-      if (placed.has(step.label.id)) wrong(`label ${step.label.name} is placed twice`)
-      placed.add(step.label.id)
-      facts = merge(facts, atLabel.get(step.label.id))
-    }
-    if (facts === undefined) {
-      if (step.op !== 'label') wrong('can never be reached')
-      continue
-    }
-    const here: Facts = facts
-    for (const operand of operandsOf(step)) checkOperand(operand, here, plan.data, wrong)
-    if (step.op === 'store') checkBounds(step.to.data, step.to.offset + step.width, true, plan.data, wrong)
-    if (step.op === 'syscall') checkSyscall(step, here, wrong)
-    if (step.op === 'syscall') note(step, here)
-    if (step.op === 'pivot') here.pivoted = true
-    for (const label of targetsOf(step)) {
-      if (placed.has(label.id)) wrong(`branch back to ${label.name}`)
-      atLabel.set(label.id, merge(copy(here), atLabel.get(label.id)) ?? copy(here))
-    }
-    if (step.op === 'jump' || step.op === 'fail' || step.op === 'exit') facts = undefined
+  let index = 0
+  const branchTo = (label: Label, here: Facts): void => {
+    if (placed.has(label.id)) throw new Error(`branch back to ${label.name}`)
+    atLabel.set(label.id, merge(copy(here), atLabel.get(label.id)) ?? copy(here))
   }
-  for (const id of atLabel.keys()) if (!placed.has(id)) throw new Error(`plan: label ${id} is used and never placed`)
-  if (facts !== undefined) throw new Error('plan: runs past its last step')
+  try {
+    for (; index < steps.length; index++) {
+      const step = steps[index] as Step // index is in bounds
+      if (step.op === 'label') {
+        if (placed.has(step.label.id)) throw new Error(`label ${step.label.name} is placed twice`)
+        placed.add(step.label.id)
+        facts = merge(facts, atLabel.get(step.label.id))
+        continue
+      }
+      if (facts === undefined) throw new Error('can never be reached')
+      switch (step.op) {
+        case 'syscall':
+          checkSyscall(step, facts, data)
+          note(step, facts)
+          for (const errno in step.onError) {
+            const label = step.onError[errno as ErrnoName]
+            if (label !== undefined) branchTo(label, facts)
+          }
+          break
+        case 'branch':
+          checkOperand(step.left, facts, data)
+          branchTo(step.to, facts)
+          break
+        case 'store':
+          checkOperand(step.value, facts, data)
+          checkBounds(step.to.data, step.to.offset + step.width, true, data)
+          break
+        case 'jump':
+          branchTo(step.to, facts)
+          facts = undefined
+          break
+        case 'fail':
+          checkOperand(step.code, facts, data)
+          if (step.text !== undefined) checkOperand(step.text, facts, data)
+          facts = undefined
+          break
+        case 'exit':
+          facts = undefined
+          break
+        case 'pivot':
+          facts.pivoted = true
+      }
+    }
+    for (const id of atLabel.keys()) if (!placed.has(id)) throw new Error(`label ${id} is used and never placed`)
+    if (facts !== undefined) throw new Error('runs past its last step')
+  } catch (cause) {
+    const step = steps[index]
+    const where = step === undefined ? 'plan' : `plan step ${index} (${step.op === 'syscall' ? step.name : step.op})`
+    throw new Error(`${where}: ${cause instanceof Error ? cause.message : cause}`, { cause })
+  }
 }
 
 /** What a system call changes: its result is written, on errors too; a closed descriptor is gone. */
@@ -121,48 +151,33 @@ function merge(one: Facts | undefined, other: Facts | undefined): Facts | undefi
   return one
 }
 
-function operandsOf(step: Step): readonly Operand[] {
-  if (step.op === 'syscall') return step.args
-  if (step.op === 'branch') return [step.left]
-  if (step.op === 'store') return [step.value]
-  if (step.op === 'fail') return step.text === undefined ? [step.code] : [step.code, step.text]
-  return []
-}
-
-function targetsOf(step: Step): readonly Label[] {
-  if (step.op === 'syscall') return Object.values(step.onError)
-  return step.op === 'jump' || step.op === 'branch' ? [step.to] : []
-}
-
-type Wrong = (why: string) => never
-
-function checkOperand(operand: Operand, facts: Facts, data: readonly Data[], wrong: Wrong): void {
+function checkOperand(operand: Operand, facts: Facts, data: readonly Data[]): void {
   if (typeof operand !== 'object') return
   if (operand.kind === 'value') {
-    if (!has(facts.defined, operand.id)) wrong(`${operand.name} is not defined on every way here`)
-    if (has(facts.closed, operand.id)) wrong(`${operand.name} is used after it was closed`)
-  }
-  if (operand.kind === 'field') checkBounds(operand.data, operand.offset + operand.width, false, data, wrong)
-  if (operand.kind === 'address') checkBounds(operand.data, operand.offset, false, data, wrong)
+    if (!has(facts.defined, operand.id)) throw new Error(`${operand.name} is not defined on every way here`)
+    if (has(facts.closed, operand.id)) throw new Error(`${operand.name} is used after it was closed`)
+  } else if (operand.kind === 'field') checkBounds(operand.data, operand.offset + operand.width, false, data)
+  else if (operand.kind === 'address') checkBounds(operand.data, operand.offset, false, data)
 }
 
-function checkBounds(id: number, end: number, write: boolean, data: readonly Data[], wrong: Wrong): void {
+function checkBounds(id: number, end: number, write: boolean, data: readonly Data[]): void {
   const object = data[id]
-  if (object === undefined) wrong(`data object ${id} doesn't exist`)
-  else if (write && !object.writable) wrong(`${object.text} is read-only`)
-  // The profile table gets its size last; an address of it has offset 0.
-  else if (end > object.size && end > 0) wrong(`${end} is past the end of ${object.text}`)
+  if (object === undefined) throw new Error(`data object ${id} doesn't exist`)
+  if (write && !object.writable) throw new Error(`${object.text} is read-only`)
+  if (end > object.size) throw new Error(`${end} is past the end of ${object.text}`)
 }
 
-function checkSyscall(step: SyscallStep, facts: Facts, wrong: Wrong): void {
-  for (const [errno, reason] of Object.entries(step.ignore))
-    if (reason === '') wrong(`${errno} is ignored without a reason`)
-  const flags = CLOEXEC_ARGUMENTS[step.name]
-  if (flags !== undefined) {
-    const [argument, bit] = flags
-    if ((flagBits(step.args[argument]) & bit) === 0) wrong('makes a descriptor that would survive exec')
+function checkSyscall(step: SyscallStep, facts: Facts, data: readonly Data[]): void {
+  for (const operand of step.args) if (typeof operand === 'object') checkOperand(operand, facts, data)
+  for (const errno in step.ignore) {
+    if (step.ignore[errno as ErrnoName] === '') throw new Error(`${errno} is ignored without a reason`)
   }
-  if (facts.pivoted && step.path === 'host' && takesAmbientPath(step)) wrong('takes a host path after the pivot')
+  const flags = CLOEXEC_ARGUMENTS[step.name]
+  if (flags !== undefined && (flagBits(step.args[flags[0]]) & flags[1]) === 0) {
+    throw new Error('makes a descriptor that would survive exec')
+  }
+  if (facts.pivoted && step.path === 'host' && takesAmbientPath(step))
+    throw new Error('takes a host path after the pivot')
 }
 
 function takesAmbientPath(step: SyscallStep): boolean {
