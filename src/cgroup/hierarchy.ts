@@ -68,7 +68,7 @@ function parseCgroupMount(line: string): CgroupMount | undefined {
   const controllers = type === 'cgroup2' ? [] : words.filter((word) => CONTROLLERS.has(word))
   const named = words.find((word) => word.startsWith('name='))?.slice('name='.length)
   const name = controllers.length > 0 ? controllers.join(',') : (named ?? '')
-  return { id, type, name, controllers, mountpoint: unescape(mountpoint), root: unescape(root) }
+  return { id, type, name, controllers, mountpoint: decodeField(mountpoint), root: decodeField(root) }
 }
 
 function chooseV1(mounts: readonly CgroupMount[]): V1Hierarchy[] {
@@ -104,7 +104,7 @@ function visibility(lines: readonly string[]): (mount: CgroupMount) => boolean {
   const children = new Map<string, string>()
   for (const [id = '', parent = '', , , mountpoint = ''] of mounts) {
     const above = ids.has(parent) && parent !== id ? parent : OUTSIDE
-    children.set(`${above} ${unescape(mountpoint)}`, id)
+    children.set(`${above} ${decodeField(mountpoint)}`, id)
   }
   return ({ id, mountpoint }) => resolve(children, mountpoint) === id
 }
@@ -126,7 +126,7 @@ function resolve(children: ReadonlyMap<string, string>, path: string): string {
 }
 
 /** The kernel writes space, tab, newline and backslash as \ooo. */
-function unescape(field: string): string {
+function decodeField(field: string): string {
   if (!field.includes('\\')) return field
   return field.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)))
 }

@@ -57,6 +57,11 @@ export function v1Directories(cgroup: Cgroup): string[] {
     .map(([, directory]) => directory)
 }
 
+/** The folder in the v1 hierarchy that has a controller, alone or mounted together with others. */
+export function v1DirectoryOf({ directories }: Cgroup, controller: string): string | undefined {
+  return Object.entries(directories).find(([name]) => name.split(',').includes(controller))?.[1]
+}
+
 /** A hierarchy as a container's own mount of type cgroup shows it. */
 export interface HierarchyView {
   /** Folder name below /sys/fs/cgroup. */

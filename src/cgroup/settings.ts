@@ -50,17 +50,17 @@ function row<S extends Scope, K extends keyof Resources[S] & string>(
   v2: Renderer<NonNullable<Resources[S][K]>>,
   { controller = scope, group, optional }: RowOptions = {},
 ): Row {
-  const valueOf = (resources: Resources) => resources[scope][key]
+  const get = (resources: Resources) => resources[scope][key]
   return {
     controller,
     pointer: `/linux/resources/${scope}/${key}`,
     ...(group === undefined ? {} : { group }),
     ...(optional === undefined ? {} : { optional }),
-    isAsked: (resources) => valueOf(resources) !== undefined,
+    isAsked: (resources) => get(resources) !== undefined,
     render: (resources, version) => {
       const renderer = version === 'v1' ? v1 : v2
       if (typeof renderer === 'string') return renderer
-      return renderer(valueOf(resources) as NonNullable<Resources[S][K]>, resources) // isAsked: not undefined
+      return renderer(get(resources) as NonNullable<Resources[S][K]>, resources) // isAsked: not undefined
     },
   }
 }
@@ -112,12 +112,7 @@ export function renderSettings(
     if (typeof rendered === 'string') throw refuse(rest.pointer, rendered)
     if (rendered !== undefined) settings.push({ ...rest, version, file: rendered[0], value: rendered[1] })
   }
-  return settings.concat(renderUnified(resources))
-}
-
-/** Do resources ask for anything that only a cgroup can give? Device rules are counted apart. */
-export function asksForLimits(resources: Resources): boolean {
-  return ROWS.some(({ isAsked }) => isAsked(resources)) || Object.keys(resources.unified).length > 0
+  return settings.concat(renderUnified(resources, versionOf))
 }
 
 /** Files of the unified hierarchy that steer runt's own work: they are no resources. */
@@ -125,12 +120,17 @@ const NOT_RESOURCES = new Set(
   'cgroup.procs cgroup.threads cgroup.subtree_control cgroup.freeze cgroup.kill cgroup.type'.split(' '),
 )
 
+/** The prefix of the files that every v2 cgroup has; no controller of v1 bears that name. */
+const UNIFIED_ITSELF = 'cgroup'
+
 /** linux.resources.unified: files of cgroup v2 as they are, a write for each line. */
-function renderUnified({ unified }: Resources): Setting[] {
+function renderUnified({ unified }: Resources, versionOf: (controller: string) => Version | undefined): Setting[] {
   return Object.entries(unified).flatMap(([file, text]) => {
     const pointer = `/linux/resources/unified/${file.replaceAll('~', '~0').replaceAll('/', '~1')}`
     const [, controller] = /^([a-z0-9_]+)(?:\.[A-Za-z0-9_-]+)+$/.exec(file) ?? []
     if (controller === undefined) throw refuse(pointer, 'not the name of a cgroup v2 file')
+    if (versionOf(UNIFIED_ITSELF) === undefined) throw refuse(pointer, 'this host has no cgroup v2 hierarchy')
+    if (versionOf(controller) === 'v1') throw refuse(pointer, `the ${controller} controller is on cgroup v1 here`)
     if (NOT_RESOURCES.has(file)) throw refuse(pointer, 'not a resource')
     const lines = text.split('\n').filter((line) => line !== '')
     return lines.map((value): Setting => ({ controller, version: 'v2', file, value, pointer }))

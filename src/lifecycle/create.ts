@@ -16,7 +16,7 @@ import { type Facts, slots } from '../lowering/facts.ts'
 import { lowerCreate } from '../lowering/lower.ts'
 import { compile } from '../machine/codegen.ts'
 import { targetFor } from '../machine/target.ts'
-import { close, readFile, writeFileAtomically, writeKnob } from '../native/file.ts'
+import { close, exists, readFile, writeFileAtomically, writeKnob } from '../native/file.ts'
 import type { Plan } from '../plan/step.ts'
 import { verify } from '../plan/verify.ts'
 import { expect } from '../process/channel.ts'
@@ -26,7 +26,7 @@ import { encodeReply, type Failure, type Message } from '../process/sync.ts'
 import { describeStatus, processStat, reap } from '../process/wait.ts'
 import { type Container, OCI_VERSION, type Status, stateOf } from './container.ts'
 import { destroy } from './delete.ts'
-import { gatherFacts, type LaunchOptions } from './facts.ts'
+import { consoleTarget, gatherFacts, type LaunchOptions } from './facts.ts'
 import { runHooks } from './hooks.ts'
 import { checkId } from './id.ts'
 import { noProfile, type Profile } from './profile.ts'
@@ -71,38 +71,50 @@ export async function launch(store: Store, options: CreateOptions, profile: Prof
   checkId(options.id)
   requireKernel()
   const config = await loadConfig(options.bundle)
-  profile.mark('config')
   for (const warning of config.warnings) warn(warning)
+  const terminal = consoleTarget(config, options)
+  profile.mark('config')
   const hierarchies = readHierarchies()
   const planned = planCgroup(hierarchies, cgroupPath(config.linux.cgroupsPath, options.id))
-  const record = newRecord(config, options.id, planned)
-  const stateLength = JSON.stringify(stateOf(record, 'creating', 0)).length
-  const facts = gatherFacts(config, options, store.directory(options.id), planned, hierarchies, stateLength)
-  profile.mark('facts')
-  const plan = lowerCreate(config, facts)
-  verify(plan)
-  profile.mark('lower')
-  const image = compile(plan, targetFor(process.arch === 'arm64' ? 'arm64' : 'x64'), {
-    profile: options.profile,
-    ...(options.inject === undefined ? {} : { inject: options.inject }),
-  })
-  profile.mark('codegen')
   const lock = store.claim(options.id)
-  const startSteps = plan.gate === undefined ? {} : labelsFrom(plan, plan.gate)
-  const attempt: Attempt = { container: { ...record, startSteps }, init: undefined, hooksBegan: false }
+  const attempt: Attempt = {
+    container: newRecord(config, options.id, notYetThere(planned)),
+    init: undefined,
+    hooksBegan: false,
+  }
   try {
     store.save(attempt.container)
     profile.mark('claim')
-    const cgroup = createCgroup(hierarchies, planned, config.linux.resources)
+    const cgroup = createCgroup(hierarchies, planned, config.linux.resources, { rootless: options.rootless })
     attempt.container = { ...attempt.container, cgroup }
     profile.mark('cgroup')
+    const stateLength = JSON.stringify(stateOf(attempt.container, 'creating', 0)).length
+    const facts = gatherFacts(config, options, terminal, store.directory(options.id), cgroup, hierarchies, stateLength)
+    const plan = lowerCreate(config, facts)
+    verify(plan)
+    profile.mark('lower')
+    const image = compile(plan, targetFor(process.arch === 'arm64' ? 'arm64' : 'x64'), {
+      profile: options.profile,
+      ...(options.inject === undefined ? {} : { inject: options.inject }),
+    })
+    profile.mark('codegen')
+    const startSteps = plan.gate === undefined ? {} : labelsFrom(plan, plan.gate)
+    attempt.container = { ...attempt.container, startSteps }
     attempt.init = spawnInit(image.bytes, slots(facts.preservedFds), options.mode === 'run-foreground')
     profile.mark('spawn')
     return { ...(await serve(store, config, facts, plan, options, attempt, attempt.init, profile)), plan, lock }
   } catch (error) {
-    await undo(store, attempt, lock)
+    undo(store, attempt, lock)
     throw error
   }
+}
+
+/** A crash from here on leaves these folders to delete; what was there before is not ours to remove or to kill in. */
+function notYetThere(planned: Cgroup): Cgroup {
+  const directories = Object.fromEntries(
+    Object.entries(planned.directories).filter(([, directory]) => !exists(directory)),
+  )
+  return assumeMade({ ...planned, directories })
 }
 
 /** How far a create has come. */
@@ -211,7 +223,7 @@ function initEnded(pid: number, init: InitProcess): RuntError {
 }
 
 /** Take back what an attempt made, in reverse. Poststop hooks run when hooks had begun (lifecycle, step 12). */
-async function undo(store: Store, attempt: Attempt, lock: Lock): Promise<void> {
+function undo(store: Store, attempt: Attempt, lock: Lock): void {
   const { init, hooksBegan } = attempt
   init?.channel.close() // init hears of it and exits
   if (init?.monitor !== undefined) close(init.monitor)

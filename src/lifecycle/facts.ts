@@ -27,11 +27,12 @@ const STATE_SLACK = 64
 
 /**
  * @param stateLength characters of the state without its pid
- * @throws RuntError when a descriptor that is to be preserved isn't open, or the terminal flags contradict the config
+ * @throws RuntError when a descriptor that is to be preserved isn't open
  */
 export function gatherFacts(
   config: Config,
   options: LaunchOptions,
+  terminal: ConsoleTarget | undefined,
   stateDirectory: string,
   cgroup: Cgroup,
   hierarchies: Hierarchies,
@@ -48,7 +49,7 @@ export function gatherFacts(
     stateDirectory,
     preservedFds,
     listenFds,
-    console: consoleTarget(config, options),
+    console: terminal,
     noPivot: options.noPivot,
     noNewKeyring: options.noNewKeyring,
     profile: options.profile,
@@ -67,7 +68,11 @@ function grantableCapabilities(config: Config): bigint {
   return own ? (1n << BigInt(CAPABILITY_NAMES.length)) - 1n : permittedCapabilities()
 }
 
-function consoleTarget(config: Config, { mode, consoleSocket }: LaunchOptions): ConsoleTarget | undefined {
+/**
+ * Where the terminal goes.
+ * @throws RuntError 'usage' when the flags contradict the config
+ */
+export function consoleTarget(config: Config, { mode, consoleSocket }: LaunchOptions): ConsoleTarget | undefined {
   const terminal = config.process?.terminal === true
   const detached = mode !== 'run-foreground'
   if (consoleSocket !== undefined && !terminal) {

@@ -7,7 +7,7 @@ import { loadConfig } from '../config/load.ts'
 import { lowerCreate } from '../lowering/lower.ts'
 import type { Plan } from '../plan/step.ts'
 import { verify } from '../plan/verify.ts'
-import { gatherFacts } from './facts.ts'
+import { consoleTarget, gatherFacts } from './facts.ts'
 import type { Store } from './store.ts'
 
 /** The id and the console socket that stand for those of a real call. */
@@ -28,7 +28,10 @@ export async function planOf(store: Store, bundle: string): Promise<Plan> {
     noNewKeyring: false,
     profile: false,
   } as const
-  const plan = lowerCreate(config, gatherFacts(config, options, store.directory(ID), cgroup, hierarchies, 0))
+  const plan = lowerCreate(
+    config,
+    gatherFacts(config, options, consoleTarget(config, options), store.directory(ID), cgroup, hierarchies, 0),
+  )
   verify(plan)
   return plan
 }

@@ -70,11 +70,17 @@ export function compile(plan: Plan, target: Target, options: CompileOptions = {}
     bias: target.dataBias(layout.slots),
     labels: new Map(),
     placed: new Set(),
+    routines: {
+      never: { attempt: asm.label(), must: asm.label() },
+      interrupted: { attempt: asm.label(), must: asm.label() },
+      raced: { attempt: asm.label(), must: asm.label() },
+    },
     failErrno: asm.label(),
     failCode: asm.label(),
     failText: asm.label(),
     exit: asm.label(),
   }
+  emitRoutines(code)
   emitTail(code)
   const entry = asm.address
   const dataPointer = asm.label()
@@ -85,6 +91,12 @@ export function compile(plan: Plan, target: Target, options: CompileOptions = {}
   asm.resolve()
   return { bytes: link(code, writableOffset, entry), entry, codeSize: asm.length, stepAddresses }
 }
+
+/** When a system call is made again. */
+type Retry = 'never' | 'interrupted' | 'raced'
+
+/** The routines through which a call is made: `attempt` returns whatever it says, `must` only when it succeeded. */
+type Routines = Readonly<Record<Retry, { readonly attempt: LabelId; readonly must: LabelId }>>
 
 /** What is known while code is made. */
 interface Code {
@@ -98,6 +110,7 @@ interface Code {
   /** The plan's labels that were seen so far, by id. */
   readonly labels: Map<number, LabelId>
   readonly placed: Set<number>
+  readonly routines: Routines
   /** The common tails: the result is -errno; it is the code to report; there is a text length, too; exit. */
   readonly failErrno: LabelId
   readonly failCode: LabelId
@@ -174,52 +187,56 @@ function emitStep(code: Code, step: Step, index: number, injected: number | unde
   }
 }
 
-/** The call, its retries, then errors in the order ignore, onError, failure; straight on when there is none. */
+/** The call, then errors in the order ignore, onError, failure; straight on when there is none. */
 function emitSyscall(code: Code, step: SyscallStep, index: number, injected: number | undefined): void {
   const { asm, target } = code
   const ignored = Object.keys(step.ignore) as ErrnoName[] // the keys that the type allows
   const listed = Object.keys(step.onError) as (ErrnoName | '*')[] // likewise
   const errnos = ignored.length + listed.length
-  if (errnos > 0) asm.reserve(STEP_SIZE + ERRNO_SIZE * errnos)
-  const reach: Reach = errnos > NEAR_ERRNOS ? 'far' : 'near'
-
-  if (injected === undefined) emitCall(code, step)
+  target.constant(asm, target.failedStep, index, 0)
+  if (injected === undefined) emitCall(code, step, errnos === 0 ? 'must' : 'attempt')
   else emitErrno(code, injected)
   if (code.values.isStored[index] === 1) target.store(asm, target.result, 8, slotOffset(code, step.result))
-  target.constant(asm, target.failedStep, index, 0)
-  const done = ignored.length > 0 || step.atLeast !== undefined ? asm.label() : undefined
-  if (done !== undefined) for (const name of ignored) branchOnErrno(code, errnoNumber(name), done, reach)
-  for (const name of listed) {
-    const to = step.onError[name]
-    if (name !== '*' && to !== undefined) branchOnErrno(code, errnoNumber(name), forward(code, to), 'far')
-  }
-  target.compareError(asm)
-  const always = step.onError['*']
-  target.branch(asm, 'atLeast', always === undefined ? code.failErrno : forward(code, always), 'far')
-  if (done === undefined) return
+  const mayFail = errnos > 0 || injected !== undefined
+  if (!mayFail && step.atLeast === undefined) return
+  const done = asm.label()
+  if (mayFail) emitErrors(code, step, ignored, listed, done)
   if (step.atLeast !== undefined) emitAtLeast(code, step.atLeast, done)
   asm.bind(done)
 }
 
-/** The call, until it says neither EINTR nor, a few times, what openat2(2) says when a rename raced with it. */
-function emitCall(code: Code, step: SyscallStep): void {
+function emitErrors(
+  code: Code,
+  { onError }: SyscallStep,
+  ignored: readonly ErrnoName[],
+  listed: readonly (ErrnoName | '*')[],
+  done: LabelId,
+): void {
   const { asm, target } = code
-  const { args, name } = step
+  const errnos = ignored.length + listed.length
+  asm.reserve(STEP_SIZE + ERRNO_SIZE * errnos)
+  for (const name of ignored) branchOnErrno(code, errnoNumber(name), done, errnos > NEAR_ERRNOS ? 'far' : 'near')
+  for (const name of listed) {
+    const to = onError[name]
+    if (name !== '*' && to !== undefined) branchOnErrno(code, errnoNumber(name), forward(code, to), 'far')
+  }
+  const always = onError['*']
+  target.compareError(asm)
+  target.branch(asm, 'atLeast', always === undefined ? code.failErrno : forward(code, always), 'far')
+}
+
+function emitCall(code: Code, { args, name }: SyscallStep, mode: 'attempt' | 'must'): void {
+  const { asm, target } = code
   if (args.length > target.arguments.length) throw new Error(`${args.length} arguments`)
-  for (let place = args.length - 1; place > 0; place--) emitArgument(code, args, place)
-  if (name === 'openat2') target.constant(asm, target.triesLeft, OPENAT2_RETRIES, 0)
-  const retry = asm.boundLabel() // all arguments but the first are still there
-  emitArgument(code, args, 0)
-  target.syscall(asm, syscallNumber(target, name))
+  for (let place = 0; place < args.length; place++) emitArgument(code, args, place)
+  target.syscallNumber(asm, syscallNumber(target, name))
+  target.call(asm, code.routines[retryOf(name)][mode])
+}
+
+function retryOf(name: SyscallName): Retry {
   // After close(2) the descriptor is gone, even on EINTR: a second try could close somebody else's.
-  if (name !== 'close') branchOnErrno(code, ERRNO.EINTR, retry, 'near')
-  if (name !== 'openat2') return
-  const other = asm.label()
-  target.compareErrno(asm, ERRNO.EAGAIN)
-  target.branch(asm, 'ne', other, 'near')
-  target.countDown(asm)
-  target.branch(asm, 'positive', retry, 'near')
-  asm.bind(other)
+  if (name === 'close') return 'never'
+  return name === 'openat2' ? 'raced' : 'interrupted'
 }
 
 function emitArgument(code: Code, args: readonly Operand[], place: number): void {
@@ -243,7 +260,41 @@ function branchOnErrno({ asm, target }: Code, errno: number, to: LabelId, reach:
   target.branch(asm, 'eq', to, reach)
 }
 
-/** Report a failure and exit. It stands before the steps, so that their jumps to it are known at once. */
+/** The routines stand before the steps, so that calls of them are known at once. */
+function emitRoutines(code: Code): void {
+  code.asm.reserve(STEP_SIZE)
+  for (const retry of ['never', 'interrupted', 'raced'] as const)
+    for (const mode of ['attempt', 'must'] as const) {
+      code.asm.bind(code.routines[retry][mode])
+      emitRoutine(code, retry, mode)
+    }
+}
+
+/** Make a system call until it says neither EINTR nor, a few times, what openat2(2) says when a rename raced with it. */
+function emitRoutine(code: Code, retry: Retry, mode: 'attempt' | 'must'): void {
+  const { asm, target } = code
+  if (retry !== 'never') target.saveCall(asm)
+  if (retry === 'raced') target.constant(asm, target.triesLeft, OPENAT2_RETRIES, 0)
+  const restore = asm.boundLabel()
+  if (retry !== 'never') target.restoreCall(asm)
+  target.syscall(asm)
+  if (retry !== 'never') branchOnErrno(code, ERRNO.EINTR, restore, 'near')
+  if (retry === 'raced') {
+    const other = asm.label()
+    target.compareErrno(asm, ERRNO.EAGAIN)
+    target.branch(asm, 'ne', other, 'near')
+    target.countDown(asm)
+    target.branch(asm, 'positive', restore, 'near')
+    asm.bind(other)
+  }
+  if (mode === 'must') {
+    target.compareError(asm)
+    target.branch(asm, 'atLeast', code.failErrno, 'far')
+  }
+  target.return(asm)
+}
+
+/** Report a failure and exit. */
 function emitTail(code: Code): void {
   const { asm, target } = code
   const report: Address = { kind: 'address', data: code.plan.report, offset: 0 }
@@ -263,22 +314,16 @@ function emitTail(code: Code): void {
   target.constant(asm, free, 0, 0)
   target.store(asm, free, 4, at + REPORT.textLength + 4)
   target.add(asm, textLength(target), REPORT.text)
-  emitReportWrite(code, report)
-  target.constant(asm, free, 1, 0)
-  asm.bind(code.exit)
-  target.syscall(asm, syscallNumber(target, 'exit_group'))
-  target.trap(asm)
-}
-
-/** write(reportFd, report, length); the length is in its register already. */
-function emitReportWrite(code: Code, report: Address): void {
-  const { asm, plan, target } = code
   const [descriptor, bytes] = target.arguments
   emitOperand(code, bytes, report)
-  const retry = asm.boundLabel()
-  target.load(asm, descriptor, 4, writableOffset(code, plan.reportFd))
-  target.syscall(asm, syscallNumber(target, 'write'))
-  branchOnErrno(code, ERRNO.EINTR, retry, 'near')
+  target.load(asm, descriptor, 4, writableOffset(code, code.plan.reportFd))
+  target.syscallNumber(asm, syscallNumber(target, 'write'))
+  target.call(asm, code.routines.interrupted.attempt)
+  target.constant(asm, free, 1, 0)
+  asm.bind(code.exit)
+  target.syscallNumber(asm, syscallNumber(target, 'exit_group'))
+  target.syscall(asm)
+  target.trap(asm)
 }
 
 function emitTimeStamp(code: Code, index: number): void {

@@ -25,13 +25,13 @@ export interface Target {
   readonly syscallColumn: 0 | 1
   /** Room for the code of an average step. */
   readonly bytesPerStep: number
-  /** Arguments of a system call; the kernel keeps all but the first. */
+  /** Arguments of a system call; the third is also the length of the write that reports. */
   readonly arguments: readonly [Register, Register, Register, Register, Register, Register]
   /** Result of a system call, and where everything else is computed. */
   readonly result: Register
-  /** Kept by the kernel, none of the others: number of the step that failed. */
+  /** Number of the step that is being done; the kernel keeps it. */
   readonly failedStep: Register
-  /** Kept by the kernel, none of the others: how many tries are left. */
+  /** How many tries are left; the kernel keeps it. */
   readonly triesLeft: Register
 
   /** x86-64's open(2) flags → this machine's. */
@@ -69,7 +69,15 @@ export interface Target {
   branch(asm: Assembler, flag: Flag, to: LabelId, reach: Reach): void
   jump(asm: Assembler, to: LabelId, reach: Reach): void
 
-  syscall(asm: Assembler, number: number): void
+  /** Which system call the next one is. */
+  syscallNumber(asm: Assembler, number: number): void
+  syscall(asm: Assembler): void
+  /** Keep what the kernel changes of a call, for restoreCall(). */
+  saveCall(asm: Assembler): void
+  restoreCall(asm: Assembler): void
+  /** Go to a routine that ends with return(); routines don't call others. */
+  call(asm: Assembler, routine: LabelId): void
+  return(asm: Assembler): void
   /** The time-stamp counter into the result; may use any argument register. */
   timeStamp(asm: Assembler): void
   /** Stop where nothing may ever arrive. */

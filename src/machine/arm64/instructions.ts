@@ -20,7 +20,8 @@ export const arm64 = {
   add_x_x_imm12: addImmediate(0x91000000), // ADD (immediate) Xd, Xn, #imm
   add_x_x_imm12_lsl12: addImmediate(0x91400000), // ADD (immediate) Xd, Xn, #imm, LSL #12
   subs_w_w_imm12: addImmediate(0x71000000), // SUBS (immediate) Wd, Wn, #imm
-  neg_x_x: negate(0xcb000000), // NEG (shifted register) Xd, Xm: SUB Xd, XZR, Xm
+  neg_x_x: moveRegister(0xcb0003e0), // NEG (shifted register) Xd, Xm: SUB Xd, XZR, Xm
+  mov_x_x: moveRegister(0xaa0003e0), // MOV (register) Xd, Xm: ORR Xd, XZR, Xm
   cmp_x_imm12: compareImmediate(0xf1000000), // CMP (immediate) Xn, #imm: SUBS XZR, Xn, #imm
   cmn_x_imm12: compareImmediate(0xb1000000), // CMN (immediate) Xn, #imm: ADDS XZR, Xn, #imm
   cmp_x_x: compareRegisters(0xeb000000), // CMP (shifted register) Xn, Xm: SUBS XZR, Xn, Xm
@@ -33,6 +34,8 @@ export const arm64 = {
   adr_x_label: addressOfLabel(0x10000000), // ADR Xd, label
   adr_x_distance: addressAt(0x10000000), // ADR Xd, . + distance
   b_label: branch(0x14000000), // B label
+  bl_label: branch(0x94000000), // BL label
+  ret_x: branchRegister(0xd65f0000), // RET Xn
   bcc_label: branchIf(0x54000000), // B.cond label
   mrs_x_cntvct_el0: registerOnly(0xd53be040), // MRS Xt, CNTVCT_EL0
   svc_imm16: exception(0xd4000001), // SVC #imm
@@ -63,8 +66,9 @@ function addImmediate(opcode: number) {
     put(asm, opcode | (immediate << 10) | (n << 5) | d)
 }
 
-function negate(opcode: number) {
-  return (asm: Assembler, d: number, m: number): void => put(asm, opcode | (m << 16) | (XZR << 5) | d)
+/** The first operand is XZR, in the opcode. */
+function moveRegister(opcode: number) {
+  return (asm: Assembler, d: number, m: number): void => put(asm, opcode | (m << 16) | d)
 }
 
 function compareImmediate(opcode: number) {
@@ -91,6 +95,10 @@ function addressAt(opcode: number) {
 
 function branch(opcode: number) {
   return (asm: Assembler, label: LabelId): void => leave(asm, label, patchBranch26, opcode)
+}
+
+function branchRegister(opcode: number) {
+  return (asm: Assembler, n: number): void => put(asm, opcode | (n << 5))
 }
 
 function branchIf(opcode: number) {

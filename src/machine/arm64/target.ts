@@ -1,11 +1,11 @@
-// arm64. X19 points to the writable segment, X16 is for what doesn't fit into an instruction; system calls change X0
-// only (syscall(2)).
+// arm64. System calls change X0 only (syscall(2)). X19 points to the writable segment, X9 has the number of the step,
+// X16 is for what doesn't fit into an instruction, X20, X21 and X30 belong to routines.
 
 import { openFlagsToArm64 } from '../../linux/open-flags.ts'
 import type { Assembler } from '../assembler.ts'
 import type { Register, Target, Width } from '../target.ts'
 import { arm64, CONDITIONS, logicalImmediate, reaches } from './instructions.ts'
-import { X0, X1, X2, X3, X4, X5, X8, X9, X16, X19, X20, XZR } from './registers.ts'
+import { X0, X1, X2, X3, X4, X5, X8, X9, X16, X19, X20, X21, X30, XZR } from './registers.ts'
 
 export const arm64Target: Target = {
   machine: 183, // EM_AARCH64
@@ -88,10 +88,12 @@ export const arm64Target: Target = {
   branch: (asm, flag, to) => arm64.bcc_label(asm, CONDITIONS[flag], to),
   jump: arm64.b_label,
 
-  syscall(asm, number) {
-    arm64.movz_x_imm16_hw(asm, X8, number, 0)
-    arm64.svc_imm16(asm, 0)
-  },
+  syscallNumber: (asm, number) => arm64.movz_x_imm16_hw(asm, X8, number, 0),
+  syscall: (asm) => arm64.svc_imm16(asm, 0),
+  saveCall: (asm) => arm64.mov_x_x(asm, X21, X0),
+  restoreCall: (asm) => arm64.mov_x_x(asm, X0, X21),
+  call: arm64.bl_label,
+  return: (asm) => arm64.ret_x(asm, X30),
 
   timeStamp: (asm) => arm64.mrs_x_cntvct_el0(asm, X0),
   trap: (asm) => arm64.brk_imm16(asm, 0),

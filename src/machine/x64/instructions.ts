@@ -19,6 +19,7 @@ export const x64 = {
   mov_r32_imm32: opcodeRegister(0xb8), // B8+rd id          MOV r32, imm32
   mov_r64_simm32: digitImm32(W, 0xc7, 0), // REX.W C7 /0 id  MOV r/m64, imm32 (sign-extended)
   movabs_r64_imm64: opcodeRegisterWide(0xb8), // REX.W B8+rd io  MOV r64, imm64
+  mov_r64_r64: registers(W, 0x89), // REX.W 89 /r             MOV r/m64, r64
   mov_r32_m32: memory(NO_W, 0x8b), // 8B /r                  MOV r32, r/m32
   mov_r64_m64: memory(W, 0x8b), // REX.W 8B /r               MOV r64, r/m64
   movzx_r32_m8: memory(NO_W, 0x0fb6), // 0F B6 /r            MOVZX r32, r/m8
@@ -42,6 +43,7 @@ export const x64 = {
   test_r64_r64: registers(W, 0x85), // REX.W 85 /r           TEST r/m64, r64
   jmp_rel32: jump32(0xe9), // E9 cd                          JMP rel32
   jmp_rel8: jump8(0xeb), // EB cb                            JMP rel8
+  jmp_r64: digit(NO_W, 0xff, 4), // FF /4                     JMP r/m64
   jcc_rel32: conditional32(0x0f80), // 0F 80+cc cd     Jcc rel32
   jcc_rel8: conditional8(0x70), // 70+cc cb            Jcc rel8
   syscall: plain(0x0f05), // 0F 05                           SYSCALL

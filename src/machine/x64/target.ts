@@ -1,8 +1,12 @@
-// x86-64. RBX points into the writable segment; system calls change RAX, RCX and R11 only (syscall(2)).
+// x86-64. System calls change RAX, RCX and R11 only (syscall(2)). RBX points into the writable segment, RBP has the
+// number of the step, R12 where a routine returns to (there is no stack), R13 and R14 belong to routines.
 
 import type { Target, Width } from '../target.ts'
 import { CONDITIONS, x64 } from './instructions.ts'
-import { R8, R9, R10, RAX, RBP, RBX, RCX, RDI, RDX, RSI } from './registers.ts'
+import { R8, R9, R10, R12, R13, R14, RAX, RBP, RBX, RDI, RDX, RSI } from './registers.ts'
+
+/** MOV R12D, imm32 and JMP rel32: where a call returns to, from its start. */
+const CALL_SIZE = 6 + 5
 
 export const x64Target: Target = {
   machine: 62, // EM_X86_64
@@ -11,8 +15,8 @@ export const x64Target: Target = {
   bytesPerStep: 64,
   arguments: [RDI, RSI, RDX, R10, R8, R9],
   result: RAX,
-  failedStep: RCX,
-  triesLeft: RBP,
+  failedStep: RBP,
+  triesLeft: R14,
 
   openFlags: (flags) => flags,
   // A displacement of one byte reaches 128 bytes to the left and 127 to the right: 32 slots.
@@ -64,7 +68,7 @@ export const x64Target: Target = {
   },
 
   compareError: (asm) => x64.cmp_rax_imm32(asm, -4095),
-  countDown: (asm) => x64.dec_r32(asm, RBP),
+  countDown: (asm) => x64.dec_r32(asm, R14),
 
   branch(asm, flag, to, reach) {
     if (reach === 'near') x64.jcc_rel8(asm, CONDITIONS[flag], to)
@@ -76,10 +80,17 @@ export const x64Target: Target = {
     else x64.jmp_rel32(asm, to)
   },
 
-  syscall(asm, number) {
-    x64Target.constant(asm, RAX, number, 0)
-    x64.syscall(asm)
+  syscallNumber: (asm, number) => x64Target.constant(asm, RAX, number, 0),
+  syscall: x64.syscall,
+  saveCall: (asm) => x64.mov_r64_r64(asm, R13, RAX),
+  restoreCall: (asm) => x64.mov_r64_r64(asm, RAX, R13),
+
+  call(asm, routine) {
+    x64.mov_r32_imm32(asm, R12, asm.address + CALL_SIZE)
+    x64.jmp_rel32(asm, routine)
   },
+
+  return: (asm) => x64.jmp_r64(asm, R12),
 
   timeStamp(asm) {
     x64.rdtsc(asm)

@@ -1,0 +1,122 @@
+// Pause and resume: v1's freezer where the host has it, else cgroup.freeze of the unified hierarchy.
+
+import { RuntError } from '../errors.ts'
+import { describeWrite, readKnobIfPresent, tryWriteKnob, waitUntil } from './knob.ts'
+import { type Cgroup, UNIFIED, v1DirectoryOf } from './manager.ts'
+
+/** How long a group may take to stop, in milliseconds of sleep. */
+const PATIENCE = 2000
+
+/** v1's and v2's words for the same file. */
+interface Freezer {
+  readonly file: string
+  readonly freeze: string
+  readonly thaw: string
+  readonly stateFile: string
+  /** v1 gives up on processes that don't stop at once, until it is asked again. */
+  readonly mustAskAgain: boolean
+  /** Of the state file's text: do the processes stand still, whoever asked for it? */
+  readonly isFrozen: (state: string) => boolean
+  /** Is there nothing more to wait for after a thaw? */
+  readonly isThawed: (state: string) => boolean
+}
+
+function freezerOf(cgroup: Cgroup): Freezer | undefined {
+  const v1 = v1DirectoryOf(cgroup, 'freezer')
+  if (v1 !== undefined) {
+    const file = `${v1}/freezer.state`
+    return {
+      file,
+      freeze: 'FROZEN',
+      thaw: 'THAWED',
+      stateFile: file,
+      mustAskAgain: true,
+      isFrozen: (state) => state === 'FROZEN',
+      isThawed: (state) => state === 'THAWED',
+    }
+  }
+  const v2 = cgroup.directories[UNIFIED]
+  if (v2 === undefined) return undefined
+  return {
+    file: `${v2}/cgroup.freeze`,
+    freeze: '1',
+    thaw: '0',
+    stateFile: `${v2}/cgroup.events`,
+    mustAskAgain: false,
+    isFrozen: (state) => /^frozen 1$/m.test(state),
+    isThawed: (state) => /^frozen 0$/m.test(state),
+  }
+}
+
+/**
+ * Are the container's processes stopped, by its own freezer or by one above it? While the kernel is still at it: no.
+ * False when there is no freezer, or no cgroup any more.
+ */
+export function isFrozen(cgroup: Cgroup): boolean {
+  const freezer = freezerOf(cgroup)
+  const state = freezer === undefined ? undefined : readKnobIfPresent(freezer.stateFile)
+  return state !== undefined && freezer?.isFrozen(state) === true
+}
+
+/**
+ * Stop every process of a container; returns when all stand still.
+ * @throws RuntError 'cgroup' when they don't; they run on then
+ */
+export function freeze(cgroup: Cgroup): void {
+  const freezer = requireFreezer(cgroup)
+  write(freezer, freezer.freeze)
+  let attempts = 0
+  const isDone = () => {
+    if (freezer.isFrozen(readKnobIfPresent(freezer.stateFile) ?? '')) return true
+    attempts++
+    if (freezer.mustAskAgain) {
+      // A process in the middle of a fork or of a wait may need a moment of running before it can stop.
+      if (attempts % 16 === 0) write(freezer, freezer.thaw)
+      write(freezer, freezer.freeze)
+    }
+    return false
+  }
+  if (waitUntil(isDone, PATIENCE)) return
+  tryWriteKnob(freezer.file, freezer.thaw)
+  throw new RuntError('cgroup', `cgroup ${cgroup.path}: processes do not stop`)
+}
+
+/**
+ * Let a container's processes go on.
+ * @throws RuntError 'cgroup' when they don't, because a cgroup above theirs is frozen
+ */
+export function thaw(cgroup: Cgroup): void {
+  const freezer = requireFreezer(cgroup)
+  write(freezer, freezer.thaw)
+  if (waitUntil(() => freezer.isThawed(readKnobIfPresent(freezer.stateFile) ?? ''), PATIENCE)) return
+  throw new RuntError('cgroup', `cgroup ${cgroup.path}: a cgroup above it is frozen`)
+}
+
+/** Freeze as far as it goes, to signal what is there. @returns false when the group couldn't be stopped */
+export function tryFreeze(cgroup: Cgroup): boolean {
+  if (freezerOf(cgroup) === undefined) return false
+  try {
+    freeze(cgroup)
+    return true
+  } catch (error) {
+    if (error instanceof RuntError) return false
+    throw error
+  }
+}
+
+/** Thaw without waiting, and without complaint when the cgroup is gone. */
+export function tryThaw(cgroup: Cgroup): void {
+  const freezer = freezerOf(cgroup)
+  if (freezer !== undefined) tryWriteKnob(freezer.file, freezer.thaw)
+}
+
+function requireFreezer(cgroup: Cgroup): Freezer {
+  const freezer = freezerOf(cgroup)
+  if (freezer !== undefined) return freezer
+  throw new RuntError('cgroup', `cgroup ${cgroup.path}: this host has no freezer: mount cgroup2 or v1's freezer`)
+}
+
+function write(freezer: Freezer, value: string): void {
+  const result = tryWriteKnob(freezer.file, value)
+  if (result < 0) throw new RuntError('cgroup', describeWrite(freezer.file, value, result))
+}

@@ -1,0 +1,163 @@
+// The cgroupfs manager: runt makes, limits and removes a container's cgroup folders itself.
+
+import type { Resources } from '../config/types.ts'
+import { RuntError } from '../errors.ts'
+import { ERRNO } from '../linux/errno.ts'
+import { AT } from '../linux/open-flags.ts'
+import { tryRemoveDirectory } from '../native/file.ts'
+import { SyscallError, trySyscall } from '../native/syscall.ts'
+import { checkMemoryUse, placesOf, writeSettings } from './apply.ts'
+import { enableControllers, fillCpuset } from './controllers.ts'
+import { attachDeviceProgram, writeV1Devices } from './devices.ts'
+import type { Hierarchies } from './hierarchy.ts'
+import { waitUntil } from './knob.ts'
+import { type Cgroup, UNIFIED, v1DirectoryOf } from './manager.ts'
+import { checkFit, childrenOf } from './processes.ts'
+import { renderSettings } from './settings.ts'
+
+export { freeze, isFrozen, thaw } from './freezer.ts'
+export { killCgroup, pidsOf } from './processes.ts'
+
+export interface CreateOptions {
+  /** Go on without the hierarchies that this user may not make folders in, as long as no limit needs them. */
+  readonly rootless?: boolean
+}
+
+/**
+ * Make the folders, refuse those that are in use, write limits and device rules.
+ * @param planned from planCgroup()
+ * @returns the cgroup with what was made
+ * @throws RuntError 'cgroup'; what was made is removed again
+ */
+export function createCgroup(
+  hierarchies: Hierarchies,
+  planned: Cgroup,
+  resources: Resources,
+  { rootless = false }: CreateOptions = {},
+): Cgroup {
+  const made: string[] = []
+  try {
+    const cgroup = makeFolders(planned, made, rootless)
+    checkFit(Object.values(cgroup.directories).filter((directory) => !made.includes(directory)))
+    limit(hierarchies, cgroup, resources, rootless)
+    return cgroup
+  } catch (error) {
+    for (const directory of made.reverse()) tryRemoveDirectory(directory)
+    if (!(error instanceof SyscallError)) throw error
+    throw new RuntError('cgroup', `cgroup ${planned.path}: ${error.message}`, { cause: error })
+  }
+}
+
+/** What a user without privileges is told about the host's cgroups. */
+const FORBIDDEN = [-ERRNO.EACCES, -ERRNO.EPERM, -ERRNO.EROFS]
+
+function makeFolders(planned: Cgroup, made: string[], rootless: boolean): Cgroup {
+  const directories: Record<string, string> = {}
+  const depth = planned.path.split('/').length - 1
+  for (const [name, directory] of Object.entries(planned.directories)) {
+    const result = makeFolder(directory, depth, made)
+    if (rootless && FORBIDDEN.includes(result)) continue
+    if (result < 0) throw new SyscallError('mkdirat', -result, directory)
+    directories[name] = directory
+  }
+  return { mode: planned.mode, path: planned.path, directories, made }
+}
+
+/** How often a parent may go under our hands, with the delete of another container that was its last. */
+const RACES = 8
+
+/**
+ * mkdir -p, in one call when the parent is there.
+ * @param depth how many folders below the mount point
+ * @returns 0, also when it was there, or -errno
+ */
+function makeFolder(directory: string, depth: number, made: string[]): number {
+  for (let attempt = 0; ; attempt++) {
+    const result = trySyscall('mkdirat', AT.FDCWD, directory, 0o755)
+    if (result === 0) made.push(directory)
+    if (result === -ERRNO.EEXIST) return 0
+    if (result !== -ERRNO.ENOENT || depth <= 1 || attempt === RACES) return result
+    const parent = makeFolder(directory.slice(0, directory.lastIndexOf('/')), depth - 1, made)
+    if (parent < 0) return parent
+  }
+}
+
+function limit(hierarchies: Hierarchies, cgroup: Cgroup, resources: Resources, rootless: boolean): void {
+  const places = placesOf(cgroup)
+  const settings = renderSettings(resources, places.versionOf)
+  fillNewCpuset(hierarchies, cgroup)
+  const unified = cgroup.directories[UNIFIED]
+  if (unified !== undefined && hierarchies.unified !== undefined) {
+    const mine = settings.filter(({ version }) => version === 'v2')
+    enableControllers(hierarchies.unified.mountpoint, unified, mine, { others: cgroup.mode === 'v2' })
+  }
+  writeSettings(settings, places)
+  limitDevices(cgroup, resources, rootless)
+}
+
+function fillNewCpuset(hierarchies: Hierarchies, cgroup: Cgroup): void {
+  const directory = v1DirectoryOf(cgroup, 'cpuset')
+  const hierarchy = hierarchies.v1.find(({ controllers }) => controllers.includes('cpuset'))
+  if (directory === undefined || hierarchy === undefined) return
+  fillCpuset(hierarchy.mountpoint, directory, { fresh: cgroup.made.includes(directory) })
+}
+
+function limitDevices(cgroup: Cgroup, { devices }: Resources, rootless: boolean): void {
+  const v1 = v1DirectoryOf(cgroup, 'devices')
+  const unified = cgroup.directories[UNIFIED]
+  if (v1 !== undefined) writeV1Devices(v1, devices)
+  else if (unified !== undefined)
+    attachDeviceProgram(unified, devices, { fresh: cgroup.made.includes(unified), rootless })
+  // Without any cgroup nothing holds back a device that the container makes; only a user who can't make one may go on.
+  else if (!rootless && devices.length > 0) {
+    throw new RuntError('cgroup', `/linux/resources/devices: no cgroup hierarchy for ${cgroup.path}`)
+  }
+}
+/**
+ * New limits for a running container: what resources don't mention stays, device rules are not touched.
+ * @throws RuntError 'cgroup'; limits that were written before the one that failed stay
+ */
+export function updateCgroup(cgroup: Cgroup, resources: Resources): void {
+  const places = placesOf(cgroup)
+  const settings = renderSettings(resources, places.versionOf)
+  checkMemoryUse(resources, places)
+  writeSettings(settings, places)
+}
+
+/** How long the kernel may take to let go of processes that have ended, in milliseconds. */
+const PATIENCE = 2000
+
+/**
+ * Remove the folders that runt made, and those that the container made below its own. Kills nothing. Folders above the
+ * container's own stay as long as others use them.
+ * @throws RuntError 'cgroup' naming what can't be removed
+ */
+export function removeCgroup({ directories, made, path }: Cgroup): void {
+  const own = new Set(Object.values(directories))
+  let left = made.filter((directory) => own.has(directory))
+  const isDone = () => {
+    left = left.filter((directory) => !removeTree(directory))
+    return left.length === 0
+  }
+  if (!waitUntil(isDone, PATIENCE)) throw new RuntError('cgroup', `cgroup ${path}: still in use: ${left.join(' ')}`)
+  for (const directory of [...made].reverse()) if (!own.has(directory)) tryRemoveDirectory(directory)
+}
+
+/** @returns false when something in it is busy @throws SyscallError when it may not be removed at all */
+function removeTree(directory: string): boolean {
+  if (removed(directory)) return true
+  try {
+    for (const child of childrenOf(directory)) if (!removeTree(child)) return false
+  } catch (error) {
+    if (error instanceof SyscallError && error.errno === ERRNO.ENOENT) return true
+    throw error
+  }
+  return removed(directory)
+}
+
+function removed(directory: string): boolean {
+  const result = tryRemoveDirectory(directory)
+  if (result === 0 || result === -ERRNO.ENOENT) return true
+  if (result === -ERRNO.EBUSY || result === -ERRNO.ENOTEMPTY) return false
+  throw new SyscallError('unlinkat', -result, directory)
+}
