@@ -7,7 +7,7 @@ import { failedWith, syscall, trySyscall } from '../native/syscall.ts'
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
-const buffer = new Uint8Array(65536)
+const buffer = new Uint8Array(4096)
 
 /**
  * A file that the kernel renders at once; not for lists of processes, which may be longer than a page.

@@ -137,8 +137,7 @@ async function serve(
 ): Promise<Omit<Launched, 'plan' | 'lock'>> {
   const { channel } = init
   const answered = (message: Message | Failure | undefined): Message => answer(message, plan, attempt, init)
-  const pid = answered(await expect(channel, 'pid')).value
-  attempt.container = { ...attempt.container, pid, startTime: processStat(pid)?.startTime ?? 0 }
+  const pid = answered(await learnPid(attempt, init)).value
   if (options.mode !== 'run-foreground') reap(init.first)
   profile.mark('init born')
   if (config.linux.namespaces.some(({ type, path }) => type === 'user' && path === undefined)) {
@@ -168,6 +167,17 @@ async function serve(
   )
   profile.mark('on record')
   return { container, init, master }
+}
+
+/** P1 may fail before P0 has told of it: then its pid comes second. */
+async function learnPid(attempt: Attempt, { channel }: InitProcess): Promise<Message | Failure | undefined> {
+  const first = await expect(channel, 'pid')
+  const message = first?.kind === 'failed' ? await expect(channel, 'pid') : first
+  if (message?.kind === 'pid') {
+    const startTime = processStat(message.value)?.startTime ?? 0
+    attempt.container = { ...attempt.container, pid: message.value, startTime }
+  }
+  return first
 }
 
 /** The state with the pid as the container sees it. */

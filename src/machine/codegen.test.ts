@@ -7,8 +7,11 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ERRNO } from '../linux/errno.ts'
 import { openFlagsToArm64 } from '../linux/open-flags.ts'
+import { SYSCALLS } from '../linux/syscalls.ts'
 import { type Operand, type Plan, REPORT } from '../plan/step.ts'
+import type { Assembler } from './assembler.ts'
 import { type CompileOptions, compile } from './codegen.ts'
+import type { Target } from './target.ts'
 import {
   at,
   branch,
@@ -622,6 +625,63 @@ test('openat2 is tried again on EAGAIN, but not for ever', () => {
       assert.equal(reportOf(outcome), { kind: 1, step: 0, value: BigInt(ERRNO.EAGAIN), text: '' })
     },
   )
+})
+
+/** A machine with another system call in the place of openat2, whose result is changed. */
+function withOpenat2(
+  machine: Machine,
+  name: 'read' | 'write',
+  change: (target: Target, asm: Assembler) => void,
+): Machine {
+  const { target } = machine
+  let isRaced = false
+  const fake: Target = {
+    ...target,
+    syscallNumber(asm, number) {
+      const isOpenat2 = number === SYSCALLS.openat2[target.syscallColumn]
+      target.syscallNumber(asm, isOpenat2 ? SYSCALLS[name][target.syscallColumn] : number)
+    },
+    // Routines are made before the first call: those with tries left are openat2's.
+    constant(asm, to, low, high) {
+      isRaced = to === target.triesLeft
+      target.constant(asm, to, low, high)
+    },
+    syscall(asm) {
+      target.syscall(asm)
+      if (isRaced) change(target, asm)
+      isRaced = false
+    },
+  }
+  return { ...machine, target: fake }
+}
+
+test('openat2 is tried 128 times more, on both machines', () => {
+  for (const machine of MACHINES) {
+    const plan = draft()
+    call(plan, 'openat2', [1, bytes(plan, '.'), 1])
+    exit(plan, 0)
+    const again = withOpenat2(machine, 'write', (target, asm) =>
+      target.constant(asm, target.result, -ERRNO.EAGAIN >>> 0, 0xffffffff),
+    )
+    const { output, report } = start(again, finish(plan))
+    assert.is(output.toString(), '.'.repeat(129), machine.name)
+    assert.is(report.readBigInt64LE(REPORT.value), BigInt(ERRNO.EAGAIN))
+  }
+})
+
+test('a call interrupted three times has all its arguments the fourth time, on both machines', () => {
+  for (const machine of MACHINES) {
+    const plan = draft()
+    const place = buffer(plan, 4)
+    // Four bytes read become -4, which is EINTR; the end of the input is success.
+    call(plan, 'openat2', [0, place, 4])
+    call(plan, 'write', [1, place, 4])
+    exit(plan, 0)
+    const again = withOpenat2(machine, 'read', (target, asm) => target.negateResult(asm))
+    const { output, status } = start(again, finish(plan), {}, 'aaaabbbbcccc')
+    assert.is(output.toString(), 'cccc', machine.name)
+    assert.is(status, 0)
+  }
 })
 
 /** A program with a few of everything, whose calls all succeed. */
