@@ -20,6 +20,9 @@ export interface Hierarchies {
   readonly unified?: { readonly mountpoint: string; readonly root: string }
 }
 
+/** The name of the hierarchy that needs none. */
+export const UNIFIED = ''
+
 /** The place for cgroups by convention: systemd's, and every engine's. */
 const USUAL_PLACE = '/sys/fs/cgroup'
 
@@ -36,93 +39,110 @@ export function readHierarchies(mountinfo = '/proc/self/mountinfo'): Hierarchies
   return parseHierarchies(readFile(mountinfo))
 }
 
-/** @param mountinfo text of /proc/PID/mountinfo (proc_pid_mountinfo(5)) */
+/**
+ * Loops rather than chains of callbacks here: this runs once in a process, and each new function costs a start 30 µs.
+ * @param mountinfo text of /proc/PID/mountinfo (proc_pid_mountinfo(5))
+ */
 export function parseHierarchies(mountinfo: string): Hierarchies {
-  const lines = mountinfo.split('\n')
-  const found = lines.filter((line) => line.includes(' - cgroup')).map(parseCgroupMount)
-  const isVisible = found.length === 0 ? () => false : visibility(lines)
-  const visible = found.filter((mount) => mount !== undefined && isVisible(mount)) as CgroupMount[]
-  const unified = best(visible.filter((mount) => mount.type === 'cgroup2'))
-  // With cgroup2 in the usual place the host is a v2 host; a v1 hierarchy somewhere else is another program's affair.
-  const v1 = unified?.mountpoint === USUAL_PLACE ? [] : chooseV1(visible)
-  const mode = unified === undefined ? (v1.length > 0 ? 'v1' : 'none') : v1.length > 0 ? 'hybrid' : 'v2'
-  if (unified === undefined) return { mode, v1 }
-  return { mode, v1, unified: { mountpoint: unified.mountpoint, root: unified.root } }
-}
-
-interface CgroupMount {
-  readonly id: string
-  readonly type: string
-  readonly name: string
-  readonly controllers: readonly string[]
-  readonly mountpoint: string
-  readonly root: string
-}
-
-function parseCgroupMount(line: string): CgroupMount | undefined {
-  const [front = '', back = ''] = line.split(' - ')
-  const [id = '', , , root = '', mountpoint = ''] = front.split(' ')
-  const [type = '', , options = ''] = back.split(' ')
-  if (type !== 'cgroup' && type !== 'cgroup2') return undefined
-  const words = options.split(',')
-  const controllers = type === 'cgroup2' ? [] : words.filter((word) => CONTROLLERS.has(word))
-  const named = words.find((word) => word.startsWith('name='))?.slice('name='.length)
-  const name = controllers.length > 0 ? controllers.join(',') : (named ?? '')
-  return { id, type, name, controllers, mountpoint: decodeField(mountpoint), root: decodeField(root) }
-}
-
-function chooseV1(mounts: readonly CgroupMount[]): V1Hierarchy[] {
-  const byName = new Map<string, CgroupMount[]>()
-  for (const mount of mounts) {
-    if (mount.type !== 'cgroup' || mount.name === '') continue
-    const same = byName.get(mount.name)
-    if (same === undefined) byName.set(mount.name, [mount])
-    else same.push(mount)
+  const mounts = parseMounts(mountinfo)
+  const known = new Map<string, string>()
+  const chosen = new Map<string, CgroupMount>()
+  for (const mount of mounts.cgroups) {
+    const rival = chosen.get(mount.name)
+    if (rival !== undefined && cost(rival) <= cost(mount)) continue
+    if (topOf(mount.mountpoint, mounts, known) === mount.id) chosen.set(mount.name, mount)
   }
-  return [...byName.values()].flatMap((same) => {
-    const mount = best(same)
-    if (mount === undefined) return []
-    const { name, controllers, mountpoint, root } = mount
-    return [{ name, controllers, mountpoint, root }]
-  })
+  const unified = chosen.get(UNIFIED)
+  chosen.delete(UNIFIED)
+  // With cgroup2 in the usual place the host is a v2 host; a v1 hierarchy somewhere else is another program's affair.
+  if (unified?.mountpoint === USUAL_PLACE) chosen.clear()
+  const v1 = [...chosen.values()]
+  if (unified === undefined) return { mode: v1.length > 0 ? 'v1' : 'none', v1 }
+  return { mode: v1.length > 0 ? 'hybrid' : 'v2', v1, unified }
 }
 
 /** Of several mounts of one hierarchy: in the usual place before elsewhere, whole before a part, then the first. */
-function best(mounts: readonly CgroupMount[]): CgroupMount | undefined {
-  const cost = ({ mountpoint, root }: CgroupMount) =>
-    (`${mountpoint}/`.startsWith(`${USUAL_PLACE}/`) ? 0 : 2) + (root === '/' ? 0 : 1)
-  return mounts.reduce<CgroupMount | undefined>(
-    (chosen, mount) => (chosen === undefined || cost(mount) < cost(chosen) ? mount : chosen),
-    undefined,
-  )
+function cost({ mountpoint, root }: CgroupMount): number {
+  return (`${mountpoint}/`.startsWith(`${USUAL_PLACE}/`) ? 0 : 2) + (root === '/' ? 0 : 1)
 }
 
-/** Mounts stay listed when another one covers them: walk the path as the kernel does, and see who answers. */
-function visibility(lines: readonly string[]): (mount: CgroupMount) => boolean {
-  const mounts = lines.map((line) => line.split(' ', 5)).filter((fields) => fields.length === 5)
-  const ids = new Set(mounts.map(([id]) => id))
-  const children = new Map<string, string>()
-  for (const [id = '', parent = '', , , mountpoint = ''] of mounts) {
-    const above = ids.has(parent) && parent !== id ? parent : OUTSIDE
-    children.set(`${above} ${decodeField(mountpoint)}`, id)
+interface Mount {
+  readonly id: string
+  readonly parent: string
+}
+
+interface CgroupMount extends V1Hierarchy {
+  readonly id: string
+}
+
+interface Mounts {
+  readonly ids: ReadonlySet<string>
+  readonly byPlace: ReadonlyMap<string, readonly Mount[]>
+  readonly cgroups: readonly CgroupMount[]
+}
+
+/** Where the file system's type stands, when no optional field comes before it: "- type source options". */
+const EARLIEST_DASH = 6
+
+function parseMounts(mountinfo: string): Mounts {
+  const ids = new Set<string>()
+  const byPlace = new Map<string, Mount[]>()
+  const cgroups: CgroupMount[] = []
+  for (const line of mountinfo.split('\n')) {
+    const fields = line.split(' ')
+    const [id = '', parent = '', , root = '', place = ''] = fields
+    const mountpoint = decodeField(place)
+    ids.add(id)
+    const here = byPlace.get(mountpoint)
+    if (here === undefined) byPlace.set(mountpoint, [{ id, parent }])
+    else here.push({ id, parent })
+    const type = fields[fields.indexOf('-', EARLIEST_DASH) + 1]
+    if (type !== 'cgroup' && type !== 'cgroup2') continue
+    const { name, controllers } = identityOf(type, fields[fields.length - 1] ?? '')
+    if (type === 'cgroup' && name === UNIFIED) continue // neither controllers nor a name: not a v1 hierarchy that can be
+    cgroups.push({ id, name, controllers, mountpoint, root: decodeField(root) })
   }
-  return ({ id, mountpoint }) => resolve(children, mountpoint) === id
+  return { ids, byPlace, cgroups }
+}
+
+/** @param options of the superblock: rw,cpu,cpuacct or rw,xattr,name=systemd */
+function identityOf(type: string, options: string): Pick<V1Hierarchy, 'name' | 'controllers'> {
+  const controllers: string[] = []
+  let name = UNIFIED
+  if (type === 'cgroup2') return { name, controllers }
+  for (const word of options.split(',')) {
+    if (CONTROLLERS.has(word)) controllers.push(word)
+    else if (word.startsWith('name=')) name = word.slice('name='.length)
+  }
+  return { name: controllers.length > 0 ? controllers.join(',') : name, controllers }
 }
 
 /** Parent of the mounts at the top: the one beyond the process's root. */
-const OUTSIDE = '-'
+const OUTSIDE = ''
 
-function resolve(children: ReadonlyMap<string, string>, path: string): string {
-  let current = OUTSIDE
-  let prefix = ''
-  for (const part of path === '/' ? [''] : path.split('/')) {
-    prefix = part === '' ? '/' : prefix === '/' ? `/${part}` : `${prefix}/${part}`
-    for (let next = children.get(`${current} ${prefix}`); next !== undefined; ) {
-      current = next
-      next = children.get(`${current} ${prefix}`)
-    }
+/**
+ * The mount that answers at a path. Mounts stay listed when another one covers them, so walk down as the kernel does.
+ * @param known answers so far
+ */
+function topOf(path: string, mounts: Mounts, known: Map<string, string>): string {
+  const before = known.get(path)
+  if (before !== undefined) return before
+  let top = path === '/' ? OUTSIDE : topOf(path.slice(0, path.lastIndexOf('/')) || '/', mounts, known)
+  for (let next: string | undefined = top; next !== undefined; ) {
+    top = next
+    next = childAt(path, top, mounts)
   }
-  return current
+  known.set(path, top)
+  return top
+}
+
+function childAt(path: string, parent: string, { ids, byPlace }: Mounts): string | undefined {
+  let found: string | undefined
+  for (const mount of byPlace.get(path) ?? []) {
+    const above = ids.has(mount.parent) ? mount.parent : OUTSIDE
+    if (above === parent && mount.id !== parent) found = mount.id // the later of two covers the earlier
+  }
+  return found
 }
 
 /** The kernel writes space, tab, newline and backslash as \ooo. */

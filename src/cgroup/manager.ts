@@ -1,6 +1,6 @@
 // What the other rooms know of a container's cgroup: a record of folders, and where a process enters them.
 
-import type { Hierarchies, HierarchyMode, V1Hierarchy } from './hierarchy.ts'
+import { type Hierarchies, type HierarchyMode, UNIFIED, type V1Hierarchy } from './hierarchy.ts'
 
 /** Where a container is accounted and limited. Plain data: it goes into state.json as it is. */
 export interface Cgroup {
@@ -15,8 +15,7 @@ export interface Cgroup {
   readonly planned?: true
 }
 
-/** The unified hierarchy's name among Cgroup.directories. */
-export const UNIFIED = ''
+export { UNIFIED } from './hierarchy.ts'
 
 /**
  * Where a container's folders will be, before anything is made: pure, so that it can be recorded first.

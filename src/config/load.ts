@@ -5,5 +5,9 @@ import type { Config } from './types.ts'
 export async function loadConfig(bundle: string): Promise<Config> {
   return normalize(JSON.parse(readFile(`${bundle}/config.json`)), bundle)
 }
-export async function validateBundle(_bundle: string): Promise<never[]> { return [] }
-export function describeProblem(_problem: unknown): string { return '' }
+export async function validateBundle(_bundle: string): Promise<never[]> {
+  return []
+}
+export function describeProblem(_problem: unknown): string {
+  return ''
+}

@@ -3,7 +3,7 @@
 
 import { CAPABILITY_NAMES, type CapabilityName } from '../linux/capabilities.ts'
 import type { RlimitType } from '../linux/rlimits.ts'
-import type { Hook as OciHook, OciConfig, OciLinux, OciProcess, OciResources } from './generated/oci.d.ts'
+import type { OciConfig, Hook as OciHook, OciLinux, OciProcess, OciResources } from './generated/oci.d.ts'
 import { parseMountOptions } from './mount-options.ts'
 import { absolutePath, cleanPath } from './path.ts'
 import {

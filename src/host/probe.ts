@@ -102,6 +102,10 @@ function readInside(pid: number, path: string): string {
     if (found === undefined || (found.mode & S_IFMT) !== S_IF.REG) return ''
     const bytes = readAll(fd)
     return bytes.length > LARGEST_PASSWD ? '' : new TextDecoder().decode(bytes)
+  } catch (error) {
+    // A process that is gone has no home; what became of it is another's to tell.
+    if (failedWith(error, 'ENOENT', 'ESRCH')) return ''
+    throw error
   } finally {
     if (fd >= 0) close(fd)
     if (root !== undefined) close(root)

@@ -16,7 +16,7 @@ import { type Facts, slots } from '../lowering/facts.ts'
 import { lowerCreate } from '../lowering/lower.ts'
 import { compile } from '../machine/codegen.ts'
 import { targetFor } from '../machine/target.ts'
-import { close, exists, readFile, writeFileAtomically, writeKnob } from '../native/file.ts'
+import { close, exists, readFileIfPresent, writeFileAtomically, writeKnob } from '../native/file.ts'
 import type { Plan } from '../plan/step.ts'
 import { verify } from '../plan/verify.ts'
 import { expect } from '../process/channel.ts'
@@ -137,12 +137,16 @@ async function serve(
 ): Promise<Omit<Launched, 'plan' | 'lock'>> {
   const { channel } = init
   const answered = (message: Message | Failure | undefined): Message => answer(message, plan, attempt, init)
+  const tell = async (reply: Uint8Array): Promise<void> => {
+    // An image that failed meanwhile has said so before it went.
+    if (!(await channel.send(reply))) answered(await channel.receive())
+  }
   const pid = answered(await learnPid(attempt, init)).value
   if (options.mode !== 'run-foreground') reap(init.first)
   profile.mark('init born')
   if (config.linux.namespaces.some(({ type, path }) => type === 'user' && path === undefined)) {
     writeIdMaps(pid, config)
-    await channel.send(encodeReply('', undefined))
+    await tell(encodeReply('', undefined))
   }
   const master = facts.console?.kind === 'channel' ? await receiveMaster(plan, attempt, init) : undefined
   const { prestart, createRuntime, createContainer: inside } = config.hooks
@@ -153,7 +157,7 @@ async function serve(
     const state = stateOf(attempt.container, 'creating', pid)
     runHooks('prestart', prestart, state)
     runHooks('createRuntime', createRuntime, state)
-    await channel.send(encodeReply(insideState(attempt.container, 'creating', inside.length > 0), undefined))
+    await tell(encodeReply(insideState(attempt.container, 'creating', inside.length > 0), undefined))
   }
   if (options.profile) profile.steps(plan, await channel.receiveRaw(8 * (plan.steps.length + 1)))
   answered(await expect(channel, 'ready'))
@@ -162,7 +166,7 @@ async function serve(
   store.save(container)
   if (options.pidfdSocket !== undefined) sendPidfd(options.pidfdSocket, pid)
   if (options.pidFile !== undefined) writeFileAtomically(options.pidFile, `${pid}`, 0o644)
-  await channel.send(
+  await tell(
     encodeReply(insideState(container, 'created', config.hooks.startContainer.length > 0), homeEntry(config, pid)),
   )
   profile.mark('on record')
@@ -172,7 +176,7 @@ async function serve(
 /** P1 may fail before P0 has told of it: then its pid comes second. */
 async function learnPid(attempt: Attempt, { channel }: InitProcess): Promise<Message | Failure | undefined> {
   const first = await expect(channel, 'pid')
-  const message = first?.kind === 'failed' ? await expect(channel, 'pid') : first
+  const message = first?.kind === 'failed' ? await channel.receive() : first
   if (message?.kind === 'pid') {
     const startTime = processStat(message.value)?.startTime ?? 0
     attempt.container = { ...attempt.container, pid: message.value, startTime }
@@ -183,7 +187,7 @@ async function learnPid(attempt: Attempt, { channel }: InitProcess): Promise<Mes
 /** The state with the pid as the container sees it. */
 function insideState(container: Container, status: Status, wanted: boolean): string {
   if (!wanted) return ''
-  return JSON.stringify(stateOf(container, status, pidInside(readFile(`/proc/${container.pid}/status`))))
+  return JSON.stringify(stateOf(container, status, pidInside(readFileIfPresent(`/proc/${container.pid}/status`) ?? '')))
 }
 
 function homeEntry(config: Config, pid: number): string | undefined {
@@ -232,6 +236,8 @@ function initEnded(pid: number, init: InitProcess): RuntError {
   })
 }
 
+const ANY_CHILD = -1
+
 /** Take back what an attempt made, in reverse. Poststop hooks run when hooks had begun (lifecycle, step 12). */
 function undo(store: Store, attempt: Attempt, lock: Lock): void {
   const { init, hooksBegan } = attempt
@@ -245,7 +251,11 @@ function undo(store: Store, attempt: Attempt, lock: Lock): void {
   } catch (error) {
     warn(error instanceof Error ? error.message : `${error}`)
   }
-  if (init !== undefined) reap(init.first)
+  if (init !== undefined) {
+    reap(init.first)
+    // P0 failed to tell of P1, which has ended since the channel is closed: it is the only child left.
+    if (container.pid === 0) reap(ANY_CHILD)
+  }
   lock[Symbol.dispose]()
 }
 

@@ -146,7 +146,7 @@ function emitStep(code: Code, step: Step, index: number, injected: number | unde
     case 'fail':
       emitOperand(code, target.result, step.code)
       if (step.text !== undefined) emitOperand(code, textLength(target), step.text)
-      target.constant(asm, target.failedStep, index, 0)
+      target.constant(asm, target.currentStep, index, 0)
       target.jump(asm, step.text === undefined ? code.failCode : code.failText, 'far')
       break
     case 'exit':
@@ -165,7 +165,7 @@ function emitSyscall(code: Code, step: SyscallStep, index: number, injected: num
   const ignored = Object.keys(step.ignore) as ErrnoName[] // the keys that the type allows
   const listed = Object.keys(step.onError) as (ErrnoName | '*')[] // likewise
   const errnos = ignored.length + listed.length
-  target.constant(asm, target.failedStep, index, 0)
+  target.constant(asm, target.currentStep, index, 0)
   if (injected === undefined) emitCall(code, step, errnos === 0 ? 'must' : 'attempt')
   else emitErrno(code, injected)
   if (code.values.isStored[index] === 1) target.store(asm, target.result, 8, slotOffset(code, step.result))

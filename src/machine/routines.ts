@@ -65,7 +65,7 @@ export function emitTail(code: Code): void {
   target.constant(asm, textLength(target), 0, 0)
   asm.bind(code.failText)
   target.store(asm, target.result, 8, at + REPORT.value)
-  target.store(asm, target.failedStep, 4, at + REPORT.step)
+  target.store(asm, target.currentStep, 4, at + REPORT.step)
   target.store(asm, textLength(target), 4, at + REPORT.textLength)
   target.constant(asm, free, REPORT_FAILED, 0)
   target.store(asm, free, 4, at + REPORT.kind)

@@ -30,7 +30,7 @@ export interface Target {
   /** Result of a system call, and where everything else is computed. */
   readonly result: Register
   /** Number of the step that is being done; the kernel keeps it. */
-  readonly failedStep: Register
+  readonly currentStep: Register
   /** How many tries are left; the kernel keeps it. */
   readonly triesLeft: Register
 

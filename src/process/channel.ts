@@ -1,9 +1,10 @@
 // One end of the conversation. Asynchronous by type, so that a process which serves many callers can have its own kind;
 // this one belongs to a process that has nothing else to do than wait.
 
+import { ERRNO } from '../linux/errno.ts'
 import { MSG_CMSG_CLOEXEC, receiveDescriptor } from '../native/descriptors.ts'
 import { close } from '../native/file.ts'
-import { failedWith, syscall } from '../native/syscall.ts'
+import { failedWith, SyscallError, syscall, trySyscall } from '../native/syscall.ts'
 import { REPORT } from '../plan/step.ts'
 import { decodeMessage, type Failure, type Message, type MessageKind } from './sync.ts'
 
@@ -14,7 +15,8 @@ export interface Channel {
   receiveRaw(size: number): Promise<Uint8Array>
   /** A descriptor in SCM_RIGHTS. @returns a failure when the image sent that instead, undefined when it is gone */
   receiveDescriptor(): Promise<number | Failure | undefined>
-  send(bytes: Uint8Array): Promise<void>
+  /** @returns false when the image is gone */
+  send(bytes: Uint8Array): Promise<boolean>
   close(): void
 }
 
@@ -48,7 +50,10 @@ export function blockingChannel(fd: number): Channel {
     },
     async send(bytes) {
       // JavaScript engines ignore SIGPIPE: a peer that is gone is EPIPE.
-      syscall('write', fd, bytes, bytes.length)
+      const result = trySyscall('write', fd, bytes, bytes.length)
+      if (result === -ERRNO.EPIPE) return false
+      if (result < 0) throw new SyscallError('write', -result, 'channel')
+      return true
     },
     close() {
       if (open) close(fd)

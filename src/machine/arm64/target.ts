@@ -14,7 +14,7 @@ export const arm64Target: Target = {
   bytesPerStep: 64,
   arguments: [X0, X1, X2, X3, X4, X5],
   result: X0,
-  failedStep: X9,
+  currentStep: X9,
   triesLeft: X20,
 
   openFlags: openFlagsToArm64,

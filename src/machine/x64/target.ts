@@ -15,7 +15,7 @@ export const x64Target: Target = {
   bytesPerStep: 64,
   arguments: [RDI, RSI, RDX, R10, R8, R9],
   result: RAX,
-  failedStep: RBP,
+  currentStep: RBP,
   triesLeft: R14,
 
   openFlags: (flags) => flags,
