@@ -19,7 +19,7 @@ import { targetFor } from '../machine/target.ts'
 import { close, exists, readFileIfPresent, writeFileAtomically, writeKnob } from '../native/file.ts'
 import type { Plan } from '../plan/step.ts'
 import { verify } from '../plan/verify.ts'
-import { expect } from '../process/channel.ts'
+import { blockingChannel, expect } from '../process/channel.ts'
 import { type InitProcess, spawnInit } from '../process/init.ts'
 import { failureError, labelsFrom, stepLabel } from '../process/report.ts'
 import { encodeReply, type Failure, type Message } from '../process/sync.ts'
@@ -60,6 +60,7 @@ export async function createContainer(
 ): Promise<void> {
   const { init, lock } = await launch(store, options, profile)
   init.channel.close()
+  close(init.monitor)
   lock[Symbol.dispose]()
 }
 
@@ -100,7 +101,7 @@ export async function launch(store: Store, options: CreateOptions, profile: Prof
     profile.mark('codegen')
     const startSteps = plan.gate === undefined ? {} : labelsFrom(plan, plan.gate)
     attempt.container = { ...attempt.container, startSteps }
-    attempt.init = spawnInit(image.bytes, slots(facts.preservedFds), options.mode === 'run-foreground')
+    attempt.init = spawnInit(image.bytes, slots(facts.preservedFds))
     profile.mark('spawn')
     return { ...(await serve(store, config, facts, plan, options, attempt, attempt.init, profile)), plan, lock }
   } catch (error) {
@@ -173,15 +174,22 @@ async function serve(
   return { container, init, master }
 }
 
-/** P1 may fail before P0 has told of it: then its pid comes second. */
-async function learnPid(attempt: Attempt, { channel }: InitProcess): Promise<Message | Failure | undefined> {
-  const first = await expect(channel, 'pid')
-  const message = first?.kind === 'failed' ? await channel.receive() : first
-  if (message?.kind === 'pid') {
+/** P0's word on its own line; when it is gone without one, what it reported, or how it ended. */
+async function learnPid(attempt: Attempt, init: InitProcess): Promise<Message | Failure | undefined> {
+  const message = await blockingChannel(init.monitor).receive()
+  if (message !== undefined) {
+    if (message.kind !== 'pid') throw new RuntError('internal', `${message.kind} from the image where its pid was due`)
     const startTime = processStat(message.value)?.startTime ?? 0
     attempt.container = { ...attempt.container, pid: message.value, startTime }
+    return message
   }
-  return first
+  const status = reap(init.first)
+  if (status === undefined || (status & 0x7f) !== 0) throw initEnded(status)
+  // It gave up by itself, so its report is there; P1 may have said something before.
+  for (;;) {
+    const report = await init.channel.receive()
+    if (report === undefined || report.kind === 'failed') return report
+  }
 }
 
 /** The state with the pid as the container sees it. */
@@ -220,15 +228,14 @@ async function receiveMaster(plan: Plan, attempt: Attempt, init: InitProcess): P
 
 /** A message that was due; a failure, or init's end, as an error. */
 function answer(message: Message | Failure | undefined, plan: Plan, attempt: Attempt, init: InitProcess): Message {
-  if (message === undefined) throw initEnded(attempt.container.pid, init)
+  if (message === undefined) throw initEnded(reap(attempt.container.pid === 0 ? init.first : attempt.container.pid))
   if (message.kind !== 'failed') return message
   const step = plan.steps[message.step]
   throw failureError(step === undefined ? undefined : stepLabel(step), message)
 }
 
 /** The image is gone without a word: somebody killed it. */
-function initEnded(pid: number, init: InitProcess): RuntError {
-  const status = (pid === 0 ? undefined : reap(pid)) ?? reap(init.first)
+function initEnded(status: number | undefined): RuntError {
   const how = status === undefined ? '' : `: ${describeStatus(status)}`
   const killed = status !== undefined && (status & 0x7f) === 9
   return new RuntError('init', `container init ended before it was ready${how}`, {
@@ -242,7 +249,7 @@ const ANY_CHILD = -1
 function undo(store: Store, attempt: Attempt, lock: Lock): void {
   const { init, hooksBegan } = attempt
   init?.channel.close() // init hears of it and exits
-  if (init?.monitor !== undefined) close(init.monitor)
+  if (init !== undefined) close(init.monitor)
   const container = hooksBegan
     ? attempt.container
     : { ...attempt.container, hooks: { ...attempt.container.hooks, poststop: [] } }

@@ -63,7 +63,6 @@ async function executed({ init, plan }: Launched): Promise<void> {
 /** Pass on signals and terminal until P0 says how the program ended. */
 async function standIn({ container, init, master }: Launched): Promise<number> {
   const { monitor } = init
-  if (monitor === undefined) throw new RuntError('internal', 'no line to the first process')
   const stop = forwardSignals(container.pid, container.startTime)
   try {
     if (master === undefined) await pollAsync([monitor])

@@ -61,7 +61,7 @@ export interface Facts {
 export interface Slots {
   /** The conversation with runt. */
   readonly channel: number
-  /** P0's own line to runt in the foreground: the wait status. */
+  /** P0's own line to runt: P1's pid, and in the foreground the wait status. */
   readonly monitor: number
   /** FIFO: start writes here. */
   readonly gate: number

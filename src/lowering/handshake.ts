@@ -39,7 +39,7 @@ export function replySize(stateRoom: number): number {
 /** P0: tell who P1 is. In the foreground stay as its parent and tell how it ends; else go, and P1 is runt's own child. */
 export function lowerFirstProcess(context: Context, init: Operand): void {
   const { plan, facts, slots } = context
-  sendValue(context, slots.channel, MESSAGE.pid, init, 'pid')
+  sendValue(context, slots.monitor, MESSAGE.pid, init, 'pid')
   if (facts.mode === 'run-foreground') lowerWaiter(context, init)
   plan.exit(0)
 }

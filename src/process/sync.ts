@@ -1,8 +1,9 @@
-// The conversation of runt and the image, over one SOCK_SEQPACKET pair: each message is one datagram.
+// The conversation of runt and the image, over two SOCK_SEQPACKET pairs: each message is one datagram. P0 has a line of
+// its own, since P1 may be faster than the word that it was born.
 //
 //   P0/P1 (image)                              runt
 //   ─────────────                              ────
-//   P0: pid(value = P1's pid) ───────────────▶ new user namespace: writes the maps
+//   P0: pid(value = P1's pid), on its line ──▶ new user namespace: writes the maps
 //                             ◀─────────────── reply      only then
 //   P1: SCM_RIGHTS(pty master) ──────────────▶ only when runt relays the terminal
 //   P1: hooks ───────────────────────────────▶ only with prestart, createRuntime or createContainer hooks:
@@ -11,7 +12,7 @@
 //   P1: ready ───────────────────────────────▶ puts the container on record
 //                             ◀─────────────── reply(state, home): create: go to the gate; run: go on
 //   P1: end of file ─────────────────────────▶ run: the program was executed (close-on-exec)
-//   P0: status(value = wait status), on a line of its own ─▶ foreground run
+//   P0: status(value = wait status), on its line ─▶ foreground run
 //
 //   instead of any of them: failed(step, code, text), then the image ends.
 //   An end of file on either side means that the other is gone: P1 exits, runt undoes what it made.
