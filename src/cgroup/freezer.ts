@@ -49,13 +49,17 @@ function freezerOf(cgroup: Cgroup): Freezer | undefined {
 }
 
 /**
- * Are the container's processes stopped, by its own freezer or by one above it? While the kernel is still at it: no.
+ * Is a container paused, by its own freezer or by one above it? What is asked for counts: a signal makes the kernel wake
+ * a frozen process for a moment, and v2's cgroup.events then says that it isn't.
  * False when there is no freezer, or no cgroup any more.
  */
 export function isFrozen(cgroup: Cgroup): boolean {
   const freezer = freezerOf(cgroup)
-  const state = freezer === undefined ? undefined : readKnobIfPresent(freezer.stateFile)
-  return state !== undefined && freezer?.isFrozen(state) === true
+  if (freezer === undefined) return false
+  const own = readKnobIfPresent(freezer.file)
+  if (own === undefined) return false
+  if (own !== freezer.thaw) return true
+  return freezer.stateFile !== freezer.file && freezer.isFrozen(readKnobIfPresent(freezer.stateFile) ?? '')
 }
 
 /**

@@ -5,8 +5,8 @@ import { readFile } from '../native/file.ts'
 /** v1: no cgroup2. hybrid: v1 controllers and a cgroup2 beside them. v2: cgroup2 alone. none: nothing is mounted. */
 export type HierarchyMode = 'v1' | 'hybrid' | 'v2' | 'none'
 
-export interface V1Hierarchy {
-  /** Its controllers joined by commas, or the name of a hierarchy without controllers. */
+export interface Hierarchy {
+  /** Its controllers joined by commas, or the name of a hierarchy without controllers; UNIFIED for cgroup2. */
   readonly name: string
   readonly controllers: readonly string[]
   readonly mountpoint: string
@@ -16,8 +16,8 @@ export interface V1Hierarchy {
 
 export interface Hierarchies {
   readonly mode: HierarchyMode
-  readonly v1: readonly V1Hierarchy[]
-  readonly unified?: { readonly mountpoint: string; readonly root: string }
+  readonly v1: readonly Hierarchy[]
+  readonly unified?: Hierarchy
 }
 
 /** The name of the hierarchy that needs none. */
@@ -46,11 +46,11 @@ export function readHierarchies(mountinfo = '/proc/self/mountinfo'): Hierarchies
 export function parseHierarchies(mountinfo: string): Hierarchies {
   const mounts = parseMounts(mountinfo)
   const known = new Map<string, string>()
-  const chosen = new Map<string, CgroupMount>()
-  for (const mount of mounts.cgroups) {
-    const rival = chosen.get(mount.name)
-    if (rival !== undefined && cost(rival) <= cost(mount)) continue
-    if (topOf(mount.mountpoint, mounts, known) === mount.id) chosen.set(mount.name, mount)
+  const chosen = new Map<string, Hierarchy>()
+  for (const { id, hierarchy } of mounts.cgroups) {
+    const rival = chosen.get(hierarchy.name)
+    if (rival !== undefined && cost(rival) <= cost(hierarchy)) continue
+    if (topOf(hierarchy.mountpoint, mounts, known) === id) chosen.set(hierarchy.name, hierarchy)
   }
   const unified = chosen.get(UNIFIED)
   chosen.delete(UNIFIED)
@@ -62,7 +62,7 @@ export function parseHierarchies(mountinfo: string): Hierarchies {
 }
 
 /** Of several mounts of one hierarchy: in the usual place before elsewhere, whole before a part, then the first. */
-function cost({ mountpoint, root }: CgroupMount): number {
+function cost({ mountpoint, root }: Hierarchy): number {
   return (`${mountpoint}/`.startsWith(`${USUAL_PLACE}/`) ? 0 : 2) + (root === '/' ? 0 : 1)
 }
 
@@ -71,8 +71,9 @@ interface Mount {
   readonly parent: string
 }
 
-interface CgroupMount extends V1Hierarchy {
+interface CgroupMount {
   readonly id: string
+  readonly hierarchy: Hierarchy
 }
 
 interface Mounts {
@@ -100,13 +101,13 @@ function parseMounts(mountinfo: string): Mounts {
     if (type !== 'cgroup' && type !== 'cgroup2') continue
     const { name, controllers } = identityOf(type, fields[fields.length - 1] ?? '')
     if (type === 'cgroup' && name === UNIFIED) continue // neither controllers nor a name: not a v1 hierarchy that can be
-    cgroups.push({ id, name, controllers, mountpoint, root: decodeField(root) })
+    cgroups.push({ id, hierarchy: { name, controllers, mountpoint, root: decodeField(root) } })
   }
   return { ids, byPlace, cgroups }
 }
 
 /** @param options of the superblock: rw,cpu,cpuacct or rw,xattr,name=systemd */
-function identityOf(type: string, options: string): Pick<V1Hierarchy, 'name' | 'controllers'> {
+function identityOf(type: string, options: string): Pick<Hierarchy, 'name' | 'controllers'> {
   const controllers: string[] = []
   let name = UNIFIED
   if (type === 'cgroup2') return { name, controllers }

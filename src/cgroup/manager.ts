@@ -1,6 +1,6 @@
 // What the other rooms know of a container's cgroup: a record of folders, and where a process enters them.
 
-import { type Hierarchies, type HierarchyMode, UNIFIED, type V1Hierarchy } from './hierarchy.ts'
+import { type Hierarchies, type Hierarchy, type HierarchyMode, UNIFIED } from './hierarchy.ts'
 
 /** Where a container is accounted and limited. Plain data: it goes into state.json as it is. */
 export interface Cgroup {
@@ -85,7 +85,7 @@ export function hierarchyViews(hierarchies: Hierarchies, cgroup: Cgroup): Hierar
   })
 }
 
-function viewOf({ name, controllers }: V1Hierarchy, directory: string): HierarchyView {
+function viewOf({ name, controllers }: Hierarchy, directory: string): HierarchyView {
   const options = controllers.length > 0 ? controllers : [`name=${name}`]
   return { name, options, links: controllers.length > 1 ? controllers : [], directory }
 }

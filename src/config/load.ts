@@ -1,13 +1,77 @@
-// STOPGAP until the full loader lands
-import { readFile } from '../native/file.ts'
+// A bundle → its Config. Nothing after this looks at config.json.
+
+import { RuntError } from '../errors.ts'
+import { AT, O } from '../linux/open-flags.ts'
+import { close, open, readAll } from '../native/file.ts'
+import { failedWith, type SyscallError } from '../native/syscall.ts'
 import { normalize } from './normalize.ts'
+import { absolutePath } from './path.ts'
+import { type ConfigProblem, describeProblem } from './problems.ts'
 import type { Config } from './types.ts'
+import { validateText } from './validate.ts'
+
+export { type ConfigProblem, describeProblem } from './problems.ts'
+
+/** So many problems are told in one error; a config with more has one cause. */
+const TOLD = 40
+
+/**
+ * Read, validate and normalise the config.json of a bundle (runtime-spec bundle.md, config.md).
+ * @param bundle absolute, or relative to the working directory
+ * @throws RuntError 'bundle' when there is no readable file, 'config-invalid', 'config-unsupported'
+ */
 export async function loadConfig(bundle: string): Promise<Config> {
-  return normalize(JSON.parse(readFile(`${bundle}/config.json`)), bundle)
+  const verdict = await validateText(readConfig(bundle))
+  if (verdict.kind === 'valid') return normalize(verdict.config, absoluteBundle(bundle))
+  const { problems } = verdict
+  const lines = problems.slice(0, TOLD).map(describeProblem)
+  if (problems.length > TOLD) lines.push(`config.json: and ${problems.length - TOLD} more problems`)
+  throw new RuntError(`config-${verdict.kind}`, lines.join('\n'), { data: { bundle, problems } })
 }
-export async function validateBundle(_bundle: string): Promise<never[]> {
-  return []
+
+/**
+ * All that is wrong with the config.json of a bundle, in the order of the file; nothing when it can be run.
+ * @throws RuntError 'bundle' when there is no readable file
+ */
+export async function validateBundle(bundle: string): Promise<readonly ConfigProblem[]> {
+  const verdict = await validateText(readConfig(bundle))
+  return verdict.kind === 'valid' ? [] : verdict.problems
 }
-export function describeProblem(_problem: unknown): string {
-  return ''
+
+function absoluteBundle(bundle: string): string {
+  return bundle.startsWith('/') ? absolutePath(bundle, '/') : absolutePath(bundle, process.cwd())
+}
+
+function readConfig(bundle: string): string {
+  let bytes: Uint8Array
+  try {
+    const fd = open(`${bundle}/config.json`, O.RDONLY | O.NONBLOCK, 0, AT.FDCWD)
+    try {
+      bytes = readAll(fd)
+    } finally {
+      close(fd)
+    }
+  } catch (error) {
+    throw unreadable(bundle, error)
+  }
+  if (bytes.length === 0) throw new RuntError('config-invalid', `bundle ${bundle}: config.json is empty`)
+  if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
+    throw new RuntError('config-invalid', 'config.json:1:1: starts with a byte order mark, which JSON has not')
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch (error) {
+    throw new RuntError('config-invalid', `bundle ${bundle}: config.json is not UTF-8`, { cause: error })
+  }
+}
+
+function unreadable(bundle: string, error: unknown): unknown {
+  if (failedWith(error, 'ENOENT', 'ENOTDIR')) {
+    return new RuntError('bundle', `bundle ${bundle}: config.json not found`, { cause: error })
+  }
+  if (failedWith(error, 'EISDIR')) {
+    return new RuntError('bundle', `bundle ${bundle}: config.json is a directory`, { cause: error })
+  }
+  if (!failedWith(error, (error as Partial<SyscallError>).code ?? '')) return error
+  return new RuntError('bundle', `bundle ${bundle}: ${(error as Error).message}`, { cause: error })
 }

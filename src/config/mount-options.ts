@@ -22,7 +22,7 @@ type Row =
 
 const { RDONLY, NOSUID, NODEV, NOEXEC, NODIRATIME, NOSYMFOLLOW, NOATIME, STRICTATIME } = MOUNT_ATTR
 
-/** RELATIME is 0 in the field; it needs a number of its own to be taken back. */
+/** MOUNT_ATTR_RELATIME: the field's zero. */
 const RELATIME = 0
 
 /** Words about one mount; with an r before them they are about its whole tree. */
@@ -209,7 +209,7 @@ class Attributes {
 }
 
 /** "size=1m,mode=755" → both; a comma behind a backslash stays. */
-function splitAtCommas(option: string): string[] {
+export function splitAtCommas(option: string): string[] {
   if (!option.includes(',')) return option === '' ? [] : [option]
   return (option.match(/(?:\\.|[^,\\]|\\$)+/gs) ?? []).filter((word) => word !== '')
 }

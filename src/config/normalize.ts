@@ -3,6 +3,7 @@
 
 import { CAPABILITY_NAMES, type CapabilityName } from '../linux/capabilities.ts'
 import type { RlimitType } from '../linux/rlimits.ts'
+import { isNewerMinor, SPEC_VERSION } from './check-container.ts'
 import type { OciConfig, Hook as OciHook, OciLinux, OciProcess, OciResources } from './generated/oci.d.ts'
 import { parseMountOptions } from './mount-options.ts'
 import { absolutePath, cleanPath } from './path.ts'
@@ -30,6 +31,9 @@ const LONGEST_TIMEOUT = 2_147_483
 /** @param bundle absolute */
 export function normalize(config: OciConfig, bundle: string): Config {
   const warnings: string[] = []
+  if (isNewerMinor(config.ociVersion)) {
+    warnings.push(`config.json: /ociVersion: runt knows ${SPEC_VERSION}; what ${config.ociVersion} added is ignored`)
+  }
   const normal: Config = {
     ociVersion: config.ociVersion,
     bundle,

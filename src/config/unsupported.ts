@@ -1,0 +1,121 @@
+// Properties that are valid and that runt can't give yet. They are refused by name, never ignored (config.md,
+// Extensibility: "unsupported values MUST generate an error"). Who implements one deletes its row.
+
+import { type Namespaces, namespacesOf } from './checks.ts'
+import type { OciConfig } from './generated/oci.d.ts'
+import { parseMountOptions } from './mount-options.ts'
+import { type Finding, reporter } from './problems.ts'
+
+interface Row {
+  readonly pointer: string
+  /** Why, or what is missing. */
+  readonly reason: string
+  /** Whether a config really asks for it: values that mean "as it is anyway" don't. */
+  readonly asked: (config: OciConfig, namespaces: Namespaces) => boolean
+}
+
+const NOT_YET = 'runt does not support it yet'
+const NEEDS_MOUNT_NAMESPACE = 'runt does this only in a mount namespace, which /linux/namespaces does not list'
+
+const ROWS: readonly Row[] = [
+  {
+    pointer: '/linux/seccomp',
+    reason: NOT_YET,
+    asked: ({ linux }) => {
+      const seccomp = linux?.seccomp
+      return seccomp !== undefined && !(seccomp.defaultAction === 'SCMP_ACT_ALLOW' && !hasSome(seccomp.syscalls))
+    },
+  },
+  { pointer: '/process/apparmorProfile', reason: NOT_YET, asked: ({ process }) => isText(process?.apparmorProfile) },
+  { pointer: '/process/selinuxLabel', reason: NOT_YET, asked: ({ process }) => isText(process?.selinuxLabel) },
+  { pointer: '/process/scheduler', reason: NOT_YET, asked: ({ process }) => process?.scheduler !== undefined },
+  { pointer: '/process/ioPriority', reason: NOT_YET, asked: ({ process }) => process?.ioPriority !== undefined },
+  { pointer: '/linux/mountLabel', reason: NOT_YET, asked: ({ linux }) => isText(linux?.mountLabel) },
+  { pointer: '/linux/intelRdt', reason: NOT_YET, asked: ({ linux }) => hasSome(linux?.intelRdt) },
+  { pointer: '/linux/memoryPolicy', reason: NOT_YET, asked: ({ linux }) => linux?.memoryPolicy !== undefined },
+  {
+    pointer: '/linux/personality',
+    reason: 'runt supports LINUX only',
+    asked: ({ linux }) => (linux?.personality?.domain ?? 'LINUX') !== 'LINUX',
+  },
+  { pointer: '/linux/netDevices', reason: NOT_YET, asked: ({ linux }) => hasSome(linux?.netDevices) },
+  {
+    pointer: '/linux/resources/blockIO',
+    reason: NOT_YET,
+    asked: ({ linux }) => Object.values(linux?.resources?.blockIO ?? {}).some((value) => value !== 0 && hasSome(value)),
+  },
+  {
+    pointer: '/linux/resources/hugepageLimits',
+    reason: NOT_YET,
+    asked: ({ linux }) => hasSome(linux?.resources?.hugepageLimits),
+  },
+  {
+    pointer: '/linux/resources/network',
+    reason: NOT_YET,
+    asked: ({ linux }) => {
+      const { classID = 0, priorities } = linux?.resources?.network ?? {}
+      return classID !== 0 || hasSome(priorities)
+    },
+  },
+  { pointer: '/linux/resources/rdma', reason: NOT_YET, asked: ({ linux }) => hasSome(linux?.resources?.rdma) },
+  {
+    pointer: '/linux/resources/memory/kernel',
+    reason: 'kernels since 5.16 have no such limit',
+    asked: ({ linux }) => isLimit(linux?.resources?.memory?.kernel),
+  },
+  {
+    pointer: '/linux/resources/memory/kernelTCP',
+    reason: NOT_YET,
+    asked: ({ linux }) => isLimit(linux?.resources?.memory?.kernelTCP),
+  },
+  {
+    pointer: '/mounts',
+    reason: NEEDS_MOUNT_NAMESPACE,
+    asked: ({ mounts }, namespaces) => hasSome(mounts) && !namespaces.has('mount'),
+  },
+  {
+    pointer: '/root/readonly',
+    reason: NEEDS_MOUNT_NAMESPACE,
+    asked: ({ root }, namespaces) => root?.readonly === true && !namespaces.has('mount'),
+  },
+  {
+    pointer: '/process/terminal',
+    reason: NEEDS_MOUNT_NAMESPACE,
+    asked: ({ process }, namespaces) => process?.terminal === true && !namespaces.has('mount'),
+  },
+  ...(['devices', 'sysctl', 'rootfsPropagation'] as const).map((name) => ({
+    pointer: `/linux/${name}`,
+    reason: NEEDS_MOUNT_NAMESPACE,
+    asked: ({ linux }: OciConfig, namespaces: Namespaces) => hasSome(linux?.[name]) && !namespaces.has('mount'),
+  })),
+]
+
+/** Everything that a valid config asks for and that runt can't give. */
+export function findUnsupported(config: OciConfig): Finding[] {
+  const findings: Finding[] = []
+  const report = reporter(findings, 'unsupported')
+  const namespaces = namespacesOf(config)
+  for (const { pointer, reason, asked } of ROWS) {
+    if (asked(config, namespaces)) report(pointer, undefined, reason)
+  }
+  config.mounts?.forEach((mount, index) => {
+    const { options } = parseMountOptions(mount.options ?? [])
+    if (options.idmap !== undefined) report(`/mounts/${index}/options`, options.idmap, NOT_YET)
+    else if (hasSome(mount.uidMappings)) report(`/mounts/${index}/uidMappings`, undefined, NOT_YET)
+    if (options.tmpcopyup) report(`/mounts/${index}/options`, 'tmpcopyup', NOT_YET)
+  })
+  return findings
+}
+
+function isText(value: string | undefined): boolean {
+  return value !== undefined && value !== ''
+}
+
+function isLimit(value: number | bigint | undefined): boolean {
+  return value !== undefined && value > 0
+}
+
+/** False for what holds nothing. */
+function hasSome(value: unknown): boolean {
+  return typeof value === 'object' && value !== null ? Object.keys(value).length > 0 : value !== undefined
+}
