@@ -1,0 +1,90 @@
+# runt: build, try, prove, install. `make help` lists the targets.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := build
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+RUNTIME ?= dist/runt
+RUNS ?= 30
+
+BUN := node_modules/.bin/bun
+ARCH := $(shell uname -m | sed -e 's/x86_64/x64/' -e 's/aarch64/arm64/')
+ADDON := node_modules/@yuuang/ffi-rs-linux-$(ARCH)-gnu/ffi-rs.linux-$(ARCH)-gnu.node
+COMMIT := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+SOURCES := $(shell find src -name '*.ts' ! -name '*.test.ts' ! -path '*/generated/*')
+GENERATED := src/config/generated/validators.js
+PACKAGES := node_modules/.package-lock.json
+
+.PHONY: help build run test bench conformance check golden install uninstall clean
+
+help:
+	@echo 'make build                      dist/runt and, beside it, the addon it loads'
+	@echo 'make run                        build, then show a container from the inside'
+	@echo 'make test                       unit tests under Bun and Node; real containers when root'
+	@echo 'make check                      formatting, lint, import rules, types, and that these checks bite'
+	@echo 'make conformance RUNTIME=PATH   the container cases on any OCI runtime ($(RUNTIME)); CASES=WORD selects'
+	@echo 'make bench RUNS=N               beside runc and crun, interleaved ($(RUNS) runs)'
+	@echo 'make golden                     write the expected texts of the tests anew'
+	@echo 'make install PREFIX= DESTDIR=   install to $(PREFIX); make uninstall removes it'
+	@echo 'make clean                      remove what was built'
+
+build: dist/runt dist/ffi-rs.node
+
+# npm writes this file last, so it is as good as a stamp.
+$(PACKAGES): package-lock.json
+	npm ci --no-audit --no-fund
+	@touch $@
+
+$(GENERATED): $(wildcard spec-schemas/*) $(PACKAGES)
+	@mkdir -p $(@D)
+	$(BUN) spec-schemas/compile.ts
+	@touch $@
+
+# .env and bunfig.toml of the working directory must not matter to a program that root runs in a bundle.
+dist/runt: $(SOURCES) $(GENERATED) package.json Makefile
+	@mkdir -p dist
+	$(BUN) build --compile --minify --bytecode --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
+		--define RUNT_COMMIT='"$(COMMIT)"' src/cli/main.ts --outfile dist/runt.new
+	@mv dist/runt.new dist/runt
+
+dist/ffi-rs.node: $(PACKAGES)
+	@mkdir -p dist
+	@cp $(ADDON) $@
+
+run: build
+	@sh bin/demo
+
+test: build
+	@sh bin/debian-packages busybox-static runc crun strace binutils binutils-aarch64-linux-gnu qemu-user-static
+	@$(BUN) conformance/run-tests.ts
+
+bench: build
+	@sh bin/debian-packages busybox-static runc crun strace
+	@$(BUN) conformance/bench.ts --runs $(RUNS)
+
+conformance: $(if $(filter dist/runt,$(RUNTIME)),build,$(PACKAGES))
+	@sh bin/debian-packages busybox-static
+	@$(BUN) conformance/main.ts --runtime '$(RUNTIME)' $(CASES)
+
+check: $(PACKAGES) $(GENERATED)
+	node_modules/.bin/biome check --error-on-warnings .
+	node_modules/.bin/tsc --noEmit
+	$(BUN) conformance/check-the-checks.ts
+
+golden: build
+	UPDATE_GOLDEN=1 $(BUN) conformance/run-tests.ts --pure
+
+# The link's target is relative, so that a staged installation (DESTDIR) is right as well.
+install: build
+	install -d '$(DESTDIR)$(PREFIX)/lib/runt' '$(DESTDIR)$(PREFIX)/bin'
+	install -m 0755 dist/runt '$(DESTDIR)$(PREFIX)/lib/runt/runt'
+	install -m 0644 dist/ffi-rs.node '$(DESTDIR)$(PREFIX)/lib/runt/ffi-rs.node'
+	ln -sf ../lib/runt/runt '$(DESTDIR)$(PREFIX)/bin/runt'
+
+uninstall:
+	rm -f '$(DESTDIR)$(PREFIX)/bin/runt' '$(DESTDIR)$(PREFIX)/lib/runt/runt' '$(DESTDIR)$(PREFIX)/lib/runt/ffi-rs.node'
+	-rmdir '$(DESTDIR)$(PREFIX)/lib/runt' 2>/dev/null
+
+clean:
+	rm -rf dist demo src/config/generated

@@ -1,0 +1,160 @@
+// Runs every *.test.ts, each in a process of its own, and sums up; the last line is "N passed, N failed, N skipped".
+//
+//   bun conformance/run-tests.ts [--pure] [--engine bun|node] [WORD …]
+//
+// src/ and spec-schemas/ hold pure tests: two at a time, under Bun and then under Node. What touches the kernel is in
+// conformance/: one at a time, under Bun, and nothing may be left of it. WORDs select files by a part of their path.
+
+import { spawn } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { parseArgs, stripVTControlCharacters } from 'node:util'
+import { type Machine, observe } from './leaks.ts'
+import { adoptOrphans, isOwn } from './orphans.ts'
+
+type Engine = 'bun' | 'node'
+
+interface Job {
+  readonly file: string
+  readonly engine: Engine
+  readonly seconds: number
+}
+
+interface Outcome {
+  readonly passed: number
+  readonly failed: number
+  readonly skipped: number
+  readonly output: string
+}
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const PURE_ROOTS = ['src', 'spec-schemas']
+const KERNEL_ROOT = 'conformance'
+const PURE_SECONDS = 180
+const KERNEL_SECONDS = 600
+const AT_ONCE = 2
+const COMMANDS: Readonly<Record<Engine, readonly string[]>> = {
+  bun: ['node_modules/.bin/bun'],
+  node: ['node', '--import', 'tsx'],
+}
+
+const { values: options, positionals: words } = parseArgs({
+  allowPositionals: true,
+  options: { pure: { type: 'boolean', default: false }, engine: { type: 'string' } },
+})
+
+async function main(): Promise<number> {
+  process.chdir(ROOT)
+  const engines: readonly Engine[] = options.engine === undefined ? ['bun', 'node'] : [engine(options.engine)]
+  const pure = PURE_ROOTS.flatMap(findTests)
+  const jobs = engines.flatMap((engine) => pure.map((file) => ({ file, engine, seconds: PURE_SECONDS })))
+  const kernelJobs =
+    options.pure || !engines.includes('bun')
+      ? []
+      : findTests(KERNEL_ROOT).map((file) => ({ file, engine: 'bun' as const, seconds: KERNEL_SECONDS }))
+  const outcomes = [...(await runAll(jobs, AT_ONCE)), ...(await runGuarded(kernelJobs))]
+  return summarize(outcomes)
+}
+
+function engine(name: string): Engine {
+  if (name === 'bun' || name === 'node') return name
+  throw new Error(`--engine ${name} is none of bun, node`)
+}
+
+function findTests(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.ts'))
+    .map((name) => `${folder}/${name}`)
+    .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
+    .sort()
+}
+
+/** The kernel-touching ones, with a look at the machine before and after. */
+async function runGuarded(jobs: readonly Job[]): Promise<Outcome[]> {
+  if (jobs.length === 0) return []
+  await using orphans = adoptOrphans()
+  const before = observe()
+  const outcomes = await runAll(jobs, 1)
+  return [...outcomes, report('nothing is left on the machine', await leakOutcome(before, orphans.list))]
+}
+
+async function leakOutcome(before: Machine, orphans: () => readonly string[]): Promise<Outcome> {
+  const left = [...(await before.newSince()), ...orphans().map((process) => `process ${process}`)]
+  return left.length === 0
+    ? { passed: 1, failed: 0, skipped: 0, output: '' }
+    : { passed: 0, failed: 1, skipped: 0, output: left.map((what) => `left behind: ${what}`).join('\n') }
+}
+
+async function runAll(jobs: readonly Job[], atOnce: number): Promise<Outcome[]> {
+  const waiting = [...jobs]
+  const outcomes: Outcome[] = []
+  const worker = async (): Promise<void> => {
+    for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
+      outcomes.push(report(`${job.file} (${job.engine})`, await run(job)))
+    }
+  }
+  await Promise.all(Array.from({ length: atOnce }, worker))
+  return outcomes
+}
+
+/** One file in one process. It counts as failed, too, when it crashes, hangs, or runs no test. */
+async function run({ file, engine, seconds }: Job): Promise<Outcome> {
+  const [command = '', ...args] = COMMANDS[engine]
+  const child = spawn(command, [...args, file], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, FORCE_COLOR: '0', NO_COLOR: '1' },
+  })
+  let output = ''
+  isOwn(child.pid)
+  const append = (chunk: Buffer): void => void (output += chunk.toString())
+  child.stdout.on('data', append)
+  child.stderr.on('data', append)
+  let late = false
+  const timer = setTimeout(() => {
+    late = true
+    child.kill('SIGKILL')
+  }, seconds * 1000)
+  const ending = await new Promise<string | undefined>((resolve) => {
+    child.on('error', (error) => resolve(error.message))
+    child.on('exit', (code, signal) => resolve(code === 0 ? undefined : `ended with ${signal ?? code}`))
+  })
+  clearTimeout(timer)
+  return judge(stripVTControlCharacters(output), late ? `took longer than ${seconds} s` : ending)
+}
+
+function judge(output: string, ending: string | undefined): Outcome {
+  const total = count(output, 'Total')
+  const passed = count(output, 'Passed')
+  const skipped = count(output, 'Skipped')
+  const failed = total - passed
+  if (failed > 0 && ending === 'ended with 1') return { passed, failed, skipped, output }
+  const trouble = ending ?? (total + skipped === 0 ? 'ran no test' : undefined)
+  if (trouble === undefined) return { passed, failed, skipped, output }
+  return { passed, failed: failed + 1, skipped, output: `${output}\n${trouble}` }
+}
+
+/** A line of uvu's summary. */
+function count(output: string, word: string): number {
+  return Number(output.match(new RegExp(`^ {2}${word}: +(\\d+)$`, 'm'))?.[1] ?? 0)
+}
+
+function report(title: string, outcome: Outcome): Outcome {
+  const { passed, failed, skipped, output } = outcome
+  console.log(`${failed > 0 ? 'FAILED' : 'ok'}  ${title}: ${passed} passed, ${failed} failed, ${skipped} skipped`)
+  if (failed > 0) console.log(output.replace(/^/gm, '    '))
+  else for (const line of output.match(/^skipped: .*$/gm) ?? []) console.log(`    ${line}`)
+  return outcome
+}
+
+function summarize(outcomes: readonly Outcome[]): number {
+  const sum = (key: 'passed' | 'failed' | 'skipped'): number => outcomes.reduce((total, each) => total + each[key], 0)
+  const passed = sum('passed')
+  const failed = sum('failed')
+  const line = `${passed} passed, ${failed} failed, ${sum('skipped')} skipped`
+  if (!existsSync('dist')) mkdirSync('dist')
+  writeFileSync('dist/test-summary', `${line.replaceAll(',', '')}\n`)
+  console.log(line)
+  return failed > 0 || passed === 0 ? 1 : 0
+}
+
+process.exitCode = await main()
