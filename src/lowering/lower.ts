@@ -82,7 +82,8 @@ function lowerP0(context: Context): void {
 
 /** The container's init, up to the program. */
 function lowerP1(context: Context, doors: CgroupDoors): void {
-  const { plan, config } = context
+  const { plan, config, slots: fixed } = context
+  plan.syscall('close', [fixed.monitor], { name: 'leave_monitor' })
   lowerCgroupJoin(context, doors)
   lowerUserNamespace(context)
   lowerCgroupNamespace(context)
