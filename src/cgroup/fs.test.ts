@@ -232,6 +232,24 @@ real('a signal reaches every process, and a paused container stays paused', () =
   removeCgroup(cgroup)
 })
 
+real(
+  'without cgroup.kill: a group that forks all the time ends too, also when it is paused',
+  () => {
+    const cgroup = create()
+    const { [UNIFIED]: _, ...v1 } = cgroup.directories
+    for (const paused of [false, true]) {
+      enter(cgroup, 'while :; do sleep 60 & (sleep 0.01); done')
+      assert.ok(waitUntil(() => pidsOf(cgroup, { recursive: true }).length > 4, 2000))
+      if (paused) freeze(cgroup)
+      killCgroup({ ...cgroup, directories: v1 }, SIGKILL)
+      assert.equal(pidsOf(cgroup, { recursive: true }), [])
+    }
+    removeCgroup(cgroup)
+    assert.equal(nothingLeft(), [])
+  },
+  hasV1('freezer'),
+)
+
 real('freeze and thaw; SIGKILL ends a paused container', () => {
   const cgroup = create()
   const file = join(tmpdir(), `runt-freezer-${process.pid}`)
