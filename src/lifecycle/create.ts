@@ -10,7 +10,7 @@ import type { Config } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
 import { sendPidfd } from '../host/pidfd.ts'
 import { homeOf, pidInside, requireKernel } from '../host/probe.ts'
-import { warn } from '../log.ts'
+import { debug, warn } from '../log.ts'
 import { needsHome } from '../lowering/execve.ts'
 import { type Facts, slots } from '../lowering/facts.ts'
 import { lowerCreate } from '../lowering/lower.ts'
@@ -88,6 +88,7 @@ export async function launch(store: Store, options: CreateOptions, profile: Prof
     profile.mark('claim')
     const cgroup = createCgroup(hierarchies, planned, config.linux.resources, { rootless: options.rootless })
     attempt.container = { ...attempt.container, cgroup }
+    debug(`container ${options.id}: cgroup ${cgroup.path} made in ${cgroup.made.length} folders`)
     profile.mark('cgroup')
     const stateLength = JSON.stringify(stateOf(attempt.container, 'creating', 0)).length
     const facts = gatherFacts(config, options, terminal, store.directory(options.id), cgroup, hierarchies, stateLength)
@@ -99,6 +100,7 @@ export async function launch(store: Store, options: CreateOptions, profile: Prof
       ...(options.inject === undefined ? {} : { inject: options.inject }),
     })
     profile.mark('codegen')
+    debug(`container ${options.id}: plan of ${plan.steps.length} steps, image of ${image.bytes.length} bytes`)
     const startSteps = plan.gate === undefined ? {} : labelsFrom(plan, plan.gate)
     attempt.container = { ...attempt.container, startSteps }
     attempt.init = spawnInit(image.bytes, slots(facts.preservedFds))
@@ -165,6 +167,7 @@ async function serve(
   profile.mark('init ready')
   const container: Container = { ...attempt.container, phase: 'created' }
   store.save(container)
+  debug(`container ${options.id}: init ${pid} waits`)
   if (options.pidfdSocket !== undefined) sendPidfd(options.pidfdSocket, pid)
   if (options.pidFile !== undefined) writeFileAtomically(options.pidFile, `${pid}`, 0o644)
   await tell(

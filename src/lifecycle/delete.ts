@@ -2,7 +2,7 @@
 
 import { killCgroup, removeCgroup } from '../cgroup/fs.ts'
 import { RuntError } from '../errors.ts'
-import { warn } from '../log.ts'
+import { debug, warn } from '../log.ts'
 import { isAlive, reap, signalProcess, waitForEnd } from '../process/wait.ts'
 import { type Container, stateOf } from './container.ts'
 import { runAllHooks } from './hooks.ts'
@@ -64,6 +64,7 @@ export function destroy(store: Store, container: Container): void {
     })
   }
   store.remove(container.id)
+  debug(`container ${container.id}: deleted`)
   for (const warning of runAllHooks('poststop', container.hooks.poststop, stateOf(container, 'stopped', 0)))
     warn(warning)
 }

@@ -2,6 +2,7 @@
 
 import type { Hook, HookKind } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
+import { debug } from '../log.ts'
 import { memoryFile } from '../native/descriptors.ts'
 import { close, readAll } from '../native/file.ts'
 import { SyscallError, syscall, trySyscall } from '../native/syscall.ts'
@@ -36,6 +37,7 @@ export function runAllHooks(kind: HookKind, hooks: readonly Hook[], state: State
 
 function runHook(name: string, hook: Hook, state: Uint8Array): void {
   // Files in memory: a hook that reads or writes little or much never waits for runt.
+  debug(`${name}: runs`)
   const input = memoryFile('state', state)
   const output = memoryFile('hook output', new Uint8Array(0))
   try {
