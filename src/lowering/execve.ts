@@ -50,7 +50,13 @@ function lowerGivenProgram({ plan }: Context, path: string, program: DataObject)
   const found = plan.buffer('statx', 256)
   const about = `exec: ${JSON.stringify(path)}: stat ${path}`
   plan.syscall('statx', [AT.FDCWD, path, 0, STATX_TYPE, found.address], { path: 'container', about })
-  plan.require(found.field(STATX.mode, 2, S_IFMT), 'ne', S_IF.DIR, ERRNO.EACCES, `${about}: is a directory`)
+  plan.require(
+    found.field(STATX.mode, 2, S_IFMT),
+    'ne',
+    S_IF.DIR,
+    ERRNO.EACCES,
+    `exec: ${JSON.stringify(path)}: is a directory: permission denied`,
+  )
   plan.syscall('faccessat2', [AT.FDCWD, path, X_OK, AT.EACCESS], {
     path: 'container',
     about: `exec: ${JSON.stringify(path)}`,

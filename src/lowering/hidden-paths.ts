@@ -38,8 +38,9 @@ export function lowerMaskedPaths(context: Context): void {
 }
 
 /**
- * An empty read-only tmpfs to clone. Only a mount of this namespace can be cloned, so it is put where no path leads to:
- * over the host's root, which a lookup starts below, and which the pivot takes away.
+ * An empty read-only tmpfs to clone. Only a mount of this namespace can be cloned, so it is put over our copy of the
+ * host's /dev, which nobody needs any more and the pivot takes away. Never over the host's root itself: the unmount that
+ * follows the pivot would find this mount instead, and the host's tree would stay.
  */
 function lowerEmptyFolder(context: Context): Operand {
   const { plan } = context
@@ -50,7 +51,7 @@ function lowerEmptyFolder(context: Context): Operand {
   const fs = lowerFsContext(context, 'tmpfs', parameters)
   const empty = plan.syscall('fsmount', [fs, FSMOUNT_CLOEXEC, MOUNT_ATTR.RDONLY], { name: 'empty' })
   const flags = { kind: 'open-flags', flags: O.PATH | O.DIRECTORY | O.CLOEXEC } as const
-  attach(context, empty, plan.syscall('openat', [AT.FDCWD, '/', flags, 0], { name: 'host_root' }))
+  attach(context, empty, plan.syscall('openat', [AT.FDCWD, '/dev', flags, 0], { name: 'host_dev' }))
   return empty
 }
 

@@ -1,5 +1,6 @@
 // root, rootfsPropagation, the pivot: from the host's tree to the container's.
 
+import { ERRNO } from '../linux/errno.ts'
 import { MNT_DETACH, MOUNT_ATTR, MOVE_MOUNT, MS, OPEN_TREE } from '../linux/mount-flags.ts'
 import { AT, O } from '../linux/open-flags.ts'
 import { u64 } from '../plan/builder.ts'
@@ -100,6 +101,7 @@ export function lowerPivot(context: Context): void {
       plan.syscall('fchdir', [old])
       setMountAttributes(context, old, { propagation: MS.SLAVE, recursive: true })
       plan.syscall('umount2', ['.', MNT_DETACH], { path: 'container' })
+      requireGone(context, old)
       plan.syscall('close', [old])
       plan.syscall('chdir', ['/'], { path: 'container' })
       return
@@ -107,6 +109,18 @@ export function lowerPivot(context: Context): void {
     plan.pivot()
     plan.syscall('chdir', ['/'], { path: 'container' })
   })
+}
+
+/**
+ * Only mounts of this namespace can be cloned: that the old root can't be is the proof that it was the one unmounted, and
+ * not something that lay over it. The host's tree would be one `..` away.
+ */
+function requireGone({ plan }: Context, old: Operand): void {
+  const gone = plan.label('gone')
+  const clone = AT.EMPTY_PATH | OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC
+  plan.syscall('open_tree', [old, '', clone], { name: 'still_there', onError: { EINVAL: gone } })
+  plan.fail(ERRNO.EBUSY, "the host's root is still mounted below the container's")
+  plan.place(gone)
 }
 
 /** --no-pivot, for a rootfs on a ramdisk: move the mount over the root. The host's /proc and /sys are made unreachable first. */

@@ -58,11 +58,8 @@ export function failureError(label: StepLabel | undefined, failure: Failure): Ru
   const error = errnoName(failure.code)
   const hint = HINTS[`${label.call} ${error}`]
   const object = label.about === '' ? '' : `${label.about}: `
-  // "exec: "x": executable file not found in $PATH" says it all, in the words that engines look for.
-  const complete = label.call === '' && label.origin.startsWith('/process/args')
-  const end = complete
-    ? object.replace(/: $/, '')
-    : `${object}${label.call === '' ? '' : `${label.call}: `}${error}: ${errnoText(failure.code)}`
+  // A check of runt's own says all in words; the words of a missing program are those that engines look for.
+  const end = label.call === '' ? label.about : `${object}${label.call}: ${error}: ${errnoText(failure.code)}`
   return new RuntError('init', `${where}${end}`, {
     data: { ...data, errno: error },
     ...(hint === undefined ? {} : { hint }),
