@@ -104,7 +104,4 @@ function report(error: unknown): number {
   return 1
 }
 
-// No top-level await: the executable is compiled to bytecode, which has none.
-main(process.argv.slice(2))
-  .catch(report)
-  .then((status) => process.exit(status))
+process.exit(await main(process.argv.slice(2)).catch(report))

@@ -7,9 +7,15 @@ import type { Operand, Value } from '../plan/step.ts'
 import type { Context } from './context.ts'
 import { has } from './context.ts'
 import type { CgroupView } from './facts.ts'
+import { type FsParameter, lowerFsContext } from './fs-context.ts'
 import { openOrMake } from './in-root.ts'
-import { type FsParameter, lowerFsContext } from './mounts.ts'
 import { attach, setMountAttributes } from './rootfs.ts'
+
+/** As every engine's users know it. */
+const TMPFS = [
+  ['source', 'cgroup'],
+  ['mode', '755'],
+] as const
 
 /** On v2 the container's subtree; on v1 a tmpfs with a folder for each hierarchy. */
 export function lowerCgroupMount(context: Context, mount: Mount): void {
@@ -25,7 +31,7 @@ export function lowerCgroupMount(context: Context, mount: Mount): void {
 
 function lowerHierarchies(context: Context, mount: Mount, target: Operand): void {
   const { plan, facts } = context
-  const tmpfs = plan.syscall('fsmount', [lowerFsContext(context, 'tmpfs', [['mode', '755']]), FSMOUNT_CLOEXEC, 0], {
+  const tmpfs = plan.syscall('fsmount', [lowerFsContext(context, 'tmpfs', TMPFS), FSMOUNT_CLOEXEC, 0], {
     name: 'tmpfs',
   })
   attach(context, tmpfs, target)

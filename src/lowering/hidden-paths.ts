@@ -5,8 +5,8 @@ import { AT, O } from '../linux/open-flags.ts'
 import type { Operand } from '../plan/step.ts'
 import type { Context } from './context.ts'
 import { lowerNullDevice } from './devices.ts'
+import { lowerFsContext } from './fs-context.ts'
 import { openInRoot } from './in-root.ts'
-import { lowerFsContext } from './mounts.ts'
 import { attach, setMountAttributes } from './rootfs.ts'
 
 /** A masked file is /dev/null, a masked folder an empty read-only tmpfs; a path that doesn't exist stays so. */

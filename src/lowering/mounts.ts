@@ -1,11 +1,12 @@
 // mounts: each is made detached, gets its flags, and only then appears at its target, which is a descriptor.
 
 import type { Mount, MountOptions } from '../config/types.ts'
-import { FSCONFIG, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC, MOUNT_ATTR, MOUNT_ATTR_ATIME_MASK } from '../linux/mount-flags.ts'
-import type { Operand, Value } from '../plan/step.ts'
+import { FSCONFIG, FSMOUNT_CLOEXEC, MOUNT_ATTR, MOUNT_ATTR_ATIME_MASK } from '../linux/mount-flags.ts'
+import type { Operand } from '../plan/step.ts'
 import { lowerCgroupMount } from './cgroup-mount.ts'
 import type { Context } from './context.ts'
 import { moveToSlot } from './descriptors.ts'
+import { type FsParameter, lowerFsContext } from './fs-context.ts'
 import { openInRoot, openOrMake } from './in-root.ts'
 import { attach, lowerHostTree, setMountAttributes } from './rootfs.ts'
 
@@ -83,21 +84,6 @@ function lowerFileSystem(context: Context, mount: Mount): void {
   setTreeAttributes(context, fs, mount.options, false)
   attach(context, fs, target)
   lowerPropagationChanges(context, fs, mount.options)
-}
-
-/** One parameter of a file system: a flag, or a key with a value. */
-export type FsParameter = readonly [key: string, value?: string]
-
-/** fsopen(2) to FSCONFIG_CMD_CREATE; a parameter that the file system refuses is a failure of its own. */
-export function lowerFsContext({ plan }: Context, type: string, parameters: readonly FsParameter[]): Value {
-  const fs = plan.syscall('fsopen', [type, FSOPEN_CLOEXEC], { name: 'fs', about: `file system ${type}` })
-  for (const [key, value] of parameters) {
-    const about = `option ${key}${value === undefined ? '' : `=${value}`}`
-    if (value === undefined) plan.syscall('fsconfig', [fs, FSCONFIG.SET_FLAG, key, 0, 0], { about })
-    else plan.syscall('fsconfig', [fs, FSCONFIG.SET_STRING, key, value, 0], { about })
-  }
-  plan.syscall('fsconfig', [fs, FSCONFIG.CMD_CREATE, 0, 0, 0], { about: `mount ${type}` })
-  return fs
 }
 
 function fsParameters(mount: Mount): FsParameter[] {

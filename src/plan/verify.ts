@@ -110,6 +110,9 @@ export function verify(plan: Plan): void {
           break
         case 'pivot':
           facts.pivoted = true
+          break
+        case 'label':
+          break
       }
     }
     for (const id of atLabel.keys()) if (!placed.has(id)) throw new Error(`label ${id} is used and never placed`)

@@ -2,7 +2,6 @@
 
 import { RuntError } from '../../errors.ts'
 import type { CreateOptions } from '../../lifecycle/create.ts'
-import type { Mode } from '../../lowering/facts.ts'
 import type { Flag, Parsed } from '../args.ts'
 import type { Globals } from '../command.ts'
 
@@ -20,7 +19,7 @@ export const LAUNCH_FLAGS: readonly Flag[] = [
 const MOST_FDS = 1 << 16
 
 /** @throws RuntError for contradictions and what isn't supported yet */
-export function launchOptions(args: Parsed, globals: Globals, mode: Mode): CreateOptions {
+export function launchOptions(args: Parsed, globals: Globals, mode: CreateOptions['mode']): CreateOptions {
   if (globals.systemdCgroup) {
     throw new RuntError('config-unsupported', '--systemd-cgroup: cgroups by systemd are not supported yet', {
       hint: 'leave the flag out: runt makes the cgroups itself',
