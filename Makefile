@@ -44,7 +44,7 @@ $(GENERATED): $(wildcard spec-schemas/*) $(PACKAGES)
 # .env and bunfig.toml of the working directory must not matter to a program that root runs in a bundle.
 dist/runt: $(SOURCES) $(GENERATED) package.json Makefile
 	@mkdir -p dist
-	$(BUN) build --compile --minify --bytecode --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
+	$(BUN) build --compile --minify --bytecode --format=esm --compile-jit-policy=1000 --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
 		--define RUNT_COMMIT='"$(COMMIT)"' src/cli/main.ts --outfile dist/runt.new
 	@mv dist/runt.new dist/runt
 

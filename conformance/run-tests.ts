@@ -106,7 +106,9 @@ async function run({ file, engine, seconds }: Job): Promise<Outcome> {
   })
   let output = ''
   isOwn(child.pid)
-  const append = (chunk: Buffer): void => void (output += chunk.toString())
+  const append = (chunk: Buffer): void => {
+    output += chunk.toString()
+  }
   child.stdout.on('data', append)
   child.stderr.on('data', append)
   let late = false

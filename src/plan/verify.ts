@@ -108,11 +108,8 @@ export function verify(plan: Plan): void {
         case 'exit':
           facts = undefined
           break
-        case 'pivot':
+        default: // pivot
           facts.pivoted = true
-          break
-        case 'label':
-          break
       }
     }
     for (const id of atLabel.keys()) if (!placed.has(id)) throw new Error(`label ${id} is used and never placed`)
