@@ -43,9 +43,11 @@ export async function runContainer(store: Store, options: RunOptions, profile: P
   launched.lock[Symbol.dispose]()
   if (!foreground) return 0
   const status = await standIn(launched)
+  profile.mark('program ended')
   if (!options.keep) {
     using _lock = store.lock(options.id)
     destroy(store, launched.container)
+    profile.mark('destroyed')
   }
   return status
 }
