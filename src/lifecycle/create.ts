@@ -26,7 +26,7 @@ import { encodeReply, type Failure, type Message } from '../process/sync.ts'
 import { describeStatus, processStat, reap } from '../process/wait.ts'
 import { type Container, OCI_VERSION, type Status, stateOf } from './container.ts'
 import { destroy } from './delete.ts'
-import { consoleTarget, gatherFacts, type LaunchOptions } from './facts.ts'
+import { consoleTarget, gatherFacts, type LaunchOptions, ungrantable } from './facts.ts'
 import { runHooks } from './hooks.ts'
 import { checkId } from './id.ts'
 import { noProfile, type Profile } from './profile.ts'
@@ -92,6 +92,7 @@ export async function launch(store: Store, options: CreateOptions, profile: Prof
     profile.mark('cgroup')
     const stateLength = JSON.stringify(stateOf(attempt.container, 'creating', 0)).length
     const facts = gatherFacts(config, options, terminal, store.directory(options.id), cgroup, hierarchies, stateLength)
+    for (const warning of ungrantable(config, facts.grantable)) warn(warning)
     const plan = lowerCreate(config, facts)
     verify(plan)
     profile.mark('lower')

@@ -6,6 +6,7 @@ import type { Config } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
 import { callerNofile, directoryProbe, inFirstUserNamespace, permittedCapabilities } from '../host/probe.ts'
 import { CAPABILITY_NAMES, capabilityBit } from '../linux/capabilities.ts'
+import { capabilitySet } from '../lowering/credentials.ts'
 import type { ConsoleTarget, Facts, Mode } from '../lowering/facts.ts'
 import { trySyscall } from '../native/syscall.ts'
 
@@ -66,6 +67,20 @@ export function gatherFacts(
 function grantableCapabilities(config: Config): bigint {
   const own = config.linux.namespaces.some(({ type }) => type === 'user')
   return own ? (1n << BigInt(CAPABILITY_NAMES.length)) - 1n : permittedCapabilities()
+}
+
+/**
+ * Capabilities that the config asks for and nobody here can give: the container goes on without them (config.md, Linux
+ * Process). @returns a warning for each set
+ */
+export function ungrantable(config: Config, grantable: bigint): string[] {
+  const asked = config.process?.capabilities
+  if (asked === undefined) return []
+  return Object.entries(asked).flatMap(([set, names]) => {
+    const missing = names.filter((name) => (capabilitySet([name]) & grantable) === 0n)
+    if (missing.length === 0) return []
+    return [`process.capabilities.${set}: runt itself lacks ${missing.join(', ')}: the container goes without`]
+  })
 }
 
 /**

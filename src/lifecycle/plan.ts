@@ -4,6 +4,7 @@ import { readHierarchies } from '../cgroup/hierarchy.ts'
 import { planCgroup } from '../cgroup/manager.ts'
 import { cgroupPath } from '../cgroup/path.ts'
 import { loadConfig } from '../config/load.ts'
+import { CAPABILITY_NAMES } from '../linux/capabilities.ts'
 import { lowerCreate } from '../lowering/lower.ts'
 import type { Plan } from '../plan/step.ts'
 import { verify } from '../plan/verify.ts'
@@ -13,6 +14,9 @@ import type { Store } from './store.ts'
 /** The id and the console socket that stand for those of a real call. */
 const ID = 'ID'
 const CONSOLE_SOCKET = '/CONSOLE-SOCKET'
+
+/** An ordinary user is shown what root would ask for. */
+const ROOT = { grantable: (1n << BigInt(CAPABILITY_NAMES.length)) - 1n, makesDeviceNodes: true } as const
 
 /** The plan that create would compile for a bundle, on this host. @throws RuntError for an invalid config */
 export async function planOf(store: Store, bundle: string): Promise<Plan> {
@@ -28,10 +32,8 @@ export async function planOf(store: Store, bundle: string): Promise<Plan> {
     noNewKeyring: false,
     profile: false,
   } as const
-  const plan = lowerCreate(
-    config,
-    gatherFacts(config, options, consoleTarget(config, options), store.directory(ID), cgroup, hierarchies, 0),
-  )
+  const here = gatherFacts(config, options, consoleTarget(config, options), store.directory(ID), cgroup, hierarchies, 0)
+  const plan = lowerCreate(config, process.geteuid?.() === 0 ? here : { ...here, ...ROOT })
   verify(plan)
   return plan
 }

@@ -21,7 +21,7 @@ interface StepTime {
 
 /** Collects marks and steps; `print` gives the table. */
 export class Recorder implements Profile {
-  readonly #marks: { stage: string; at: number }[] = []
+  readonly #marks: { stage: string; at: number }[] = [{ stage: 'engine, command line', at: performance.now() }]
   #steps: StepTime[] = []
 
   mark(stage: string): void {

@@ -54,10 +54,11 @@ function lowerView(context: Context, type: string, view: CgroupView, mount: Moun
     setMountAttributes(context, tree, { set: mount.options.attrSet })
     return tree
   }
-  const parameters: FsParameter[] = view.options.map((option) => {
+  const named = view.options.map((option): FsParameter => {
     const [key = option, value] = option.split('=')
     return value === undefined ? [key] : [key, value]
   })
+  const parameters: FsParameter[] = [['source', mount.source ?? 'cgroup'], ...named]
   if (type === 'cgroup2') parameters.push(...mount.options.data.map((option) => [option] as const))
   const fs = lowerFsContext(context, type, parameters)
   return plan.syscall('fsmount', [fs, FSMOUNT_CLOEXEC, mount.options.attrSet], { name: 'cgroup' })
