@@ -71,16 +71,18 @@ function grantableCapabilities(config: Config): bigint {
 
 /**
  * Capabilities that the config asks for and nobody here can give: the container goes on without them (config.md, Linux
- * Process). @returns a warning for each set
+ * Process). @returns the warning, if there is one
  */
 export function ungrantable(config: Config, grantable: bigint): string[] {
   const asked = config.process?.capabilities
   if (asked === undefined) return []
-  return Object.entries(asked).flatMap(([set, names]) => {
-    const missing = names.filter((name) => (capabilitySet([name]) & grantable) === 0n)
-    if (missing.length === 0) return []
-    return [`process.capabilities.${set}: runt itself lacks ${missing.join(', ')}: the container goes without`]
-  })
+  const missing = new Set(
+    Object.values(asked)
+      .flat()
+      .filter((name) => (capabilitySet([name]) & grantable) === 0n),
+  )
+  if (missing.size === 0) return []
+  return [`process.capabilities: runt itself lacks ${[...missing].join(', ')}: the container goes without`]
 }
 
 /**
