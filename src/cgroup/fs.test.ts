@@ -13,7 +13,7 @@ import { attachDeviceProgram } from './devices.ts'
 import { createCgroup, freeze, isFrozen, killCgroup, pidsOf, removeCgroup, thaw, updateCgroup } from './fs.ts'
 import { type Hierarchies, readHierarchies } from './hierarchy.ts'
 import { sleep, waitUntil } from './knob.ts'
-import { assumeMade, type Cgroup, hierarchyViews, joinPoints, planCgroup, UNIFIED } from './manager.ts'
+import { type Cgroup, hierarchyViews, joinPoints, planCgroup, UNIFIED } from './manager.ts'
 
 const SIGKILL = 9
 const SIGTERM = 15
@@ -300,7 +300,7 @@ real('a cgroup in use or frozen is refused, untouched; an empty one is taken, an
   thaw(cgroup)
   removeCgroup(cgroup)
   for (const directory of folders(planned)) assert.ok(existsSync(directory), directory)
-  removeCgroup(assumeMade(planned))
+  removeCgroup({ ...planned, made: folders(planned) })
   for (const directory of folders(planCgroup(hierarchies, PARENT))) rmdirSync(directory)
 })
 

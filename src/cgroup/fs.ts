@@ -4,7 +4,7 @@ import type { Resources } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
 import { ERRNO } from '../linux/errno.ts'
 import { AT } from '../linux/open-flags.ts'
-import { tryRemoveDirectory } from '../native/file.ts'
+import { exists, tryRemoveDirectory } from '../native/file.ts'
 import { SyscallError, trySyscall } from '../native/syscall.ts'
 import { checkMemoryUse, placesOf, writeSettings } from './apply.ts'
 import { enableControllers, fillCpuset } from './controllers.ts'
@@ -48,6 +48,30 @@ export function createCgroup(
   }
 }
 
+/**
+ * What of a plan isn't there yet: the record for a create that may be cut short. Whatever stands in these folders later is
+ * the container's, to be killed and removed; a folder that is there already is somebody else's.
+ */
+export function missingOf(planned: Cgroup): Cgroup {
+  const directories: Record<string, string> = {}
+  const made: string[] = []
+  const depth = planned.path.split('/').length - 1
+  for (const [name, directory] of Object.entries(planned.directories)) {
+    if (exists(directory)) continue
+    directories[name] = directory
+    const missing = [directory]
+    for (let above = parentOf(directory); missing.length < depth && !exists(above); above = parentOf(above)) {
+      missing.unshift(above)
+    }
+    made.push(...missing)
+  }
+  return { mode: planned.mode, path: planned.path, directories, made }
+}
+
+function parentOf(directory: string): string {
+  return directory.slice(0, directory.lastIndexOf('/'))
+}
+
 /** What a user without privileges is told about the host's cgroups. */
 const FORBIDDEN = [-ERRNO.EACCES, -ERRNO.EPERM, -ERRNO.EROFS]
 
@@ -77,7 +101,7 @@ function makeFolder(directory: string, depth: number, made: string[]): number {
     if (result === 0) made.push(directory)
     if (result === -ERRNO.EEXIST) return 0
     if (result !== -ERRNO.ENOENT || depth <= 1 || attempt === RACES) return result
-    const parent = makeFolder(directory.slice(0, directory.lastIndexOf('/')), depth - 1, made)
+    const parent = makeFolder(parentOf(directory), depth - 1, made)
     if (parent < 0) return parent
   }
 }

@@ -29,14 +29,6 @@ export function planCgroup(hierarchies: Hierarchies, path: string): Cgroup {
   return { mode: hierarchies.mode, path, directories, made: [], planned: true }
 }
 
-/**
- * The cgroup to remove when a create was cut short after it had recorded its plan: the container's own folders count as
- * made. A folder above them that it may have made stays.
- */
-export function assumeMade(planned: Cgroup): Cgroup {
-  return { ...planned, made: Object.values(planned.directories) }
-}
-
 export interface JoinPoints {
   /** cgroup.procs files; a process that writes "0" there enters. */
   readonly v1Procs: readonly string[]

@@ -1,9 +1,9 @@
 // create: from a bundle to a container whose init waits at its gate. runtime.md, Create and steps 1–5 of the lifecycle.
 // Comes in: a bundle and options. Goes out: a container on record. On any error nothing of it is left.
 
-import { createCgroup } from '../cgroup/fs.ts'
+import { createCgroup, missingOf } from '../cgroup/fs.ts'
 import { readHierarchies } from '../cgroup/hierarchy.ts'
-import { assumeMade, type Cgroup, planCgroup } from '../cgroup/manager.ts'
+import { type Cgroup, planCgroup } from '../cgroup/manager.ts'
 import { cgroupPath } from '../cgroup/path.ts'
 import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/types.ts'
@@ -16,7 +16,7 @@ import { type Facts, slots } from '../lowering/facts.ts'
 import { lowerCreate } from '../lowering/lower.ts'
 import { compile } from '../machine/codegen.ts'
 import { targetFor } from '../machine/target.ts'
-import { close, exists, readFileIfPresent, writeFileAtomically, writeKnob } from '../native/file.ts'
+import { close, readFileIfPresent, writeFileAtomically, writeKnob } from '../native/file.ts'
 import type { Plan } from '../plan/step.ts'
 import { verify } from '../plan/verify.ts'
 import { blockingChannel, expect } from '../process/channel.ts'
@@ -79,7 +79,7 @@ export async function launch(store: Store, options: CreateOptions, profile: Prof
   const planned = planCgroup(hierarchies, cgroupPath(config.linux.cgroupsPath, options.id))
   const lock = store.claim(options.id)
   const attempt: Attempt = {
-    container: newRecord(config, options.id, notYetThere(planned)),
+    container: newRecord(config, options.id, missingOf(planned)),
     init: undefined,
     hooksBegan: false,
   }
@@ -111,14 +111,6 @@ export async function launch(store: Store, options: CreateOptions, profile: Prof
     undo(store, attempt, lock)
     throw error
   }
-}
-
-/** A crash from here on leaves these folders to delete; what was there before is not ours to remove or to kill in. */
-function notYetThere(planned: Cgroup): Cgroup {
-  const directories = Object.fromEntries(
-    Object.entries(planned.directories).filter(([, directory]) => !exists(directory)),
-  )
-  return assumeMade({ ...planned, directories })
 }
 
 /** How far a create has come. */
