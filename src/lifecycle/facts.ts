@@ -4,6 +4,7 @@ import type { Hierarchies } from '../cgroup/hierarchy.ts'
 import { type Cgroup, hierarchyViews, joinPoints } from '../cgroup/manager.ts'
 import type { Config } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
+import { resolveInRoot } from '../host/in-root.ts'
 import { callerNofile, directoryProbe, inFirstUserNamespace, permittedCapabilities } from '../host/probe.ts'
 import { CAPABILITY_NAMES, capabilityBit } from '../linux/capabilities.ts'
 import { capabilitySet } from '../lowering/credentials.ts'
@@ -59,6 +60,7 @@ export function gatherFacts(
     makesDeviceNodes: (permittedCapabilities() & CAP_MKNOD) !== 0n && inFirstUserNamespace(),
     nofile: callerNofile(),
     sourceIsDirectory: directoryProbe(),
+    targetOf: (destination) => resolveInRoot(config.root.path, destination),
     stateRoom: hasHooks ? stateLength * 3 + STATE_SLACK : 0,
   }
 }

@@ -53,6 +53,11 @@ export interface Facts {
   readonly nofile: { readonly soft: bigint; readonly hard: bigint } | undefined
   /** Type of each bind's source; a missing one fails in the plan, with its own errno. */
   readonly sourceIsDirectory: (source: string) => boolean
+  /**
+   * Where a mount's destination leads in the image, through its links, also those that lead to nothing yet (an
+   * /etc/resolv.conf of systemd). Only a path to try: the plan resolves it again, inside the root.
+   */
+  readonly targetOf: (destination: string) => string
   /** Bytes to reserve for the state that container hooks get on stdin. */
   readonly stateRoom: number
 }

@@ -37,6 +37,7 @@ const FACTS: Facts = {
   makesDeviceNodes: true,
   nofile: { soft: 1024n, hard: 4096n },
   sourceIsDirectory: (path) => !path.includes('.'),
+  targetOf: (destination) => destination,
   stateRoom: 1024,
 }
 

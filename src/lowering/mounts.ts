@@ -2,7 +2,7 @@
 
 import type { Mount, MountOptions } from '../config/types.ts'
 import { FSCONFIG, FSMOUNT_CLOEXEC, MOUNT_ATTR, MOUNT_ATTR_ATIME_MASK } from '../linux/mount-flags.ts'
-import type { Operand } from '../plan/step.ts'
+import type { Operand, Value } from '../plan/step.ts'
 import { lowerCgroupMount } from './cgroup-mount.ts'
 import type { Context } from './context.ts'
 import { moveToSlot } from './descriptors.ts'
@@ -69,13 +69,13 @@ function lowerBind(context: Context, mount: Mount): void {
   const tree = context.trees.binds.get(mount.index)
   if (tree === undefined || mount.source === undefined) throw new Error(`mount ${mount.index}: no source tree`)
   const kind = context.facts.sourceIsDirectory(mount.source) ? 'directory' : 'file'
-  const target = openOrMake(context, mount.destination, kind)
+  const target = openOrMake(context, context.facts.targetOf(mount.destination), kind)
   attach(context, tree, target)
   lowerPropagationChanges(context, tree, mount.options)
 }
 
 function lowerFileSystem(context: Context, mount: Mount): void {
-  const target = openOrMake(context, mount.destination, 'directory', { noSymlinks: REAL_TARGET.has(mount.type) })
+  const target = openTarget(context, mount)
   const fs = context.plan.syscall('fsmount', [
     lowerFsContext(context, mount.type, fsParameters(mount)),
     FSMOUNT_CLOEXEC,
@@ -84,6 +84,11 @@ function lowerFileSystem(context: Context, mount: Mount): void {
   setTreeAttributes(context, fs, mount.options, false)
   attach(context, fs, target)
   lowerPropagationChanges(context, fs, mount.options)
+}
+
+function openTarget(context: Context, { destination, type }: Mount): Value {
+  if (REAL_TARGET.has(type)) return openOrMake(context, destination, 'directory', { noSymlinks: true })
+  return openOrMake(context, context.facts.targetOf(destination), 'directory')
 }
 
 function fsParameters(mount: Mount): FsParameter[] {
@@ -165,7 +170,7 @@ function lowerRemount(context: Context, mount: Mount): void {
 /** iversion and silent are known to mount(2) only: it gets its target as a descriptor of the host's procfs. */
 function lowerLegacyMount(context: Context, mount: Mount): void {
   const { plan, slots } = context
-  const target = openOrMake(context, mount.destination, 'directory', { noSymlinks: REAL_TARGET.has(mount.type) })
+  const target = openTarget(context, mount)
   moveToSlot(context, target, slots.path)
   const data = mount.options.data.join(',')
   plan.syscall('mount', [
