@@ -23,10 +23,21 @@ export function inFirstUserNamespace(): boolean {
   return /^\s*0\s+0\s+4294967295\s*$/.test(readFile('/proc/self/uid_map'))
 }
 
-/** RLIMIT_NOFILE of our caller: an engine raises its own soft limit at start. undefined when the caller is gone. */
+/**
+ * RLIMIT_NOFILE as we were given it: an engine raises its own soft limit to the hard one at start, so the soft one is our
+ * caller's. undefined when the caller is gone.
+ */
 export function callerNofile(): { soft: bigint; hard: bigint } | undefined {
+  const caller = nofileOf(process.ppid)
+  const own = nofileOf(0)
+  if (caller === undefined || own === undefined) return undefined
+  return { soft: caller.soft < own.hard ? caller.soft : own.hard, hard: own.hard }
+}
+
+/** @param pid 0 for this process */
+function nofileOf(pid: number): { soft: bigint; hard: bigint } | undefined {
   const limit = new Uint8Array(16)
-  if (trySyscall('prlimit64', process.ppid, RLIMITS.RLIMIT_NOFILE, 0, limit) < 0) return undefined
+  if (trySyscall('prlimit64', pid, RLIMITS.RLIMIT_NOFILE, 0, limit) < 0) return undefined
   const view = new DataView(limit.buffer)
   return { soft: view.getBigUint64(0, true), hard: view.getBigUint64(8, true) }
 }
@@ -100,8 +111,8 @@ function readInside(pid: number, path: string): string {
     if (fd < 0) return ''
     const found = status('', fd)
     if (found === undefined || (found.mode & S_IFMT) !== S_IF.REG) return ''
-    const bytes = readAll(fd)
-    return bytes.length > LARGEST_PASSWD ? '' : new TextDecoder().decode(bytes)
+    const bytes = readAll(fd, LARGEST_PASSWD)
+    return bytes === undefined ? '' : new TextDecoder().decode(bytes)
   } catch (error) {
     // A process that is gone has no home; what became of it is another's to tell.
     if (failedWith(error, 'ENOENT', 'ESRCH')) return ''

@@ -17,6 +17,7 @@ import { lowerCreate } from '../lowering/lower.ts'
 import { compile } from '../machine/codegen.ts'
 import { targetFor } from '../machine/target.ts'
 import { close, readFileIfPresent, writeFileAtomically, writeKnob } from '../native/file.ts'
+import { REPLY } from '../plan/messages.ts'
 import type { Plan } from '../plan/step.ts'
 import { verify } from '../plan/verify.ts'
 import { blockingChannel, expect } from '../process/channel.ts'
@@ -196,7 +197,9 @@ function insideState(container: Container, status: Status, wanted: boolean): str
 
 function homeEntry(config: Config, pid: number): string | undefined {
   if (config.process === undefined || !needsHome(config.process.env)) return undefined
-  return `HOME=${homeOf(pid, config.process.user.uid)}`
+  const entry = `HOME=${homeOf(pid, config.process.user.uid)}`
+  // What is longer than any path is no home.
+  return Buffer.byteLength(entry) < REPLY.homeRoom ? entry : 'HOME=/'
 }
 
 /** user_namespaces(7): one line a range, written by the parent namespace's root. */

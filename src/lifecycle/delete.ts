@@ -26,6 +26,7 @@ export function deleteContainer(store: Store, id: string, { force }: DeleteOptio
     if (force) return
     throw notFound(id)
   }
+  if (force && store.removeEmpty(id)) return
   using _lock = store.lock(id)
   const container = findRecord(store, id, force)
   if (container === undefined) {

@@ -11,6 +11,7 @@ import {
   makeDirectory,
   open,
   readFileIfPresent,
+  status,
   tryRemoveDirectory,
   tryUnlink,
   writeFileAtomically,
@@ -46,26 +47,26 @@ export class Store {
     const directory = this.directory(id)
     try {
       if (!exists(this.root)) makeDirectories(this.root, 0o711)
-      if (!makeDirectory(directory, 0o711)) {
-        throw new RuntError('container-exists', `container with given ID already exists: ${id}`, {
-          hint: `runt delete ${id} removes it, or choose another id`,
-        })
+      for (;;) {
+        if (!makeDirectory(directory, 0o711)) {
+          throw new RuntError('container-exists', `container with given ID already exists: ${id}`, {
+            hint: `runt delete ${id} removes it, or choose another id`,
+          })
+        }
+        const lock = lockNewFolder(directory)
+        if (lock !== undefined) return lock
       }
     } catch (error) {
       if (error instanceof RuntError) throw error
       throw new RuntError('state', `${directory}: ${error instanceof Error ? error.message : error}`, { cause: error })
     }
-    return takeLock(`${directory}/lock`, LOCK_EX)
   }
 
   /** Lock a container that exists. @throws RuntError when it doesn't */
   lock(id: string): Lock {
-    try {
-      return takeLock(`${this.directory(id)}/lock`, LOCK_EX)
-    } catch (error) {
-      if (failedWith(error, 'ENOENT', 'ENOTDIR')) throw notFound(id)
-      throw error
-    }
+    const lock = lockIfThere(`${this.directory(id)}/lock`)
+    if (lock === undefined) throw notFound(id)
+    return lock
   }
 
   /** Is another runt at work on it right now? */
@@ -122,6 +123,11 @@ export class Store {
     }
   }
 
+  /** Take away a folder that create had no time to fill. @returns false when there is something in it */
+  removeEmpty(id: string): boolean {
+    return tryRemoveDirectory(this.directory(id)) === 0
+  }
+
   /** Take a container's folder away, with all that is in it. */
   remove(id: string): void {
     const directory = this.directory(id)
@@ -133,6 +139,33 @@ export class Store {
       result = tryRemoveDirectory(directory)
     }
     if (result < 0 && result !== -ERRNO.ENOENT) throw new SyscallError('unlinkat', -result, directory)
+  }
+}
+
+/** @returns undefined when a delete has taken the folder away meanwhile */
+function lockNewFolder(directory: string): Lock | undefined {
+  try {
+    return lockIfThere(`${directory}/lock`)
+  } catch (error) {
+    tryRemoveDirectory(directory)
+    throw error
+  }
+}
+
+/**
+ * Wait for the lock. Whoever had it may have deleted the container, and another one of its name may be there by now:
+ * then it was the wrong lock.
+ */
+function lockIfThere(path: string): Lock | undefined {
+  try {
+    for (;;) {
+      const lock = takeLock(path, LOCK_EX)
+      if (status('', lock.fd)?.links !== 0) return lock
+      lock[Symbol.dispose]()
+    }
+  } catch (error) {
+    if (failedWith(error, 'ENOENT', 'ENOTDIR')) return undefined
+    throw error
   }
 }
 

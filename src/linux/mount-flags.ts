@@ -44,7 +44,7 @@ export const MOUNT_ATTR_ATIME_MASK = 0x70
 export const MNT_DETACH = 0x2
 
 export const OPEN_TREE = { CLONE: 0x1, CLOEXEC: 0x80000 } as const
-export const MOVE_MOUNT = { F_EMPTY_PATH: 0x4, T_EMPTY_PATH: 0x40 } as const
+export const MOVE_MOUNT = { F_EMPTY_PATH: 0x4, T_SYMLINKS: 0x10, T_EMPTY_PATH: 0x40 } as const
 export const FSOPEN_CLOEXEC = 0x1
 export const FSMOUNT_CLOEXEC = 0x1
 export const FSCONFIG = { SET_FLAG: 0, SET_STRING: 1, SET_FD: 5, CMD_CREATE: 6 } as const

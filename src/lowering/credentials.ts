@@ -46,7 +46,8 @@ export function lowerStdioOwner(context: Context): void {
     for (const fd of [0, 1, 2]) {
       const next = plan.label('next')
       const found = statDescriptor(context, fd, { about: `descriptor ${fd}`, onError: { EBADF: next } })
-      plan.branch(found.field(STATX.uid, 4), 'eq', user.uid, next)
+      // A branch compares 31 bits; with a larger uid the owner is just set again.
+      if (user.uid <= 0x7fffffff) plan.branch(found.field(STATX.uid, 4), 'eq', user.uid, next)
       const owned = plan.label('owned')
       // /dev/null is everybody's
       plan.branch(found.field(STATX.rdevMajor, 4), 'ne', 1, owned)

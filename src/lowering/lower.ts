@@ -3,6 +3,7 @@
 
 import type { Config } from '../config/types.ts'
 import { CLONE } from '../linux/namespaces.ts'
+import { O } from '../linux/open-flags.ts'
 import { PR } from '../linux/prctl.ts'
 import { PlanBuilder } from '../plan/builder.ts'
 import type { Plan } from '../plan/step.ts'
@@ -83,7 +84,9 @@ function lowerP0(context: Context): void {
 /** The container's init, up to the program. */
 function lowerP1(context: Context, doors: CgroupDoors): void {
   const { plan, config, slots: fixed } = context
-  plan.syscall('close', [fixed.monitor], { name: 'leave_monitor' })
+  // Left by filling its slot: a number that is free would go to the next temporary descriptor, and stay open.
+  const cloexec = { kind: 'open-flags', flags: O.CLOEXEC } as const
+  plan.syscall('dup3', [fixed.channel, fixed.monitor, cloexec], { name: 'leave_monitor' })
   lowerCgroupJoin(context, doors)
   lowerUserNamespace(context)
   lowerCgroupNamespace(context)

@@ -72,7 +72,9 @@ export function lowerRootfs(context: Context): void {
   if (root === undefined) throw new Error('lowerRootfs: the tree was not made')
   plan.section('/root/path', config.root.path, () => {
     if (config.linux.rootfsPropagation === 'shared') setMountAttributes(context, root, { propagation: MS.PRIVATE })
-    plan.syscall('move_mount', [root, '', AT.FDCWD, config.root.path, MOVE_MOUNT.F_EMPTY_PATH])
+    // open_tree(2) followed a link at the end of the host's path, so this does too.
+    const flags = MOVE_MOUNT.F_EMPTY_PATH | MOVE_MOUNT.T_SYMLINKS
+    plan.syscall('move_mount', [root, '', AT.FDCWD, config.root.path, flags])
     moveToSlot(context, root, slots.root)
   })
 }

@@ -24,8 +24,13 @@ export function close(fd: number): void {
   trySyscall('close', fd)
 }
 
-/** Everything from a descriptor up to its end. */
-export function readAll(fd: number): Uint8Array {
+/**
+ * Everything from a descriptor up to its end.
+ * @param most how many bytes that may be @returns undefined when there are more
+ */
+export function readAll(fd: number): Uint8Array
+export function readAll(fd: number, most: number): Uint8Array | undefined
+export function readAll(fd: number, most = Number.POSITIVE_INFINITY): Uint8Array | undefined {
   let buffer = new Uint8Array(16384)
   let length = 0
   for (;;) {
@@ -37,6 +42,7 @@ export function readAll(fd: number): Uint8Array {
     const count = syscall('read', fd, buffer.subarray(length), buffer.length - length)
     if (count === 0) return buffer.subarray(0, length)
     length += count
+    if (length > most) return undefined
   }
 }
 
@@ -173,6 +179,8 @@ export function listDirectory(path: string): DirectoryEntry[] {
 export interface FileStatus {
   /** st_mode: type and permission bits. */
   readonly mode: number
+  /** st_nlink: 0 once it is unlinked. */
+  readonly links: number
   readonly uid: number
   readonly gid: number
   readonly rdevMajor: number
@@ -194,6 +202,7 @@ export function status(path: string, at: number = AT.FDCWD): FileStatus | undefi
   const view = new DataView(buffer.buffer)
   return {
     mode: view.getUint16(28, true),
+    links: view.getUint32(16, true),
     uid: view.getUint32(20, true),
     gid: view.getUint32(24, true),
     inode: view.getBigUint64(32, true),
