@@ -12,7 +12,7 @@ import { sendPidfd } from '../host/pidfd.ts'
 import { homeOf, pidInside, requireKernel } from '../host/probe.ts'
 import { debug, warn } from '../log.ts'
 import { needsHome } from '../lowering/execve.ts'
-import { type Facts, slots } from '../lowering/facts.ts'
+import { type Facts, lineSlots } from '../lowering/facts.ts'
 import { lowerCreate } from '../lowering/lower.ts'
 import { compile } from '../machine/codegen.ts'
 import { targetFor } from '../machine/target.ts'
@@ -105,7 +105,7 @@ export async function launch(store: Store, options: CreateOptions, profile: Prof
     debug(`container ${options.id}: plan of ${plan.steps.length} steps, image of ${image.bytes.length} bytes`)
     const startSteps = plan.gate === undefined ? {} : labelsFrom(plan, plan.gate)
     attempt.container = { ...attempt.container, startSteps }
-    attempt.init = spawnInit(image.bytes, slots(facts.preservedFds))
+    attempt.init = spawnInit(image.bytes, lineSlots(facts.preservedFds))
     profile.mark('spawn')
     return { ...(await serve(store, config, facts, plan, options, attempt, attempt.init, profile)), plan, lock }
   } catch (error) {

@@ -1,8 +1,8 @@
 // A mount of type cgroup: what the container sees of its cgroups, below /sys/fs/cgroup as a rule.
 
 import type { Mount } from '../config/types.ts'
-import { FSMOUNT_CLOEXEC, OPEN_TREE } from '../linux/mount-flags.ts'
-import { AT, O } from '../linux/open-flags.ts'
+import { FSMOUNT_CLOEXEC, MOVE_MOUNT, OPEN_TREE } from '../linux/mount-flags.ts'
+import { AT } from '../linux/open-flags.ts'
 import type { Operand, Value } from '../plan/step.ts'
 import type { Context } from './context.ts'
 import { has } from './context.ts'
@@ -23,7 +23,10 @@ export function lowerCgroupMount(context: Context, mount: Mount): void {
   const target = openOrMake(context, mount.destination, 'directory')
   if (facts.cgroup.unified) {
     const [view] = facts.cgroup.views
-    if (view !== undefined) attach(context, lowerView(context, 'cgroup2', view, mount), target)
+    if (view === undefined) return
+    const tree = lowerView(context, 'cgroup2', view, mount)
+    setMountAttributes(context, tree, { set: mount.options.attrSet })
+    attach(context, tree, target)
     return
   }
   lowerHierarchies(context, mount, target)
@@ -37,12 +40,12 @@ function lowerHierarchies(context: Context, mount: Mount, target: Operand): void
   attach(context, tmpfs, target)
   for (const view of facts.cgroup.views) {
     plan.syscall('mkdirat', [tmpfs, view.name, 0o755], { about: view.name })
-    const flags = { kind: 'open-flags', flags: O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC } as const
-    const folder = plan.syscall('openat', [tmpfs, view.name, flags, 0], { name: 'folder' })
-    attach(context, lowerView(context, 'cgroup', view, mount), folder)
+    const tree = lowerView(context, 'cgroup', view, mount)
+    // By name, and safely so: the tmpfs is ours, and only we have been in it.
+    plan.syscall('move_mount', [tree, '', tmpfs, view.name, MOVE_MOUNT.F_EMPTY_PATH], { about: view.name })
     for (const link of view.links) plan.syscall('symlinkat', [view.name, tmpfs, link], { about: link })
   }
-  setMountAttributes(context, tmpfs, { set: mount.options.attrSet })
+  setMountAttributes(context, tmpfs, { set: mount.options.attrSet, recursive: true })
 }
 
 /** With a cgroup namespace a new mount shows just the container's part; without, its folder is bound. */
@@ -50,9 +53,7 @@ function lowerView(context: Context, type: string, view: CgroupView, mount: Moun
   const { plan, config } = context
   if (!has(config, 'cgroup')) {
     const flags = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC
-    const tree = plan.syscall('open_tree', [AT.FDCWD, view.directory, flags], { name: 'tree', about: view.directory })
-    setMountAttributes(context, tree, { set: mount.options.attrSet })
-    return tree
+    return plan.syscall('open_tree', [AT.FDCWD, view.directory, flags], { name: 'tree', about: view.directory })
   }
   const named = view.options.map((option): FsParameter => {
     const [key = option, value] = option.split('=')
@@ -61,5 +62,5 @@ function lowerView(context: Context, type: string, view: CgroupView, mount: Moun
   const parameters: FsParameter[] = [['source', mount.source ?? 'cgroup'], ...named]
   if (type === 'cgroup2') parameters.push(...mount.options.data.map((option) => [option] as const))
   const fs = lowerFsContext(context, type, parameters)
-  return plan.syscall('fsmount', [fs, FSMOUNT_CLOEXEC, mount.options.attrSet], { name: 'cgroup' })
+  return plan.syscall('fsmount', [fs, FSMOUNT_CLOEXEC, 0], { name: 'cgroup' })
 }

@@ -15,6 +15,8 @@ export interface Context {
   readonly reply: DataObject
   /** Detached mounts that P0 made on the host's side, by what they are for. */
   readonly trees: { root: Value | undefined; readonly binds: Map<number, Value> }
+  /** Empty file systems that this plan has mounted, by destination: nothing of the image is in them. */
+  readonly fresh: Map<string, Value>
   /** Our own procfs, made when first needed. */
   procfs: Value | undefined
 }

@@ -82,9 +82,12 @@ export function lowerUser({ plan, config, facts }: Context): void {
       })
     }
   })
-  plan.section('/process/capabilities', undefined, () =>
-    plan.syscall('prctl', [PR.SET_KEEPCAPS, 1, 0, 0, 0], { name: 'keepcaps' }),
-  )
+  // Root stays root: the kernel takes nothing away that would have to be kept.
+  if (process.user.uid !== 0) {
+    plan.section('/process/capabilities', undefined, () =>
+      plan.syscall('prctl', [PR.SET_KEEPCAPS, 1, 0, 0, 0], { name: 'keepcaps' }),
+    )
+  }
   lowerIds({ plan, config })
   lowerCapabilitySets({ plan }, sets)
   plan.section('/process/user/umask', undefined, () => plan.syscall('umask', [process.user.umask ?? DEFAULT_UMASK]))

@@ -13,7 +13,7 @@ export function lowerCloseOnExec({ plan, slots }: Context): void {
 /** Something stands in every fixed slot from the start, so that no temporary descriptor gets its number. */
 export function lowerReserveSlots({ plan, slots }: Context): void {
   const cloexec = { kind: 'open-flags', flags: O.CLOEXEC } as const
-  for (let slot = slots.gate; slot < slots.free; slot++) plan.syscall('dup3', [slots.channel, slot, cloexec])
+  for (let slot = slots.root; slot < slots.free; slot++) plan.syscall('dup3', [slots.channel, slot, cloexec])
 }
 
 /** Temporary descriptors go; the fixed slots stay. */

@@ -48,18 +48,17 @@ export function lowerDevices(context: Context): void {
       const names = device.path.split('/').filter((name) => name !== '')
       const name = names.pop() ?? ''
       const key = names.join('/')
-      const folder = folders.get(key) ?? lowerFolder(context, names)
+      const folder = folders.get(key) ?? context.fresh.get(`/${key}`) ?? lowerFolder(context, names)
       folders.set(key, folder)
-      lowerDevice(context, device, folder, name, isFree(context.config, key, device.path) && !made.has(device.path))
+      lowerDevice(context, device, folder, name, isFree(context, key, device.path) && !made.has(device.path))
       made.add(device.path)
     })
   }
 }
 
 /** A tmpfs that this very plan mounts has nothing in it but what the plan mounts there. */
-function isFree(config: Config, folder: string, path: string): boolean {
-  const last = config.mounts.findLast(({ destination }) => `/${folder}` === destination)
-  if (last?.kind !== 'filesystem' || last.type !== 'tmpfs') return false
+function isFree({ config, fresh }: Context, folder: string, path: string): boolean {
+  if (!fresh.has(`/${folder}`)) return false
   return !config.mounts.some(({ destination }) => destination === path || destination.startsWith(`${path}/`))
 }
 
@@ -167,14 +166,14 @@ export function lowerDevLinks(context: Context): void {
   const { plan, config } = context
   if (isDevBound(config)) return
   plan.section('', '/dev', () => {
-    const dev = lowerFolder(context, ['dev'])
+    const dev = context.fresh.get('/dev') ?? lowerFolder(context, ['dev'])
     for (const [name, target] of LINKS) {
       plan.syscall('symlinkat', [target, dev, name], {
         about: `/dev/${name}`,
         ignore: { EEXIST: 'the image has one', EROFS: 'a read-only image has what it has' },
       })
     }
-    lowerPtmx(context, dev, isFree(config, 'dev', '/dev/ptmx'))
+    lowerPtmx(context, dev, isFree(context, 'dev', '/dev/ptmx'))
     const none = plan.label('no_kcore')
     plan.syscall('faccessat2', [AT.FDCWD, '/proc/kcore', 0, 0], { onError: { '*': none } })
     plan.syscall('symlinkat', ['/proc/kcore', dev, 'core'], {

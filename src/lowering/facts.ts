@@ -62,40 +62,56 @@ export interface Facts {
   readonly stateRoom: number
 }
 
-/** Descriptors with a fixed number in the image, above the preserved ones. */
+/** Descriptors with a fixed number in the image, above the preserved ones. UNUSED where the config has no use for one. */
 export interface Slots {
   /** The conversation with runt. */
   readonly channel: number
   /** P0's own line to runt: P1's pid, and in the foreground the wait status. */
   readonly monitor: number
+  /** The root filesystem's mount. */
+  readonly root: number
   /** FIFO: start writes here. */
   readonly gate: number
   /** FIFO: what became of the start is said here. */
   readonly verdict: number
-  /** The root filesystem's mount. */
-  readonly root: number
+  /** What hooks print. */
+  readonly hookOutput: number
   /** The socket that takes the pty's master. */
   readonly console: number
   /** For calls that want a path: /proc/self/fd/N. */
   readonly path: number
-  /** What hooks print. */
-  readonly hookOutput: number
   /** The first number that is only for temporary descriptors. */
   readonly free: number
 }
 
+const UNUSED = -1
+
+/** What of the slots a container needs. */
+export interface SlotUse {
+  readonly gate: boolean
+  readonly hookOutput: boolean
+  readonly console: boolean
+  readonly path: boolean
+}
+
+/** The two slots that runt itself fills. @param preserved how many descriptors from 3 on belong to the container */
+export function lineSlots(preserved: number): Pick<Slots, 'channel' | 'monitor'> {
+  return { channel: 3 + preserved, monitor: 4 + preserved }
+}
+
 /** @param preserved how many descriptors from 3 on belong to the container */
-export function slots(preserved: number): Slots {
-  const first = 3 + preserved
+export function slots(preserved: number, use: SlotUse): Slots {
+  const lines = lineSlots(preserved)
+  let next = lines.monitor + 1
+  const take = (used: boolean): number => (used ? next++ : UNUSED)
   return {
-    channel: first,
-    monitor: first + 1,
-    gate: first + 2,
-    verdict: first + 3,
-    root: first + 4,
-    console: first + 5,
-    path: first + 6,
-    hookOutput: first + 7,
-    free: first + 8,
+    ...lines,
+    root: take(true),
+    gate: take(use.gate),
+    verdict: take(use.gate),
+    hookOutput: take(use.hookOutput),
+    console: take(use.console),
+    path: take(use.path),
+    free: next,
   }
 }

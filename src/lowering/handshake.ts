@@ -51,7 +51,7 @@ function lowerWaiter(context: Context, init: Operand): void {
   plan.syscall('rt_sigprocmask', [SIG_BLOCK, all.address, 0, SIGSET_BYTES])
   // Neither the channel nor the caller's streams are held open longer than the program holds them.
   plan.syscall('close', [slots.channel])
-  plan.syscall('close_range', [slots.gate, 0xffffffff, 0])
+  plan.syscall('close_range', [slots.root, 0xffffffff, 0])
   plan.syscall('close_range', [0, STDOUT_FILENO_MAX, 0])
   const status = plan.struct('status', [u64(0)])
   plan.syscall('wait4', [init, status.address, WALL, 0])

@@ -9,6 +9,15 @@ import { lowerFsContext } from './fs-context.ts'
 import { openInRoot } from './in-root.ts'
 import { attach, setMountAttributes } from './rootfs.ts'
 
+/** Of the paths that engines mask, those that are folders where they are: the right mask is tried first. */
+const KERNEL_FOLDERS = new Set([
+  '/proc/acpi',
+  '/proc/asound',
+  '/proc/scsi',
+  '/sys/firmware',
+  '/sys/devices/virtual/powercap',
+])
+
 /** A masked file is /dev/null, a masked folder an empty read-only tmpfs; a path that doesn't exist stays so. */
 export function lowerMaskedPaths(context: Context): void {
   const { plan, config } = context
@@ -24,14 +33,15 @@ export function lowerMaskedPaths(context: Context): void {
   for (const [index, path] of config.linux.maskedPaths.entries()) {
     plan.section(`/linux/maskedPaths/${index}`, path, () => {
       const absent = plan.label('absent')
-      const folder = plan.label('folder')
       const target = openInRoot(context, path, {}, { onError: { ENOENT: absent, ENOTDIR: absent } })
-      const tree = plan.syscall('open_tree', [device, '', clone], { name: 'mask' })
+      const [first, second] = KERNEL_FOLDERS.has(path) ? [empty, device] : [device, empty]
+      const other = plan.label('other')
+      const tree = plan.syscall('open_tree', [first, '', clone], { name: 'mask' })
       const flags = MOVE_MOUNT.F_EMPTY_PATH | MOVE_MOUNT.T_EMPTY_PATH
-      plan.syscall('move_mount', [tree, '', target, '', flags], { onError: { ENOTDIR: folder, EINVAL: folder } })
+      plan.syscall('move_mount', [tree, '', target, '', flags], { onError: { ENOTDIR: other, EINVAL: other } })
       plan.jump(absent)
-      plan.place(folder)
-      attach(context, plan.syscall('open_tree', [empty, '', clone], { name: 'mask' }), target)
+      plan.place(other)
+      attach(context, plan.syscall('open_tree', [second, '', clone], { name: 'mask' }), target)
       plan.place(absent)
     })
   }
@@ -44,11 +54,7 @@ export function lowerMaskedPaths(context: Context): void {
  */
 function lowerEmptyFolder(context: Context): Operand {
   const { plan } = context
-  const parameters = [
-    ['nr_blocks', '1'],
-    ['nr_inodes', '1'],
-  ] as const
-  const fs = lowerFsContext(context, 'tmpfs', parameters)
+  const fs = lowerFsContext(context, 'tmpfs', [['nr_inodes', '1']])
   const empty = plan.syscall('fsmount', [fs, FSMOUNT_CLOEXEC, MOUNT_ATTR.RDONLY], { name: 'empty' })
   const flags = { kind: 'open-flags', flags: O.PATH | O.DIRECTORY | O.CLOEXEC } as const
   attach(context, empty, plan.syscall('openat', [AT.FDCWD, '/dev', flags, 0], { name: 'host_dev' }))

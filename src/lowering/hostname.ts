@@ -34,6 +34,5 @@ export function lowerLoopback({ plan, config }: Context): void {
     const request = plan.constant('ifreq{lo up}', [name, u32(IFF_UP_RUNNING), new Uint8Array(20)])
     const socket = plan.syscall('socket', [AF_INET, SOCK_DGRAM_CLOEXEC, 0], { name: 'socket' })
     plan.syscall('ioctl', [socket, SIOCSIFFLAGS, request.address])
-    plan.syscall('close', [socket])
   })
 }

@@ -59,21 +59,36 @@ export function openOrMake(
   options: ResolveOptions = {},
 ): Value {
   const { plan } = context
+  const names = path.split('/').filter((name) => name !== '')
+  const last = names.pop()
+  if (last === undefined) return openInRoot(context, path, options)
+  const fresh = context.fresh.get(`/${names.join('/')}`)
+  if (fresh !== undefined) return makeInFresh(context, fresh, last, kind, options)
   const missing = plan.label('missing')
   const there = plan.label('there')
   const target = openInRoot(context, path, options, { onError: { ENOENT: missing } })
   plan.jump(there)
   plan.place(missing)
-  const names = path.split('/').filter((name) => name !== '')
-  const last = names.pop()
-  if (last !== undefined) {
-    const parent = makeFolders(context, names)
-    if (kind === 'directory') makeFolder(context, parent, last)
-    else makeFile(context, parent, last)
-  }
+  const parent = makeFolders(context, names)
+  if (kind === 'directory') makeFolder(context, parent, last)
+  else makeFile(context, parent, last)
   openInRoot(context, path, options, { result: target })
   plan.place(there)
   return target
+}
+
+/** What lies in a file system that was empty just now is what this plan put there: no need to look for links. */
+function makeInFresh(
+  context: Context,
+  folder: Value,
+  name: string,
+  kind: 'directory' | 'file',
+  { flags = O.PATH }: ResolveOptions,
+): Value {
+  if (kind === 'directory') makeFolder(context, folder, name)
+  else makeFile(context, folder, name)
+  const openFlags = { kind: 'open-flags', flags: flags | O.NOFOLLOW | O.CLOEXEC } as const
+  return context.plan.syscall('openat', [folder, name, openFlags, 0], { name: 'target' })
 }
 
 /** mkdir -p in the rootfs. @returns a descriptor of the last folder (the rootfs's own when there are no names) */

@@ -42,7 +42,12 @@ import { lowerStartGate } from './start-gate.ts'
 
 /** The plan of a container's init. @param facts probed before; see Facts */
 export function lowerCreate(config: Config, facts: Facts): Plan {
-  const fixed = slots(facts.preservedFds)
+  const fixed = slots(facts.preservedFds, {
+    gate: facts.mode === 'create',
+    hookOutput: hasContainerHooks({ config }),
+    console: facts.console?.kind === 'socket',
+    path: facts.console?.kind === 'socket' || config.mounts.some(({ options }) => options.legacyFlags !== 0),
+  })
   const plan = new PlanBuilder(fixed.channel, hasContainerHooks({ config }) ? HOOK_OUTPUT_ROOM : 0)
   const context: Context = {
     plan,
@@ -51,6 +56,7 @@ export function lowerCreate(config: Config, facts: Facts): Plan {
     slots: fixed,
     reply: plan.buffer('reply', replySize(facts.stateRoom)),
     trees: { root: undefined, binds: new Map() },
+    fresh: new Map(),
     procfs: undefined,
   }
   lowerP0(context)
@@ -65,7 +71,7 @@ function lowerP0(context: Context): void {
   plan.syscall('prctl', [PR.SET_DUMPABLE, 0, 0, 0, 0], { name: 'dumpable' })
   plan.syscall('umask', [0])
   lowerOomScore(context)
-  lowerGateFifos(context)
+  if (facts.mode === 'create') lowerGateFifos(context)
   lowerConsoleSocket(context)
   const doors = lowerCgroupDoors(context)
   if (has(config, 'mount')) {

@@ -72,9 +72,16 @@ function lowerBind(context: Context, mount: Mount): void {
   const target = openOrMake(context, context.facts.targetOf(mount.destination), kind)
   attach(context, tree, target)
   lowerPropagationChanges(context, tree, mount.options)
+  covered(context, mount.destination)
+}
+
+/** Below a mount that is not ours, or that lies over a fresh one, nothing is fresh any more. */
+function covered({ fresh }: Context, destination: string): void {
+  for (const folder of fresh.keys()) if (`${folder}/`.startsWith(`${destination}/`)) fresh.delete(folder)
 }
 
 function lowerFileSystem(context: Context, mount: Mount): void {
+  covered(context, mount.destination)
   const target = openTarget(context, mount)
   const fs = context.plan.syscall('fsmount', [
     lowerFsContext(context, mount.type, fsParameters(mount)),
@@ -84,6 +91,7 @@ function lowerFileSystem(context: Context, mount: Mount): void {
   setTreeAttributes(context, fs, mount.options, false)
   attach(context, fs, target)
   lowerPropagationChanges(context, fs, mount.options)
+  if (mount.type === 'tmpfs') context.fresh.set(mount.destination, fs)
 }
 
 function openTarget(context: Context, { destination, type }: Mount): Value {

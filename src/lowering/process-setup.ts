@@ -41,7 +41,8 @@ export function lowerOomScore({ plan, config }: Context): void {
 export function lowerCwd(context: Context): { retry: () => void } {
   const { plan, config } = context
   const cwd = config.process?.cwd
-  if (cwd === undefined) return { retry: () => {} }
+  // The pivot leaves us in "/".
+  if (cwd === undefined || cwd === '/') return { retry: () => {} }
   const made: { target?: Value; entered?: Value } = {}
   plan.section('/process/cwd', cwd, () => {
     made.target = openOrMake(context, cwd, 'directory', { flags: O.PATH | O.DIRECTORY, name: 'cwd' })

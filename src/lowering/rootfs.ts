@@ -21,14 +21,20 @@ export interface MountAttributes {
   readonly recursive?: boolean
 }
 
-/** mount_setattr(2) on a descriptor of a mount. */
-export function setMountAttributes({ plan }: Pick<Context, 'plan'>, fd: Operand, attributes: MountAttributes): void {
+/** mount_setattr(2) on a descriptor of a mount, or on the mount that a host's path leads to. */
+export function setMountAttributes(
+  { plan }: Pick<Context, 'plan'>,
+  fd: Operand,
+  attributes: MountAttributes,
+  path = '',
+): void {
   const { set = 0, clear = 0, propagation = 0, recursive = false } = attributes
   const attr = plan.constant(
     `mount_attr{set=${set.toString(16)} clear=${clear.toString(16)} propagation=${propagation.toString(16)}}`,
     [u64(set), u64(clear), u64(propagation), u64(0)],
   )
-  plan.syscall('mount_setattr', [fd, '', AT.EMPTY_PATH | (recursive ? AT.RECURSIVE : 0), attr.address, MOUNT_ATTR_SIZE])
+  const flags = (path === '' ? AT.EMPTY_PATH : 0) | (recursive ? AT.RECURSIVE : 0)
+  plan.syscall('mount_setattr', [fd, path, flags, attr.address, MOUNT_ATTR_SIZE])
 }
 
 /** move_mount(2): a detached mount onto a target, both by descriptor. */
@@ -60,8 +66,7 @@ export function lowerHostTree(
  */
 export function lowerPropagation({ plan }: Context): void {
   plan.section('', '/', () => {
-    const root = plan.syscall('openat', [AT.FDCWD, '/', openPath(O.DIRECTORY), 0], { name: 'host_root' })
-    setMountAttributes({ plan }, root, { propagation: MS.SLAVE, recursive: true })
+    setMountAttributes({ plan }, AT.FDCWD, { propagation: MS.SLAVE, recursive: true }, '/')
   })
 }
 
@@ -99,12 +104,10 @@ export function lowerPivot(context: Context): void {
       const old = plan.syscall('openat', [AT.FDCWD, '/', openPath(O.DIRECTORY), 0], { name: 'old_root' })
       plan.syscall('pivot_root', ['.', '.'])
       plan.pivot()
-      // The old root is mounted over the new one now. Nothing of the unmount may travel back to the host.
+      // The old root is mounted over the new one now. It is a slave: nothing of the unmount travels back to the host.
       plan.syscall('fchdir', [old])
-      setMountAttributes(context, old, { propagation: MS.SLAVE, recursive: true })
       plan.syscall('umount2', ['.', MNT_DETACH], { path: 'container' })
       requireGone(context, old)
-      plan.syscall('close', [old])
       plan.syscall('chdir', ['/'], { path: 'container' })
       return
     }
