@@ -17,12 +17,12 @@ const version: Check = ({ ociVersion }, report) => {
   const parts = SEMVER.exec(ociVersion)?.groups
   if (parts === undefined)
     report('/ociVersion', ociVersion, 'must be a version as SemVer 2.0.0 writes it, like "1.3.0"')
-  else if (parts['major'] !== '1') report('/ociVersion', ociVersion, 'runt follows version 1 of the specification')
+  else if (parts.major !== '1') report('/ociVersion', ociVersion, 'runt follows version 1 of the specification')
 }
 
 /** True for a version whose new properties runt may not know. */
 export function isNewerMinor(ociVersion: string): boolean {
-  return Number(SEMVER.exec(ociVersion)?.groups?.['minor'] ?? 0) > Number(SPEC_VERSION.split('.')[1])
+  return Number(SEMVER.exec(ociVersion)?.groups?.minor ?? 0) > Number(SPEC_VERSION.split('.')[1])
 }
 
 /** config.md, Root: required but on Windows. */

@@ -1,7 +1,6 @@
 // What the schemas have against a config, said for people. Loaded only when they have something against it.
 
 import type { Explain, SchemaError } from './generated/explain.js'
-import * as explain from './generated/explain.js'
 import { nearest } from './nearest.ts'
 import { type Finding, show, step } from './problems.ts'
 
@@ -20,9 +19,11 @@ const LIMITS: ReadonlyMap<unknown, string> = new Map([
   [-(2 ** 63), '-9223372036854775808'],
 ])
 
+const EXPLAIN = { config, process, resources } as const
+
 /** All that is wrong with a value, each property once; none when it fits the schema. */
-export function explainBy(kind: 'config' | 'process' | 'resources', value: unknown): Finding[] {
-  const validate: Explain = explain[kind]
+export function explainBy(kind: keyof typeof EXPLAIN, value: unknown): Finding[] {
+  const validate: Explain = EXPLAIN[kind]
   if (validate(value)) return []
   const findings = new Map<string, Finding>()
   for (const error of validate.errors ?? []) {
@@ -41,7 +42,7 @@ function toFinding(error: SchemaError): Finding {
     return { pointer, found: show(propertyName), message: `the name ${requirement(error)}`, rule: 'propertyNames' }
   }
   if (keyword === 'required') {
-    const pointer = `${instancePath}/${step(String(params['missingProperty']))}`
+    const pointer = `${instancePath}/${step(String(params.missingProperty))}`
     return { pointer, found: '', message: 'is missing', rule: keyword }
   }
   const finding = {
@@ -52,7 +53,7 @@ function toFinding(error: SchemaError): Finding {
     ...property,
   }
   if (keyword !== 'enum') return finding
-  const allowed = params['allowedValues'] as readonly string[] // the schemas have lists of strings only
+  const allowed = params.allowedValues as readonly string[] // the schemas have lists of strings only
   const suggestion = typeof error.data === 'string' ? nearest(error.data, allowed) : undefined
   return { ...finding, allowed, ...(suggestion === undefined ? {} : { suggestion }) }
 }
@@ -60,13 +61,13 @@ function toFinding(error: SchemaError): Finding {
 function requirement({ keyword, params, parentSchema }: SchemaError): string {
   switch (keyword) {
     case 'type':
-      return `must be ${TYPES[String(params['type'])] ?? params['type']}`
+      return `must be ${TYPES[String(params.type)] ?? params.type}`
     case 'enum':
-      return `allowed are ${(params['allowedValues'] as readonly string[]).join(', ')}`
+      return `allowed are ${(params.allowedValues as readonly string[]).join(', ')}`
     case 'minimum':
-      return `must be at least ${LIMITS.get(params['limit']) ?? params['limit']}`
+      return `must be at least ${LIMITS.get(params.limit) ?? params.limit}`
     case 'maximum':
-      return `must be at most ${LIMITS.get(params['limit']) ?? params['limit']}`
+      return `must be at most ${LIMITS.get(params.limit) ?? params.limit}`
     case 'minItems':
       return 'must have at least one item'
     case 'minLength':

@@ -256,7 +256,8 @@ function integer(value: number | bigint | undefined): bigint | undefined {
 
 /** 0 is how engines write "not set" here, and no kernel file takes it for a limit. */
 function nonZero(value: number | bigint | undefined): bigint | undefined {
-  return value === undefined || value == 0 ? undefined : BigInt(value)
+  const exact = BigInt(value ?? 0)
+  return exact === 0n ? undefined : exact
 }
 
 function deviceNumber(value: number | bigint | undefined): number | undefined {

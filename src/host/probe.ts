@@ -31,7 +31,7 @@ export function callerNofile(): { soft: bigint; hard: bigint } | undefined {
   const caller = nofileOf(process.ppid)
   const own = nofileOf(0)
   if (caller === undefined || own === undefined) return undefined
-  return { soft: caller.soft < own.hard ? caller.soft : own.hard, hard: own.hard }
+  return caller.soft > own.hard ? own : { soft: caller.soft, hard: own.hard }
 }
 
 /** @param pid 0 for this process */

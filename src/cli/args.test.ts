@@ -1,0 +1,72 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { RuntError } from '../errors.ts'
+import { type Flag, parseArgs } from './args.ts'
+
+const FLAGS: readonly Flag[] = [
+  { name: 'bundle', short: 'b', kind: 'string', help: '' },
+  { name: 'detach', short: 'd', kind: 'boolean', help: '' },
+  { name: 'no-pivot', kind: 'boolean', help: '' },
+  { name: 'preserve-fds', kind: 'string', help: '' },
+]
+
+test('an id that looks like a number stays what it is', () => {
+  assert.equal(parseArgs(['007'], FLAGS).operands, ['007'])
+})
+
+test('a string flag is read in every spelling', () => {
+  for (const words of [['--bundle', '/x'], ['--bundle=/x'], ['-b', '/x'], ['-b=/x']]) {
+    const args = parseArgs([...words, 'id'], FLAGS)
+    assert.is(args.string('bundle'), '/x', words.join(' '))
+    assert.equal(args.operands, ['id'])
+  }
+})
+
+test('of a flag that is given twice the last counts', () => {
+  assert.is(parseArgs(['-b', '/x', '--bundle', '/y', 'id'], FLAGS).string('bundle'), '/y')
+})
+
+test('a negative flag is on when it is given, and only then', () => {
+  assert.is(parseArgs(['--no-pivot', 'id'], FLAGS).boolean('no-pivot'), true)
+  assert.is(parseArgs(['id', '--no-pivot'], FLAGS).boolean('no-pivot'), true)
+  assert.is(parseArgs(['id'], FLAGS).boolean('no-pivot'), false)
+  assert.is(parseArgs(['--', '--no-pivot'], FLAGS).boolean('no-pivot'), false)
+})
+
+test('a boolean flag does not take the operand', () => {
+  const args = parseArgs(['--detach', 'id'], FLAGS)
+  assert.is(args.boolean('detach'), true)
+  assert.equal(args.operands, ['id'])
+})
+
+test('what follows an operand belongs to another when it is told so', () => {
+  const args = parseArgs(['-d', 'id', '--detach', '--unknown'], FLAGS, { stopEarly: true })
+  assert.equal(args.operands, ['id', '--detach', '--unknown'])
+})
+
+const REFUSED: readonly (readonly [words: readonly string[], why: RegExp])[] = [
+  [['--unknown', 'id'], /unknown flag --unknown/],
+  [['-x', 'id'], /unknown flag -x/],
+  [['--bundle'], /--bundle needs a value/],
+  [['--bundle', '--detach', 'id'], /--bundle needs a value/],
+]
+
+for (const [words, why] of REFUSED) {
+  test(`refused: ${words.join(' ')}`, () => {
+    assert.throws(
+      () => parseArgs(words, FLAGS),
+      (error: unknown) => error instanceof RuntError && error.code === 'usage' && why.test(error.message),
+    )
+  })
+}
+
+test('a number is a number from end to end, and in its range', () => {
+  const read = (text: string): number | undefined =>
+    parseArgs([`--preserve-fds=${text}`], FLAGS).number('preserve-fds', 0, 9)
+  assert.is(read('3'), 3)
+  assert.is(parseArgs([], FLAGS).number('preserve-fds', 0, 9), undefined)
+  for (const text of ['', '1x', '-1', '10', '0x1', '1e0', ' 1'])
+    assert.throws(() => read(text), /is not a number/, text)
+})
+
+test.run()

@@ -1,0 +1,66 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { ERRNO } from '../linux/errno.ts'
+import { HOOK_FAILED } from '../plan/messages.ts'
+import { failureError, pointerText, type StepLabel } from './report.ts'
+
+test('a pointer reads as a person writes it', () => {
+  const pairs = [
+    ['/mounts/2', 'mounts[2]'],
+    ['/process/rlimits/0', 'process.rlimits[0]'],
+    ['/linux/sysctl/net.ipv4.ip_forward', 'linux.sysctl["net.ipv4.ip_forward"]'],
+    ['/linux/sysctl/net~1ipv4~0x', 'linux.sysctl["net/ipv4~x"]'],
+  ] as const
+  for (const [pointer, text] of pairs) assert.is(pointerText(pointer), text)
+})
+
+/** [label, code, text, message, hint] */
+const REPORTS: readonly (readonly [StepLabel, number, string, string, string?])[] = [
+  [
+    { origin: '/mounts/2', about: '/proc', call: 'move_mount' },
+    ERRNO.EBUSY,
+    '',
+    'mounts[2]: /proc: move_mount: EBUSY: device or resource busy',
+  ],
+  [{ origin: '', about: '', call: 'setsid' }, ERRNO.EPERM, '', 'setsid: EPERM: operation not permitted'],
+  [
+    { origin: '/linux/namespaces/1', about: '/x', call: 'setns' },
+    ERRNO.EINVAL,
+    '',
+    'linux.namespaces[1]: /x: setns: EINVAL: invalid argument',
+    'the file is not a namespace of that type',
+  ],
+  [
+    { origin: '/process/args/0', about: 'exec: "x": executable file not found in $PATH', call: '' },
+    ERRNO.ENOENT,
+    '',
+    'process.args[0]: exec: "x": executable file not found in $PATH',
+  ],
+  [
+    { origin: '/hooks/startContainer/0', about: HOOK_FAILED, call: '' },
+    3 << 8,
+    'no luck\n',
+    'hooks.startContainer[0]: hook failed: exit status 3: no luck',
+  ],
+  [
+    { origin: '/hooks/startContainer/0', about: HOOK_FAILED, call: '' },
+    9,
+    '',
+    'hooks.startContainer[0]: hook failed: signal SIGKILL',
+  ],
+]
+
+for (const [label, code, text, message, hint] of REPORTS) {
+  test(`a report becomes a sentence: ${message}`, () => {
+    const error = failureError(label, { kind: 'failed', step: 7, code, text })
+    assert.is(error.message, message)
+    assert.is(error.hint, hint)
+    assert.is(error.data.pointer, label.origin)
+  })
+}
+
+test('a report of a step that nobody knows is an error of its own', () => {
+  assert.match(failureError(undefined, { kind: 'failed', step: 7, code: 1, text: '' }).message, /unknown step 7/)
+})
+
+test.run()
