@@ -16,7 +16,7 @@ const ENTRIES = { config: 'config.json', process: 'process.json', resources: 're
 const EXPLAINED = { ...ENTRIES, state: 'state.json', features: 'features.json' } as const
 
 /** No NUL, and no half of a surrogate pair: neither can be handed to the kernel as it is. */
-const TEXT = /^[^\u0000\p{Cs}]*$/u
+const TEXT = /^[^\0\p{Cs}]*$/u
 
 function readSchemas(): Map<string, Schema> {
   const names = readdirSync(SCHEMAS).filter((name) => name.endsWith('.json'))
@@ -115,7 +115,7 @@ function bundle(schemas: ReadonlyMap<string, Schema>, entry: string): Schema {
     const { description } = beside
     if (address in WIDTHS) return { description, tsType: 'number | bigint' } // what load.ts makes of long literals
     if (!('properties' in target)) return { ...(embed(target, home) as object), ...beside }
-    const name = String(target['title'] ?? address.split('/').at(-1))
+    const name = String(target.title ?? address.split('/').at(-1))
     if (!(name in definitions)) {
       definitions[name] = {} // before its contents, which may speak of it
       definitions[name] = { title: name, ...(embed(target, home) as object) }

@@ -36,7 +36,7 @@ const names: Check = (config, report, namespaces) => {
     const name = config[property]
     if (name === undefined || name === '') continue
     if (!namespaces.has('uts')) report(`/${property}`, name, 'needs a uts namespace in /linux/namespaces')
-    if (new TextEncoder().encode(name).length > LONGEST_NAME) {
+    if (name.length * 3 > LONGEST_NAME && new TextEncoder().encode(name).length > LONGEST_NAME) {
       report(`/${property}`, name, `must be at most ${LONGEST_NAME} bytes long`)
     }
   }

@@ -37,7 +37,7 @@ interface Asked {
 function forEachMount(rule: MountRule): Check {
   return (config, report, namespaces) => {
     config.mounts?.forEach((mount, index) => {
-      const { options, bind, remount } = parseMountOptions(mount.options ?? [])
+      const { options, bind, remount } = parseMountOptions(mount.options)
       const kind = mountKind({ bind, remount, type: mount.type ?? '', propagation: options.propagation.length > 0 })
       rule(mount, `/mounts/${index}`, { kind, options, report, hasUserNamespace: namespaces.has('user') })
     })

@@ -17,7 +17,7 @@ const args: Check = ({ process }, report) => {
 
 /** Past CVE-2024-21626: a folder behind a descriptor may be one of the host's. */
 const cwd: Check = ({ process }, report) => {
-  if (process === undefined) return
+  if (process === undefined || !process.cwd.includes('/proc')) return
   if (/^\/proc\/(self|thread-self|\d+)(\/task\/\d+)?\/fd(\/|$)/.test(cleanPath(process.cwd))) {
     report('/process/cwd', process.cwd, 'must not lead through a descriptor')
   }

@@ -1,6 +1,7 @@
 // What the schemas have against a config, said for people. Loaded only when they have something against it.
 
 import type { Explain, SchemaError } from './generated/explain.js'
+import { config, process as program, resources } from './generated/explain.js'
 import { nearest } from './nearest.ts'
 import { type Finding, show, step } from './problems.ts'
 
@@ -19,7 +20,7 @@ const LIMITS: ReadonlyMap<unknown, string> = new Map([
   [-(2 ** 63), '-9223372036854775808'],
 ])
 
-const EXPLAIN = { config, process, resources } as const
+const EXPLAIN = { config, process: program, resources } as const
 
 /** All that is wrong with a value, each property once; none when it fits the schema. */
 export function explainBy(kind: keyof typeof EXPLAIN, value: unknown): Finding[] {

@@ -102,11 +102,23 @@ export interface ParsedOptions {
   readonly remount: boolean
 }
 
+/** The checks, one after the other, and the normaliser ask about the same lists. */
+const parsed = new WeakMap<readonly string[], ParsedOptions>()
+const NONE: readonly string[] = []
+
 /**
  * Sort mount options by the system call that they go to. Contradicting ones: the last wins.
  * @param given as in config.json; each may hold several, with commas between them
  */
-export function parseMountOptions(given: readonly string[]): ParsedOptions {
+export function parseMountOptions(given: readonly string[] = NONE): ParsedOptions {
+  const known = parsed.get(given)
+  if (known !== undefined) return known
+  const result = sortOptions(given)
+  parsed.set(given, result)
+  return result
+}
+
+function sortOptions(given: readonly string[]): ParsedOptions {
   const own = new Attributes()
   const tree = new Attributes()
   const propagation: { flag: number; recursive: boolean }[] = []

@@ -63,7 +63,7 @@ interface MountSurroundings {
 }
 
 function normalizeMount(mount: OciMount, { index, bundle, warnings }: MountSurroundings): Mount {
-  const { options, bind, remount } = parseMountOptions(mount.options ?? [])
+  const { options, bind, remount } = parseMountOptions(mount.options)
   if (!mount.destination.startsWith('/')) {
     warnings.push(`config.json: /mounts/${index}/destination: "${mount.destination}" isn't absolute: taken from "/"`)
   }

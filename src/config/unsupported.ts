@@ -99,7 +99,7 @@ export function findUnsupported(config: OciConfig): Finding[] {
     if (asked(config, namespaces)) report(pointer, undefined, reason)
   }
   config.mounts?.forEach((mount, index) => {
-    const { options } = parseMountOptions(mount.options ?? [])
+    const { options } = parseMountOptions(mount.options)
     if (options.idmap !== undefined) report(`/mounts/${index}/options`, options.idmap, NOT_YET)
     else if (hasSome(mount.uidMappings)) report(`/mounts/${index}/uidMappings`, undefined, NOT_YET)
     if (options.tmpcopyup) report(`/mounts/${index}/options`, 'tmpcopyup', NOT_YET)

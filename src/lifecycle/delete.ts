@@ -27,7 +27,9 @@ export function deleteContainer(store: Store, id: string, { force }: DeleteOptio
     throw notFound(id)
   }
   if (force && store.removeEmpty(id)) return
-  using _lock = store.lock(id)
+  using lock = store.lockIfPresent(id)
+  if (lock === undefined && force) return
+  if (lock === undefined) throw notFound(id)
   const container = findRecord(store, id, force)
   if (container === undefined) {
     if (!force && store.has(id)) throw notFound(id)
@@ -38,6 +40,13 @@ export function deleteContainer(store: Store, id: string, { force }: DeleteOptio
   const status = container.phase === 'creating' ? 'stopped' : statusOf(store, container)
   if (!force) requireStatus('delete', id, status)
   destroy(store, container)
+}
+
+/** Like destroy, for a container that somebody else may have deleted meanwhile, and made another one of its name. */
+export function destroyIfPresent(store: Store, container: Container): void {
+  using lock = store.lockIfPresent(container.id)
+  const record = lock === undefined ? undefined : store.find(container.id)
+  if (record?.pid === container.pid && record.startTime === container.startTime) destroy(store, container)
 }
 
 function findRecord(store: Store, id: string, force: boolean): Container | undefined {

@@ -9,6 +9,7 @@ import { callerNofile, directoryProbe, inFirstUserNamespace, permittedCapabiliti
 import { CAPABILITY_NAMES, capabilityBit } from '../linux/capabilities.ts'
 import { capabilitySet } from '../lowering/credentials.ts'
 import type { ConsoleTarget, Facts, Mode } from '../lowering/facts.ts'
+import { readLink } from '../native/file.ts'
 import { trySyscall } from '../native/syscall.ts'
 
 /** What the caller of create or run asked for, as far as the plan depends on it. */
@@ -121,13 +122,18 @@ function callerListenFds(): number | undefined {
 }
 
 const F_GETFD = 1
-const FD_CLOEXEC = 1
 
-/** A descriptor of the engine in that place would go into the container: only what the caller left open may. */
+/** What an engine opens first of all, so that it has the first number which the caller left free. */
+const FIRST_OF_ENGINE = 'anon_inode:[eventpoll]'
+
+/**
+ * A descriptor of the engine in that place would go into the container: only what the caller left open may. Close-on-exec
+ * tells nothing: some engines set it for all descriptors that they find.
+ */
 function checkPreserved(count: number): void {
   for (let fd = 3; fd < 3 + count; fd++) {
-    const flags = trySyscall('fcntl', fd, F_GETFD)
-    if (flags >= 0 && (flags & FD_CLOEXEC) === 0) continue
+    const path = `/proc/self/fd/${fd}`
+    if (trySyscall('fcntl', fd, F_GETFD) >= 0 && readLink(path) !== FIRST_OF_ENGINE) continue
     throw new RuntError('usage', `preserve-fds: descriptor ${fd} is not open in the caller`)
   }
 }

@@ -9,7 +9,7 @@ import { failureError, stepLabel } from '../process/report.ts'
 import { decodeMessage } from '../process/sync.ts'
 import { exitStatus } from '../process/wait.ts'
 import { type CreateOptions, type Launched, launch } from './create.ts'
-import { destroy } from './delete.ts'
+import { destroy, destroyIfPresent } from './delete.ts'
 import type { Profile } from './profile.ts'
 import { forwardSignals } from './signals.ts'
 import { afterStart } from './start.ts'
@@ -30,6 +30,8 @@ export interface RunOptions extends CreateOptions {
 export async function runContainer(store: Store, options: RunOptions, profile: Profile): Promise<number> {
   const foreground = options.mode === 'run-foreground'
   if (foreground && !options.noSubreaper) syscall('prctl', PR.SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+  // Before the program is there: who starts it may signal at once.
+  using signals = foreground ? forwardSignals() : undefined
   const launched = await launch(store, options, profile)
   try {
     await executed(launched)
@@ -42,11 +44,11 @@ export async function runContainer(store: Store, options: RunOptions, profile: P
   afterStart(store, launched.container)
   launched.lock[Symbol.dispose]()
   if (!foreground) return 0
+  signals?.aim(launched.container.pid, launched.container.startTime)
   const status = await standIn(launched)
   profile.mark('program ended')
   if (!options.keep) {
-    using _lock = store.lock(options.id)
-    destroy(store, launched.container)
+    destroyIfPresent(store, launched.container)
     profile.mark('destroyed')
   }
   return status
@@ -62,16 +64,14 @@ async function executed({ init, plan }: Launched): Promise<void> {
   throw failureError(step === undefined ? undefined : stepLabel(step), message)
 }
 
-/** Pass on signals and terminal until P0 says how the program ended. */
-async function standIn({ container, init, master }: Launched): Promise<number> {
+/** Relay the terminal until P0 says how the program ended. */
+async function standIn({ init, master }: Launched): Promise<number> {
   const { monitor } = init
-  const stop = forwardSignals(container.pid, container.startTime)
   try {
-    if (master === undefined) await pollAsync([monitor])
-    else await relayTerminal(master, monitor)
+    if (master !== undefined) await relayTerminal(master, monitor)
+    await pollAsync([monitor])
     return exitStatus(readStatus(monitor))
   } finally {
-    stop()
     close(monitor)
   }
 }

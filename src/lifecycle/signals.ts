@@ -29,16 +29,30 @@ const FORWARDED: readonly SignalName[] = [
 const WNOHANG = 1
 const ANY_CHILD = -1
 
-/** Forward from here on, and reap orphans that came to us. @returns what ends it */
-export function forwardSignals(pid: number, startTime: number): () => void {
-  const listeners: [SignalName, () => void][] = FORWARDED.map((name) => [
-    name,
-    () => signalProcess(pid, startTime, SIGNAL[name]),
-  ])
-  listeners.push(['SIGCHLD', reapOrphans])
+export interface Forwarding extends Disposable {
+  /** To whom the signals go: those that came before, too. */
+  aim(pid: number, startTime: number): void
+}
+
+/** Catch signals from here on, and reap orphans that come to us. A program may expect its signals from its first moment. */
+export function forwardSignals(): Forwarding {
+  const early: SignalName[] = []
+  let pass = (name: SignalName): void => {
+    early.push(name)
+  }
+  const listeners: [SignalName, () => void][] = FORWARDED.map((name) => [name, () => pass(name)])
   for (const [name, listener] of listeners) process.on(name, listener)
-  return () => {
-    for (const [name, listener] of listeners) process.off(name, listener)
+  return {
+    aim(pid, startTime) {
+      pass = (name) => signalProcess(pid, startTime, SIGNAL[name])
+      for (const name of early.splice(0)) pass(name)
+      listeners.push(['SIGCHLD', reapOrphans])
+      process.on('SIGCHLD', reapOrphans)
+      reapOrphans() // of those that ended before, nobody will tell again
+    },
+    [Symbol.dispose]() {
+      for (const [name, listener] of listeners) process.off(name, listener)
+    },
   }
 }
 

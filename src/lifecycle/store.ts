@@ -64,9 +64,14 @@ export class Store {
 
   /** Lock a container that exists. @throws RuntError when it doesn't */
   lock(id: string): Lock {
-    const lock = lockIfThere(`${this.directory(id)}/lock`)
+    const lock = this.lockIfPresent(id)
     if (lock === undefined) throw notFound(id)
     return lock
+  }
+
+  /** @returns undefined when there is no such container (any more) */
+  lockIfPresent(id: string): Lock | undefined {
+    return lockIfThere(`${this.directory(id)}/lock`)
   }
 
   /** Is another runt at work on it right now? */

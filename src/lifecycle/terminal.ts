@@ -3,7 +3,7 @@
 import { ERRNO } from '../linux/errno.ts'
 import { poll, pollAsync } from '../native/descriptors.ts'
 import { close, writeAll } from '../native/file.ts'
-import { trySyscall } from '../native/syscall.ts'
+import { failedWith, trySyscall } from '../native/syscall.ts'
 
 const STDIN = 0
 const STDOUT = 1
@@ -15,7 +15,8 @@ const TERMIOS_SIZE = 60 // struct termios of the kernel is smaller; what it does
 const CHUNK = 65536
 
 /**
- * Relay until the program has ended and its last output is written. The caller's terminal is as before on every way out.
+ * Relay until the program has ended and its last output is written, or the caller's terminal is gone: then the container's
+ * goes too, which its programs hear of (SIGHUP). The caller's terminal is as before on every way out.
  * @param master the pty's master; closed at the end
  * @param monitor becomes readable when the program has ended
  */
@@ -27,6 +28,8 @@ export async function relayTerminal(master: number, monitor: number): Promise<vo
   resize()
   try {
     await relay(master, monitor)
+  } catch (error) {
+    if (!failedWith(error, 'EIO', 'EPIPE')) throw error
   } finally {
     process.off('SIGWINCH', resize)
     process.off('exit', restore)
@@ -40,7 +43,10 @@ async function relay(master: number, monitor: number): Promise<void> {
   let sources = [monitor, master, STDIN]
   while (sources.includes(monitor)) {
     const ready = await pollAsync(sources)
-    if (ready.includes(STDIN) && !pump(STDIN, master, buffer)) sources = sources.filter((fd) => fd !== STDIN)
+    if (ready.includes(STDIN) && !pump(STDIN, master, buffer)) {
+      if (isHungUp(STDIN)) return
+      sources = sources.filter((fd) => fd !== STDIN)
+    }
     if (ready.includes(master) && !pump(master, STDOUT, buffer)) sources = sources.filter((fd) => fd !== master)
     if (ready.includes(monitor)) break
   }
@@ -55,6 +61,11 @@ function pump(from: number, to: number, buffer: Uint8Array): boolean {
   if (length <= 0) return false
   writeAll(to, buffer.subarray(0, length))
   return true
+}
+
+/** Its window was closed: reading gives an end of file as if it were a pipe's. */
+function isHungUp(fd: number): boolean {
+  return trySyscall('ioctl', fd, TCGETS, new Uint8Array(TERMIOS_SIZE)) === -ERRNO.EIO
 }
 
 /** cfmakeraw(3), when it is a terminal. @returns what restores it */

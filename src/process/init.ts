@@ -13,6 +13,8 @@ export interface InitProcess {
   readonly first: number
 }
 
+const FIRST_PRESERVED = 3
+
 /**
  * Start an image.
  * @param slots its descriptor numbers for the conversation
@@ -25,10 +27,12 @@ export function spawnInit(
   const [monitor, theirMonitor] = socketPair()
   const memory = sealedExecutable('runt:init', image)
   try {
-    const descriptors = [
+    const descriptors: [number, number][] = [
       [theirs, slots.channel],
       [theirMonitor, slots.monitor],
-    ] as const
+    ]
+    // What the caller wants inside stands below.
+    for (let fd = FIRST_PRESERVED; fd < slots.channel; fd++) descriptors.push([fd, fd])
     // By our pid: in the child the number may mean another descriptor already.
     const first = spawn({ path: `/proc/${process.pid}/fd/${memory}`, args: ['runt:init'], env: [], descriptors })
     return { channel: blockingChannel(ours), monitor, first }

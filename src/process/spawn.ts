@@ -1,5 +1,6 @@
 // Start a program from the runtime: posix_spawn(3), which is vfork inside, so its price doesn't grow with the engine's memory.
 
+import { CLOSE_RANGE_CLOEXEC } from '../linux/open-flags.ts'
 import { callNative } from '../native/ffi.ts'
 import { close } from '../native/file.ts'
 import { Arena } from '../native/memory.ts'
@@ -9,7 +10,7 @@ export interface SpawnOptions {
   readonly path: string
   readonly args: readonly string[]
   readonly env: readonly string[]
-  /** [descriptor of ours, descriptor in the child]; all others of ours are close-on-exec. */
+  /** [descriptor of ours, descriptor in the child]; no others but the standard streams are open in the child. */
   readonly descriptors?: readonly (readonly [from: number, to: number])[]
 }
 
@@ -17,6 +18,8 @@ export interface SpawnOptions {
 const FILE_ACTIONS_SIZE = 80
 const ATTRIBUTES_SIZE = 336
 const SIGSET_SIZE = 128
+const FIRST_OTHER = 3
+const ALL_FDS = 0xffffffff
 const POSIX_SPAWN_SETSIGDEF = 0x4
 const POSIX_SPAWN_SETSIGMASK = 0x8
 
@@ -26,6 +29,8 @@ const POSIX_SPAWN_SETSIGMASK = 0x8
  * @throws SyscallError of execve when the program can't be started
  */
 export function spawn(options: SpawnOptions): number {
+  // Ours are close-on-exec; our caller may have left others open.
+  syscall('close_range', FIRST_OTHER, ALL_FDS, CLOSE_RANGE_CLOEXEC)
   const length = [options.path, ...options.args, ...options.env].reduce((sum, text) => sum + text.length * 3 + 16, 0)
   using arena = new Arena(length + 4096)
   const actions = arena.reserve(FILE_ACTIONS_SIZE)

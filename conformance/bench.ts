@@ -1,0 +1,244 @@
+// runt beside runc and crun, on the same bundle in one run: bun conformance/bench.ts [--runs N]
+//
+// - Interleaved (A B C A B C …) after a warm-up, so that whatever else the machine does hits all alike. Medians are told;
+//   ratios are worth quoting, absolute times are not.
+// - CPU is user + system time of the whole tree of processes: this process adopts and reaps all that a runtime leaves, so
+//   the kernel adds their times to its RUSAGE_CHILDREN.
+// - Debian's crun refuses a hybrid cgroup tree. On such a machine all three run in one mount namespace in which it is a
+//   plain v1 tree; runt on the machine as it is has a table of its own.
+
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { callNative } from '../src/native/ffi.ts'
+import { Ground } from './box.ts'
+import { baseConfig, edited, makeRootfs, missingForBundles } from './bundle.ts'
+import type { Runtime } from './runtime.ts'
+
+const HYBRID = '/sys/fs/cgroup/unified'
+const WARM_UP = 3
+const PR_SET_CHILD_SUBREAPER = 36
+const RUSAGE_CHILDREN = -1
+const WNOHANG = 1
+const RUNT = fileURLToPath(new URL('../dist/runt', import.meta.url))
+const CANDIDATES: Readonly<Record<string, readonly string[]>> = {
+  runt: [RUNT],
+  runc: ['/usr/bin/runc', '/usr/sbin/runc'],
+  crun: ['/usr/bin/crun'],
+}
+const STEPS = ['create', 'start', 'state', 'delete'] as const
+const CYCLE = 'create+start+state+delete'
+const ROWS = ['run', CYCLE, ...STEPS] as const
+type Row = (typeof ROWS)[number]
+
+interface Sample {
+  readonly wall: number
+  readonly cpu: number
+}
+
+interface Subject {
+  readonly runtime: Runtime
+  readonly bundle: string
+  readonly stateRoot: string
+  readonly folder: string
+  readonly samples: Record<Row, Sample[]>
+}
+
+/** The most that runt may need, as a multiple of the others. */
+const BARS: readonly { readonly row: Row; readonly other: string; readonly most: number }[] = [
+  { row: 'run', other: 'crun', most: 1.3 },
+  { row: 'run', other: 'runc', most: 0.5 },
+  { row: CYCLE, other: 'crun', most: 1.6 },
+  { row: CYCLE, other: 'runc', most: 0.8 },
+]
+const MOST_RSS_KB = 300
+const MOST_SYSCALLS = 250
+
+const { values } = parseArgs({
+  options: { runs: { type: 'string', default: '30' }, plain: { type: 'boolean', default: false } },
+})
+const runs = Number(values.runs)
+
+function main(): number {
+  const missing = missingForBundles() ?? (existsSync(RUNT) ? undefined : 'needs dist/runt: make build')
+  if (missing !== undefined) {
+    console.log(`no benchmark: ${missing}`)
+    return 0
+  }
+  if (values.plain || !existsSync(`${HYBRID}/cgroup.procs`)) return compare(Object.keys(CANDIDATES))
+  console.log('In a mount namespace in which the hybrid cgroup tree of this machine is a plain v1 tree:\n')
+  const script = `umount ${HYBRID} && exec "$@"`
+  const self = [process.execPath, fileURLToPath(import.meta.url), '--plain', '--runs', `${runs}`]
+  const { status } = spawnSync('unshare', ['-m', 'sh', '-c', script, 'sh', ...self], { stdio: 'inherit' })
+  console.log('\nrunt on the machine as it is (hybrid cgroups), by itself:\n')
+  compare(['runt'])
+  return status ?? 1
+}
+
+function compare(names: readonly string[]): number {
+  callNative('prctl', PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+  const [first] = names
+  using ground = new Ground({ name: first ?? '', version: '', command: [] })
+  const subjects = names.flatMap((name) => subject(name, ground))
+  for (let run = -WARM_UP; run < runs; run++) {
+    for (const each of subjects) measure(each, run >= 0)
+  }
+  printTimes(subjects)
+  const verdicts = [...subjects.map(printCounts), ...(subjects.length > 1 ? printBars(subjects) : [])]
+  return verdicts.every(Boolean) ? 0 : 1
+}
+
+function subject(name: string, ground: Ground): Subject[] {
+  const path = CANDIDATES[name]?.find(existsSync)
+  if (path === undefined) {
+    console.log(`${name} is not installed`)
+    return []
+  }
+  const version = spawnSync(path, ['--version'], { encoding: 'utf8' }).stdout.split('\n')[0] ?? ''
+  const folder = `${ground.folder}/${name}`
+  const bundle = `${folder}/bundle`
+  mkdirSync(bundle, { recursive: true })
+  makeRootfs(`${bundle}/rootfs`, ground.folder)
+  writeFileSync(`${bundle}/config.json`, JSON.stringify(edited(baseConfig(`${ground.cgroup}/${name}`), {})))
+  const samples = Object.fromEntries(ROWS.map((row) => [row, []])) as unknown as Subject['samples'] // one for each row
+  return [{ runtime: { name, version, command: [path] }, bundle, folder, stateRoot: `${folder}/state`, samples }]
+}
+
+function measure(subject: Subject, counts: boolean): void {
+  const samples: [Row, Sample][] = [['run', timed(subject, 'run', '--bundle', subject.bundle, 'bench')]]
+  const steps = STEPS.map((step): [Row, Sample] => {
+    const flags = step === 'create' ? ['--bundle', subject.bundle] : step === 'delete' ? ['--force'] : []
+    return [step, timed(subject, step, ...flags, 'bench')]
+  })
+  samples.push(...steps, [CYCLE, sum(steps.map(([, sample]) => sample))])
+  if (counts) for (const [row, sample] of samples) subject.samples[row].push(sample)
+}
+
+function timed(subject: Subject, ...args: string[]): Sample {
+  const cpu = childrenCpu()
+  const started = performance.now()
+  command(subject, args)
+  const wall = performance.now() - started
+  return { wall, cpu: childrenCpu() - cpu }
+}
+
+function command({ runtime, stateRoot }: Subject, args: readonly string[], prefix: readonly string[] = []): string {
+  const [program = '', ...words] = [...prefix, ...runtime.command, '--root', stateRoot, ...args]
+  // Output that anybody holds open would be waited for: only state has some that matters, and leaves nobody behind.
+  const output = args[0] === 'state' ? 'pipe' : 'ignore'
+  const { status, stdout, error } = spawnSync(program, words, {
+    stdio: ['ignore', output, 'inherit'],
+    encoding: 'utf8',
+  })
+  if (error !== undefined) throw error
+  if (status !== 0) throw new Error(`${runtime.name} ${args.join(' ')}: exit status ${status}`)
+  return stdout ?? ''
+}
+
+/** Milliseconds of all that has ended and been reaped. getrusage(2) */
+function childrenCpu(): number {
+  while (callNative('waitpid', -1, 0, WNOHANG).value > 0n);
+  const usage = new BigInt64Array(18)
+  callNative('getrusage', RUSAGE_CHILDREN, new Uint8Array(usage.buffer))
+  const [userSeconds = 0n, userMicros = 0n, systemSeconds = 0n, systemMicros = 0n] = usage
+  return Number(userSeconds + systemSeconds) * 1000 + Number(userMicros + systemMicros) / 1000
+}
+
+function sum(samples: readonly Sample[]): Sample {
+  return samples.reduce((total, { wall, cpu }) => ({ wall: total.wall + wall, cpu: total.cpu + cpu }))
+}
+
+function median(samples: readonly Sample[], key: keyof Sample): number {
+  const sorted = samples.map((sample) => sample[key]).sort((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
+}
+
+function printTimes(subjects: readonly Subject[]): void {
+  for (const { runtime } of subjects) console.log(`  ${runtime.name}: ${runtime.version}`)
+  console.log(`  medians of ${runs}, in milliseconds: wall / CPU of the whole tree\n`)
+  const columns = subjects.map(({ runtime }) => runtime.name.padStart(16))
+  console.log(`  ${''.padEnd(27)}${columns.join('')}   runt/crun  runt/runc`)
+  for (const row of ROWS) {
+    const cells = subjects.map(({ samples }) => {
+      const [wall, cpu] = [median(samples[row], 'wall'), median(samples[row], 'cpu')]
+      return `${wall.toFixed(1)} / ${cpu.toFixed(1)}`.padStart(16)
+    })
+    const ratios = ['crun', 'runc'].map((other) => ratio(subjects, row, other)?.toFixed(2).padStart(11) ?? '')
+    console.log(`  ${row.padEnd(27)}${cells.join('')} ${ratios.join('')}`)
+  }
+  console.log()
+}
+
+function ratio(subjects: readonly Subject[], row: Row, other: string): number | undefined {
+  const wall = (name: string): number | undefined => {
+    const found = subjects.find(({ runtime }) => runtime.name === name)
+    return found === undefined ? undefined : median(found.samples[row], 'wall')
+  }
+  const [own, others] = [wall('runt'), wall(other)]
+  return own === undefined || others === undefined ? undefined : own / others
+}
+
+/** Memory at the gate, and what a `run` asks of the kernel. */
+function printCounts(subject: Subject): boolean {
+  const rss = rssAtGate(subject)
+  const { total, image, forks, execs } = traced(subject)
+  const own = image === undefined ? '' : `, ${image} of them by the generated image`
+  console.log(
+    `  ${subject.runtime.name}: init at the gate ${rss} KB; run: ${total} system calls until the program${own}, ` +
+      `${forks} forks, ${execs} execs`,
+  )
+  if (subject.runtime.name !== 'runt') return true
+  return bar('init at the gate, KB', rss, MOST_RSS_KB) && bar('system calls of the image', image ?? 0, MOST_SYSCALLS)
+}
+
+function rssAtGate(subject: Subject): number {
+  command(subject, ['create', '--bundle', subject.bundle, 'bench'])
+  const { pid } = JSON.parse(command(subject, ['state', 'bench'])) as { pid: number } // state JSON has a pid
+  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')
+  command(subject, ['delete', '--force', 'bench'])
+  return Number(rollup.match(/^Rss: +(\d+) kB$/m)?.[1])
+}
+
+interface Trace {
+  readonly total: number
+  readonly image: number | undefined
+  readonly forks: number
+  readonly execs: number
+}
+
+function traced(subject: Subject): Trace {
+  const file = `${subject.folder}/trace`
+  if (spawnSync('strace', ['-V']).status !== 0) return { total: Number.NaN, image: undefined, forks: 0, execs: 0 }
+  command(subject, ['run', '--bundle', subject.bundle, 'bench'], ['strace', '-f', '-qq', '-o', file])
+  const calls = readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => /^\d+ +\w+\(/.test(line))
+  const program = calls.findLastIndex((line) => / execve\(/.test(line))
+  const programPid = calls[program]?.split(' ')[0]
+  const before = calls.filter((line, index) => index <= program || line.split(' ')[0] !== programPid)
+  const start = calls.find((line) => /execve\("\/proc\/\d+\/fd\/\d+"/.test(line))
+  const pids = [start?.split(' ')[0], programPid]
+  const isImage = (line: string): boolean =>
+    pids.includes(line.split(' ')[0]) && !/ (clone3?|vfork)\(.*CLONE_VM/.test(line)
+  return {
+    total: before.length,
+    image: start === undefined ? undefined : before.slice(before.indexOf(start)).filter(isImage).length,
+    forks: calls.filter((line) => / (clone3?|v?fork)\(/.test(line) && !line.includes('CLONE_THREAD')).length,
+    execs: calls.filter((line) => / execve\(/.test(line)).length,
+  }
+}
+
+function printBars(subjects: readonly Subject[]): boolean[] {
+  return BARS.map(({ row, other, most }) => {
+    const found = ratio(subjects, row, other)
+    return found === undefined || bar(`${row}, × ${other}`, Number(found.toFixed(2)), most)
+  })
+}
+
+function bar(what: string, found: number, most: number): boolean {
+  console.log(`  ${found <= most ? 'within ' : 'MISSED '} ${what}: ${found} (bar: ${most})`)
+  return found <= most
+}
+
+process.exitCode = main()

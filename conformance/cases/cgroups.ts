@@ -1,0 +1,271 @@
+// config-linux.md, Control groups, on a v1 (or hybrid) machine.
+
+import { existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs'
+import * as assert from 'uvu/assert'
+import type { Box } from '../box.ts'
+import { hierarchies, succeeded } from '../box.ts'
+import { check, skip } from '../case.ts'
+
+const CGROUPS = '/sys/fs/cgroup'
+
+function needs(controller: string): void {
+  if (!existsSync(`${CGROUPS}/${controller}/cgroup.procs`)) skip(`there is no v1 hierarchy of ${controller} here`)
+}
+
+/** pid → controller → path, of /proc/PID/cgroup. */
+function cgroupOf(pid: number | undefined, controller: string): string | undefined {
+  const lines = readFileSync(`/proc/${pid}/cgroup`, 'utf8').split('\n')
+  return lines.map((line) => line.split(':')).find(([, names]) => names?.split(',').includes(controller))?.[2]
+}
+
+check('G2', 'an absolute cgroupsPath starts at the mount point of the hierarchy', async (box) => {
+  needs('memory')
+  await box.create()
+  const { pid } = await box.state()
+  for (const controller of ['memory', 'pids', 'devices', 'freezer', 'cpu']) {
+    if (!existsSync(`${CGROUPS}/${controller}`)) continue
+    assert.is(cgroupOf(pid, controller), box.cgroup, controller)
+  }
+})
+
+check('G2', 'a relative cgroupsPath is the same place every time', async (box) => {
+  needs('pids')
+  const path = box.cgroup.slice(1)
+  const places: (string | undefined)[] = []
+  for (let time = 0; time < 2; time++) {
+    await box.create({ '/linux/cgroupsPath': path })
+    places.push(cgroupOf((await box.state()).pid, 'pids'))
+    await box.delete()
+  }
+  assert.ok(places[0]?.endsWith(path))
+  assert.is(places[1], places[0])
+  assert.equal(box.cgroupFolders(places[0]), [])
+})
+
+check('G2', 'a cgroupsPath can not leave the hierarchy', async (box) => {
+  needs('pids')
+  const result = await box.tryCreate({ '/linux/cgroupsPath': `/../../../..${box.cgroup}` })
+  if (result.status !== 0) return
+  assert.is(cgroupOf((await box.state()).pid, 'pids'), box.cgroup)
+})
+
+check('G2', 'without cgroupsPath the container has a cgroup of its own', async (box) => {
+  needs('pids')
+  await box.create({ '/linux/cgroupsPath': undefined })
+  const { pid } = await box.state()
+  const place = cgroupOf(pid, 'pids')
+  assert.is.not(place, cgroupOf(process.pid, 'pids'))
+  await box.delete()
+  assert.equal(box.cgroupFolders(place), [])
+})
+
+interface Knob {
+  readonly title: string
+  readonly controller: string
+  readonly resources: Readonly<Record<string, unknown>>
+  readonly files: Readonly<Record<string, string>>
+}
+
+const MIB = 1024 * 1024
+const KNOBS: readonly Knob[] = [
+  {
+    title: 'memory.limit',
+    controller: 'memory',
+    resources: { memory: { limit: 64 * MIB } },
+    files: { 'memory.limit_in_bytes': `${64 * MIB}` },
+  },
+  {
+    title: 'memory.reservation',
+    controller: 'memory',
+    resources: { memory: { reservation: 32 * MIB } },
+    files: { 'memory.soft_limit_in_bytes': `${32 * MIB}` },
+  },
+  {
+    title: 'memory.limit and memory.swap',
+    controller: 'memory',
+    resources: { memory: { limit: 64 * MIB, swap: 96 * MIB } },
+    files: { 'memory.limit_in_bytes': `${64 * MIB}`, 'memory.memsw.limit_in_bytes': `${96 * MIB}` },
+  },
+  {
+    title: 'memory.limit -1',
+    controller: 'memory',
+    resources: { memory: { limit: -1 } },
+    files: { 'memory.limit_in_bytes': '9223372036854771712' },
+  },
+  {
+    title: 'memory.swappiness',
+    controller: 'memory',
+    resources: { memory: { swappiness: 7 } },
+    files: { 'memory.swappiness': '7' },
+  },
+  {
+    title: 'cpu.shares',
+    controller: 'cpu',
+    resources: { cpu: { shares: 512 } },
+    files: { 'cpu.shares': '512' },
+  },
+  {
+    title: 'cpu.quota and cpu.period',
+    controller: 'cpu',
+    resources: { cpu: { quota: 40000, period: 80000 } },
+    files: { 'cpu.cfs_quota_us': '40000', 'cpu.cfs_period_us': '80000' },
+  },
+  {
+    title: 'cpu.cpus and cpu.mems',
+    controller: 'cpuset',
+    resources: { cpu: { cpus: '0', mems: '0' } },
+    files: { 'cpuset.cpus': '0', 'cpuset.mems': '0' },
+  },
+  { title: 'pids.limit', controller: 'pids', resources: { pids: { limit: 17 } }, files: { 'pids.max': '17' } },
+  { title: 'pids.limit -1', controller: 'pids', resources: { pids: { limit: -1 } }, files: { 'pids.max': 'max' } },
+  { title: 'pids.limit 0', controller: 'pids', resources: { pids: { limit: 0 } }, files: { 'pids.max': '0' } },
+]
+
+for (const { title, controller, resources, files } of KNOBS) {
+  check(title.startsWith('memory') ? 'G5' : title.startsWith('cpu') ? 'G7' : 'G11', title, async (box) => {
+    needs(controller)
+    const swap = 'memory.memsw.limit_in_bytes'
+    if (swap in files && !existsSync(`${CGROUPS}/memory/${swap}`)) skip('this kernel does not account for swap')
+    await box.create({ '/linux/resources': resources })
+    for (const [file, value] of Object.entries(files)) assert.is(box.knob(controller, file), value, file)
+  })
+}
+
+check('G5', 'memory.disableOOMKiller', async (box) => {
+  needs('memory')
+  if (!existsSync(`${CGROUPS}/memory/memory.oom_control`)) skip('this kernel has no memory.oom_control')
+  await box.create({ '/linux/resources': { memory: { disableOOMKiller: true } } })
+  assert.match(box.knob('memory', 'memory.oom_control'), /^oom_kill_disable 1$/m)
+})
+
+for (const [title, resources] of [
+  ['memory.swappiness 101', { memory: { swappiness: 101 } }],
+  ['memory.limit above memory.swap', { memory: { limit: 64 * MIB, swap: 32 * MIB } }],
+  ['cpu.period 1', { cpu: { period: 1, quota: 1 } }],
+  ['cpu.cpus that the machine does not have', { cpu: { cpus: '4000' } }],
+  ['cpu.mems that is no list', { cpu: { mems: 'abc' } }],
+  ['unified on a machine without the controller', { unified: { 'memory.max': '100000000' } }],
+] as const) {
+  check('G5', `${title} is refused`, async (box) => {
+    needs('memory')
+    await box.rejected({ '/linux/resources': resources })
+  })
+}
+
+check('G4', 'devices.list has the rules', async (box) => {
+  needs('devices')
+  await box.create({
+    '/linux/resources/devices': [
+      { allow: false, access: 'rwm' },
+      { allow: true, type: 'c', major: 10, minor: 229, access: 'rw' },
+      { allow: true, type: 'b', major: 7, access: 'r' },
+    ],
+  })
+  const list = box.knob('devices', 'devices.list').split('\n')
+  // A runtime that allows to make any device may have it say so here.
+  assert.ok(
+    list.some((rule) => /^c 10:229 rwm?$/.test(rule)),
+    list.join(', '),
+  )
+  assert.ok(
+    list.some((rule) => /^b 7:\* rm?$/.test(rule)),
+    list.join(', '),
+  )
+  assert.ok(
+    list.some((rule) => /^c 1:3 rwm?$/.test(rule)),
+    '/dev/null is not allowed',
+  )
+  assert.not.ok(list.includes('a *:* rwm'))
+})
+
+check('G1', 'a cgroup with processes in it is refused', async (box) => {
+  needs('pids')
+  await box.create()
+  const second = `${box.id}-second`
+  const result = await box.command(['create', '--bundle', box.bundle, second])
+  await box.command(['delete', '--force', second])
+  assert.is.not(result.status, 0, 'two containers in one cgroup')
+  assert.ok(box.cgroupFolders().length > 0, 'the refusal removed the cgroup of the first')
+})
+
+check('G2', 'delete removes the cgroup in every hierarchy', async (box) => {
+  await box.create()
+  assert.ok(box.cgroupFolders().length > 0)
+  await box.delete()
+  assert.equal(box.cgroupFolders(), [])
+})
+
+check('G2', 'delete removes cgroups that the container made below its own', async (box) => {
+  needs('pids')
+  await box.create()
+  mkdirSync(`${CGROUPS}/pids${box.cgroup}/below`)
+  await box.delete()
+  assert.equal(box.cgroupFolders(), [])
+})
+
+const CGROUP_MOUNT = { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: ['ro', 'nosuid'] }
+
+check('K2', 'a cgroup mount shows the container its own cgroup, read-only', async (box) => {
+  needs('pids')
+  const said = await box.sh('cat /sys/fs/cgroup/pids/pids.max; mkdir /sys/fs/cgroup/pids/x 2>&1 || true', {
+    '/mounts/-': CGROUP_MOUNT,
+    '/linux/resources/pids': { limit: 23 },
+  })
+  assert.match(said, /^23\n.*Read-only file system$/)
+})
+
+check('F2', 'in a cgroup namespace the own cgroup is the root', async (box) => {
+  needs('pids')
+  const said = await box.sh('cat /proc/self/cgroup; cat /sys/fs/cgroup/pids/pids.max', {
+    '/mounts/-': CGROUP_MOUNT,
+    '/linux/namespaces/-': { type: 'cgroup' },
+    '/linux/resources/pids': { limit: 23 },
+  })
+  assert.match(said, /:pids:\/$/m)
+  assert.match(said, /\n23$/)
+})
+
+check('K2', 'a container that takes more memory than its limit is killed', async (box) => {
+  needs('memory')
+  const result = await box.run({
+    '/process/args': ['sh', '-c', 'head -c 200m /dev/zero | tail | wc -c; echo survived'],
+    '/linux/resources/memory': { limit: 16 * MIB, swap: 16 * MIB },
+  })
+  assert.not.match(result.stdout, /209715200/)
+})
+
+check('K2', 'pids.limit holds', async (box) => {
+  needs('pids')
+  const result = await box.run({
+    '/process/args': ['sh', '-c', 'for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; echo all'],
+    '/linux/resources/pids': { limit: 4 },
+  })
+  assert.not.match(result.stdout, /all/)
+  assert.match(result.stderr, /fork|Resource temporarily unavailable/)
+})
+
+check('B20', 'a cgroup that was there before keeps what is in it', async (box) => {
+  needs('pids')
+  const sibling = siblingOf(box)
+  mkdirSync(sibling, { recursive: true })
+  await box.create()
+  await box.delete()
+  assert.ok(existsSync(sibling))
+  rmdirSync(sibling)
+})
+
+function siblingOf(box: Box): string {
+  return `${CGROUPS}/pids${box.cgroup}-sibling`
+}
+
+check('G4', 'every hierarchy of the machine has the container, not the caller', async (box) => {
+  needs('pids')
+  await box.create()
+  const { pid } = await box.state()
+  const named = hierarchies().filter((path) => !/unified|systemd/.test(path))
+  for (const hierarchy of named) {
+    const controller = hierarchy.split('/').at(-1) ?? ''
+    assert.is(cgroupOf(pid, controller.split(',')[0] ?? ''), box.cgroup, controller)
+  }
+  succeeded(await box.command(['delete', '--force', box.id]))
+})

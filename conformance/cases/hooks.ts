@@ -1,0 +1,216 @@
+// config.md, POSIX-platform Hooks; runtime.md, Lifecycle.
+
+import { existsSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import * as assert from 'uvu/assert'
+import type { Box } from '../box.ts'
+import { failed, hierarchies } from '../box.ts'
+import { check } from '../case.ts'
+
+const ENV = ['PATH=/usr/sbin:/usr/bin:/sbin:/bin']
+const shell = (script: string) => ({ path: '/bin/sh', args: ['sh', '-c', script], env: ENV })
+const fails = { path: '/bin/sh', args: ['sh', '-c', 'echo the hook says no >&2; exit 3'], env: ENV }
+const HOST_HOOKS = ['prestart', 'createRuntime', 'createContainer'] as const
+const bindFolder = (box: Box) => ({ destination: '/data', type: 'bind', source: box.folder, options: ['bind'] })
+
+check('B10', 'all hooks and the program run in the order of the lifecycle', async (box) => {
+  const log = box.path('log')
+  const note = (word: string) => [shell(`echo ${word} >>${log}`)]
+  await box.create({
+    '/mounts/-': bindFolder(box),
+    '/process/args': ['sh', '-c', 'echo program >>/data/log; exec sleep 100'],
+    '/hooks': {
+      prestart: note('prestart'),
+      createRuntime: note('createRuntime'),
+      createContainer: note('createContainer'),
+      startContainer: [shell('echo startContainer >>/data/log')],
+      poststart: [
+        shell(`for i in $(seq 50); do grep -q program ${log} && break; sleep 0.02; done; echo poststart >>${log}`),
+      ],
+      poststop: note('poststop'),
+    },
+  })
+  const words = () => readFileSync(log, 'utf8').trim().split('\n')
+  assert.equal(words(), ['prestart', 'createRuntime', 'createContainer'])
+  await box.start()
+  assert.equal(words().slice(3), ['startContainer', 'program', 'poststart'])
+  await box.delete('--force')
+  assert.equal(words().slice(6), ['poststop'])
+})
+
+for (const kind of HOST_HOOKS) {
+  check('B11', `a failing ${kind} hook fails create, and poststop hooks run`, async (box) => {
+    const marker = box.path('marker')
+    await box.rejected({ '/hooks': { [kind]: [fails], poststop: [shell(`touch ${marker}`)] } })
+    assert.ok(existsSync(marker), 'poststop did not run')
+  })
+}
+
+check('B12', 'a failing startContainer hook fails start, and the container is stopped', async (box) => {
+  const marker = box.path('marker')
+  await box.create({
+    '/mounts/-': bindFolder(box),
+    '/process/args': ['touch', '/data/ran'],
+    '/hooks': { startContainer: [shell('exit 3')], poststop: [shell(`touch ${marker}`)] },
+  })
+  failed(await box.command(['start', box.id]))
+  await box.command(['delete', '--force', box.id])
+  assert.not.ok(existsSync(box.path('ran')), 'the program ran')
+  assert.ok(existsSync(marker), 'poststop did not run')
+  box.assertNothingLeft()
+})
+
+check('B13', 'a failing poststart hook fails start, and the container is stopped', async (box) => {
+  await box.create({ '/process/args': ['sleep', '100'], '/hooks': { poststart: [fails] } })
+  const { pid } = await box.state()
+  failed(await box.command(['start', box.id]))
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  const status = existsSync(`/proc/${pid}/status`) ? readFileSync(`/proc/${pid}/status`, 'utf8') : 'State: Z'
+  assert.match(status, /State:\s+[ZX]/, 'the program is running')
+})
+
+check('B14', 'a failing poststop hook is a warning, and the others run', async (box) => {
+  const marker = box.path('marker')
+  await box.create({ '/hooks': { poststop: [fails, shell(`touch ${marker}`)] } })
+  await box.delete('--force')
+  assert.ok(existsSync(marker))
+  box.assertNothingLeft()
+})
+
+check('E1', 'a relative path is refused', async (box) => {
+  const marker = box.path('marker')
+  await box.rejected({ '/hooks': { createRuntime: [{ path: 'touch', args: ['touch', marker], env: ENV }] } })
+  assert.not.ok(existsSync(marker), 'it ran')
+})
+
+check('0.17', 'a relative path is refused for its being relative', async (box) => {
+  // poststop hooks don't run in create, so only a look at the path can find this one.
+  await box.rejected({ '/hooks': { poststop: [{ path: 'true', env: ENV }] } })
+})
+
+for (const timeout of [0, -1]) {
+  check('0.16', `a timeout of ${timeout} is refused`, async (box) => {
+    const marker = box.path('marker')
+    await box.rejected({ '/hooks': { poststop: [{ ...shell(`touch ${marker}`), timeout }] } })
+  })
+}
+
+check('E1', 'a hook that takes longer than its timeout is killed, and create fails', async (box) => {
+  const started = Date.now()
+  await box.rejected({ '/hooks': { createRuntime: [{ ...shell('exec sleep 5'), timeout: 1 }] } })
+  assert.ok(Date.now() - started < 4500, 'it was waited for')
+})
+
+check('E1', 'a hook that does not exist fails create', async (box) => {
+  await box.rejected({ '/hooks': { createRuntime: [{ path: '/no/such/hook' }] } })
+})
+
+check('E2', 'hooks of a kind run in their order, each with the state on its standard input', async (box) => {
+  const note = (name: string) => shell(`cat >${box.path(name)}; echo ${name} >>${box.path('order')}`)
+  await box.create({ '/annotations': { a: 'b' }, '/hooks': { createRuntime: ['one', 'two', 'three'].map(note) } })
+  assert.is(readFileSync(box.path('order'), 'utf8'), 'one\ntwo\nthree\n')
+  const { pid } = await box.state()
+  for (const name of ['one', 'two', 'three']) {
+    const state = JSON.parse(readFileSync(box.path(name), 'utf8'))
+    assert.match(state.ociVersion, /^1\.\d+\.\d+/)
+    const { id, bundle, annotations } = state
+    assert.equal(
+      { id, bundle, annotations, pid: state.pid },
+      { id: box.id, bundle: box.bundle, annotations: { a: 'b' }, pid },
+    )
+  }
+})
+
+const links = (to: string) => `readlink /proc/self/ns/mnt /proc/self/ns/uts /proc/self/ns/net >${to}`
+const ownNamespaces = () => ['mnt', 'uts', 'net'].map((name) => readlinkSync(`/proc/self/ns/${name}`))
+const read = (file: string) => readFileSync(file, 'utf8').trim().split('\n')
+
+check('E3', 'prestart and createRuntime hooks run in the namespaces of the runtime', async (box) => {
+  await box.create({
+    '/hooks': { prestart: [shell(links(box.path('a')))], createRuntime: [shell(links(box.path('b')))] },
+  })
+  // uts and net: a runtime may have been given a mount namespace of its own for this test.
+  assert.equal(read(box.path('a')).slice(1), ownNamespaces().slice(1))
+  assert.equal(read(box.path('b')).slice(1), ownNamespaces().slice(1))
+})
+
+check('E3', 'a createRuntime hook can enter the network namespace by the pid of the state', async (box) => {
+  const script = `pid=$(sed -n 's/.*"pid": *\\([0-9]*\\).*/\\1/p'); readlink /proc/$pid/ns/net >${box.path('net')}`
+  await box.create({ '/hooks': { createRuntime: [shell(script)] } })
+  const { pid } = await box.state()
+  assert.is(read(box.path('net'))[0], readlinkSync(`/proc/${pid}/ns/net`))
+})
+
+check('E4', 'a createContainer hook is a program of the host in the namespaces of the container', async (box) => {
+  const script = `${links(box.path('seen'))}; test -e ${box.rootfs}/proc/self && echo mounted >>${box.path('seen')}`
+  await box.create({ '/hooks': { createContainer: [shell(script)] } })
+  const { pid } = await box.state()
+  const [mount, uts, net, mounted] = read(box.path('seen'))
+  const of = (name: string) => readlinkSync(`/proc/${pid}/ns/${name}`)
+  assert.equal([mount, uts, net], [of('mnt'), of('uts'), of('net')])
+  assert.is(mounted, 'mounted', 'the mounts of the container are not there')
+})
+
+check('B4', 'the pid in the state of a createContainer hook is as the container sees it', async (box) => {
+  await box.create({ '/hooks': { createContainer: [shell(`cat >${box.path('told')}`)] } })
+  assert.is(JSON.parse(readFileSync(box.path('told'), 'utf8')).pid, 1)
+})
+
+check('E5', 'a startContainer hook is a program of the container', async (box) => {
+  writeFileSync(`${box.rootfs}/only-inside`, '#!/bin/sh\nhostname >/hooked\n', { mode: 0o755 })
+  await box.create({ '/hooks': { startContainer: [{ path: '/only-inside', env: ['PATH=/bin'] }] } })
+  assert.not.ok(existsSync(`${box.rootfs}/hooked`), 'it ran in create')
+  await box.start()
+  assert.is(await box.waitForFile(`${box.rootfs}/hooked`), 'conformance\n')
+})
+
+check('0.20', 'the status in the state of a poststart hook is running', async (box) => {
+  await box.create({
+    '/process/args': ['sleep', '100'],
+    '/hooks': { poststart: [shell(`cat >${box.path('told')}`)] },
+  })
+  await box.start()
+  assert.is(JSON.parse(readFileSync(box.path('told'), 'utf8')).status, 'running')
+})
+
+check('E6', 'start waits for poststart hooks', async (box) => {
+  await box.create({
+    '/process/args': ['sleep', '100'],
+    '/hooks': { poststart: [shell(`sleep 0.2; touch ${box.path('marker')}`)] },
+  })
+  await box.start()
+  assert.ok(existsSync(box.path('marker')))
+})
+
+check('E7', 'poststop hooks run once process and cgroups are gone', async (box) => {
+  const [pidFile, left, told] = [box.path('pid'), box.path('left'), box.path('told')]
+  const folders = hierarchies().map((hierarchy) => `${hierarchy}${box.cgroup}`)
+  const script =
+    `cat >${told}; ls -d ${folders.join(' ')} 2>/dev/null >${left}; ` +
+    `grep -s '^State:' /proc/$(cat ${pidFile})/status | grep -v '[ZX] (' >>${left}`
+  await box.create({ '/hooks': { poststop: [shell(script)] } }, ['--pid-file', pidFile])
+  await box.delete()
+  assert.is(readFileSync(left, 'utf8'), '')
+  assert.is(JSON.parse(readFileSync(told, 'utf8')).status, 'stopped')
+})
+
+check('E8', 'args are argv, the first as well', async (box) => {
+  const hook = { path: '/bin/sh', args: ['another-name', '-c', `echo "$0 $1" >${box.path('args')}`, 'zero', 'one'] }
+  await box.create({ '/hooks': { createRuntime: [hook] } })
+  assert.is(readFileSync(box.path('args'), 'utf8'), 'zero one\n')
+})
+
+check('E8', 'env is the whole environment', async (box) => {
+  const dump = `exec cat /proc/self/environ >${box.path('env')}`
+  const hook = { path: '/bin/sh', args: ['sh', '-c', dump], env: ['PATH=/usr/bin:/bin', 'A=b=c'] }
+  await box.create({ '/hooks': { createRuntime: [hook] } }, [], { env: { SECRET: 'of the caller' } })
+  const names = readFileSync(box.path('env'), 'utf8').split('\0').filter(Boolean)
+  // The shell adds a few of its own to what it executes.
+  const own = names.filter((entry) => !/^(PWD|OLDPWD|SHLVL|_)=/.test(entry))
+  assert.equal(own.sort(), ['A=b=c', 'PATH=/usr/bin:/bin'])
+})
+
+check('0.18', 'a hook without env does not get the environment of the caller', async (box) => {
+  const hook = { path: '/bin/sh', args: ['sh', '-c', `echo "<$SECRET>" >${box.path('env')}`] }
+  await box.create({ '/hooks': { createRuntime: [hook] } }, [], { env: { SECRET: 'of the caller' } })
+  assert.is(readFileSync(box.path('env'), 'utf8'), '<>\n')
+})

@@ -1,0 +1,336 @@
+// runtime.md: state, operations, lifecycle; and what engines expect of the same commands.
+
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import * as assert from 'uvu/assert'
+import type { Box } from '../box.ts'
+import { failed, succeeded } from '../box.ts'
+import { check } from '../case.ts'
+
+const FOREVER = 'exec sleep 100'
+const bindFolder = (box: Box) => ({ destination: '/data', type: 'bind', source: box.folder, options: ['bind'] })
+
+check('B1', 'another state root knows nothing of the container', async (box) => {
+  await box.create()
+  const elsewhere = ['--root', box.path('other')]
+  failed(await box.command([...elsewhere, 'state', box.id]))
+  assert.is((await box.state()).status, 'created')
+})
+
+check('B2', 'the state of a created container', async (box) => {
+  await box.create()
+  const { ociVersion, id, status, bundle, pid } = await box.state()
+  assert.match(ociVersion, /^1\.\d+\.\d+/)
+  assert.equal({ id, status, bundle }, { id: box.id, status: 'created', bundle: box.bundle })
+  assert.ok(existsSync(`/proc/${pid}`))
+})
+
+check('B2', 'the state of a running and of a stopped one', async (box) => {
+  await box.launch(FOREVER)
+  const running = await box.state()
+  assert.is(running.status, 'running')
+  assert.match(readFileSync(`/proc/${running.pid}/cmdline`, 'utf8'), /^sleep/)
+  await box.kill('KILL')
+  const stopped = await box.waitForStatus('stopped')
+  assert.not.ok(stopped.pid, 'a pid in the state of a stopped container')
+})
+
+check('K1', 'the state has created, rootfs and annotations for the engines', async (box) => {
+  await box.create({ '/annotations': { a: 'b' } })
+  const { created, rootfs, annotations } = await box.state()
+  assert.match(`${created}`, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/)
+  assert.is(rootfs, box.rootfs)
+  assert.equal(annotations, { a: 'b' })
+})
+
+check('B3', 'while createRuntime hooks run, the status in their state is creating', async (box) => {
+  const seen = box.path('seen')
+  await box.create({ '/hooks': { createRuntime: [{ path: '/bin/sh', args: ['sh', '-c', `cat >${seen}`] }] } })
+  assert.is(JSON.parse(readFileSync(seen, 'utf8')).status, 'creating')
+})
+
+check('B5', 'an id that is taken is refused, and its container untouched', async (box) => {
+  await box.create()
+  const before = await box.state()
+  const { stderr } = failed(await box.tryCreate())
+  assert.match(stderr, /already exists|already used|exists/)
+  assert.equal(await box.state(), before)
+})
+
+for (const id of ['', '.', '..', 'a/b', '../x', 'é', 'a b', 'a\nb']) {
+  check('B5', `the id ${JSON.stringify(id)} is refused`, async (box) => {
+    box.configure({})
+    failed(await box.command(['create', '--bundle', box.bundle, id]))
+    assert.equal(existsSync(box.stateRoot) ? readdirSync(box.stateRoot) : [], [])
+  })
+}
+
+check('B5', 'an id may have every kind of character that is allowed', async (box) => {
+  box.configure({ '/process/args': ['true'] })
+  for (const id of [`007-${box.id}`, `A_b+c.${box.id}`]) {
+    const result = await box.command(['run', '--bundle', box.bundle, id])
+    assert.is(result.status, 0, `${id}: ${result.stderr}`)
+  }
+})
+
+check('B6', 'the program does not run before start', async (box) => {
+  const marker = box.path('marker')
+  await box.create({ '/mounts/-': bindFolder(box), '/process/args': ['sh', '-c', `echo on >/data/marker; ${FOREVER}`] })
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  assert.not.ok(existsSync(marker))
+  await box.start()
+  assert.is(await box.waitForFile(marker), 'on\n')
+})
+
+check('B7', 'commands without an id are refused', async (box) => {
+  box.configure({})
+  for (const command of ['create', 'start', 'state', 'kill', 'delete']) failed(await box.command([command]))
+  assert.equal(box.records(), [])
+})
+
+check('B7', 'a bundle that does not exist is refused', async (box) => {
+  failed(await box.command(['create', '--bundle', box.path('nowhere'), box.id]))
+  box.assertNothingLeft()
+})
+
+check('B16', 'state of an unknown id is an error', async (box) => {
+  const { stdout, stderr } = failed(await box.command(['state', 'nobody']))
+  assert.is(stdout, '')
+  assert.match(stderr, /does not exist|No such file/)
+})
+
+check('B17', 'start of an unknown id is an error', async (box) => {
+  failed(await box.command(['start', 'nobody']))
+})
+
+check('B17', 'start of a running container is an error without effect', async (box) => {
+  await box.launch(FOREVER)
+  const { pid } = await box.state()
+  failed(await box.command(['start', box.id]))
+  const after = await box.state()
+  assert.equal([after.status, after.pid], ['running', pid])
+})
+
+check('B17', 'start of a stopped container is an error without effect', async (box) => {
+  await box.launch('true')
+  await box.waitForStatus('stopped')
+  failed(await box.command(['start', box.id]))
+  assert.is((await box.state()).status, 'stopped')
+})
+
+const SIGNALS: readonly (readonly [word: string, name: string])[] = [
+  ['TERM', 'TERM'],
+  ['SIGUSR1', 'USR1'],
+  ['usr2', 'USR2'],
+  ['sighup', 'HUP'],
+  ['2', 'INT'],
+  ['28', 'WINCH'],
+]
+for (const [word, name] of SIGNALS) {
+  check('B19', `kill ${word} sends SIG${name}`, async (box) => {
+    const heard = box.path('heard')
+    const script = `trap 'echo ${name} >/data/heard' ${name}; echo ready >/data/ready; while true; do sleep 0.02; done`
+    await box.launch(script, { '/mounts/-': bindFolder(box) })
+    await box.waitForFile(box.path('ready'))
+    await box.kill(word)
+    assert.is(await box.waitForFile(heard), `${name}\n`)
+  })
+}
+
+check('B19', 'kill sends SIGTERM when no signal is given', async (box) => {
+  await box.launch(`trap 'exit 7' TERM; echo ready >/data/ready; while true; do sleep 0.02; done`, {
+    '/mounts/-': bindFolder(box),
+  })
+  await box.waitForFile(box.path('ready'))
+  await box.kill()
+  await box.waitForStatus('stopped')
+})
+
+check('B19', 'kill of a created container', async (box) => {
+  await box.create()
+  await box.kill('KILL')
+  await box.waitForStatus('stopped')
+})
+
+check('B19', 'kill of a stopped container is an error', async (box) => {
+  await box.launch('true')
+  await box.waitForStatus('stopped')
+  const { stderr } = failed(await box.command(['kill', box.id, 'TERM']))
+  assert.match(stderr, /not running|already finished|no such process/i)
+})
+
+for (const signal of ['SIGNONSENSE', '0x9', '65', '-1']) {
+  check('B19', `kill with the signal ${JSON.stringify(signal)} is refused`, async (box) => {
+    await box.launch(FOREVER)
+    failed(await box.command(['kill', box.id, signal]))
+    assert.is((await box.state()).status, 'running')
+  })
+}
+
+check('B19', 'kill of an unknown id is an error', async (box) => {
+  const { stderr } = failed(await box.command(['kill', 'nobody', 'KILL']))
+  assert.match(stderr, /does not exist|No such file/)
+})
+
+check('K2', 'kill --all reaches every process of a container without a pid namespace', async (box) => {
+  const namespaces = ['network', 'ipc', 'uts', 'mount'].map((type) => ({ type }))
+  await box.launch('sleep 300 & echo $! >/data/child; exec sleep 300', {
+    '/linux/namespaces': namespaces,
+    '/mounts/-': bindFolder(box),
+  })
+  const child = (await box.waitForFile(box.path('child'))).trim()
+  succeeded(await box.command(['kill', '--all', box.id, 'KILL']))
+  await box.waitForStatus('stopped')
+  const status = existsSync(`/proc/${child}/status`) ? readFileSync(`/proc/${child}/status`, 'utf8') : 'State: Z'
+  assert.match(status, /State:\s+[ZX]/)
+})
+
+check('B20', 'delete of a running container is an error without effect', async (box) => {
+  await box.launch(FOREVER)
+  const before = await box.state()
+  const { stderr } = failed(await box.command(['delete', box.id]))
+  assert.match(stderr, /running|stopped/)
+  assert.equal(await box.state(), before)
+})
+
+check('B20', 'delete of a stopped container leaves nothing, and what was there before', async (box) => {
+  mkdirSync(box.path('source'))
+  writeFileSync(box.path('source/kept'), 'x')
+  const bind = { destination: '/data', type: 'bind', source: box.path('source'), options: ['bind'] }
+  await box.launch('true', { '/mounts/-': bind })
+  await box.waitForStatus('stopped')
+  await box.delete()
+  box.assertNothingLeft()
+  assert.is(readFileSync(box.path('source/kept'), 'utf8'), 'x')
+  failed(await box.command(['state', box.id]))
+})
+
+check('B20', 'delete of an unknown id is an error', async (box) => {
+  failed(await box.command(['delete', 'nobody']))
+})
+
+check('K2', 'delete of a created container kills and deletes it, as engines need', async (box) => {
+  await box.create()
+  const { pid } = await box.state()
+  await box.delete()
+  box.assertNothingLeft()
+  assert.not.ok(isAlive(pid))
+})
+
+check('K2', 'delete --force of a running container', async (box) => {
+  await box.launch(FOREVER)
+  const { pid } = await box.state()
+  await box.delete('--force')
+  box.assertNothingLeft()
+  assert.not.ok(isAlive(pid))
+})
+
+check('K2', 'delete --force of an unknown id is no error', async (box) => {
+  const result = await box.command(['delete', '--force', 'nobody'])
+  assert.is(result.status, 0, result.stderr)
+})
+
+function isAlive(pid: number | undefined): boolean {
+  try {
+    return !/State:\s+[ZX]/.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
+
+check('B21', 'an id may be used again after delete', async (box) => {
+  for (let time = 0; time < 3; time++) {
+    await box.create()
+    await box.delete()
+  }
+  box.assertNothingLeft()
+})
+
+for (const status of [0, 1, 42, 255]) {
+  check('K2', `run ends with the program's exit status ${status}`, async (box) => {
+    const result = await box.run({ '/process/args': ['sh', '-c', `exit ${status}`] })
+    assert.is(result.status, status, result.stderr)
+    box.assertNothingLeft()
+  })
+}
+
+check('K2', 'run ends with 128 + n when signal n killed the program', async (box) => {
+  // The first process of a pid namespace takes no signal of its own that it hasn't asked for: kill it from outside.
+  const pidFile = box.path('pid')
+  const running = box.run({ '/process/args': ['sleep', '100'] }, ['--pid-file', pidFile])
+  await box.waitForFile(pidFile)
+  while ((await box.command(['kill', box.id, 'KILL'])).status !== 0);
+  assert.is((await running).status, 128 + 9)
+  box.assertNothingLeft()
+})
+
+check('K2', 'run --detach leaves the container running', async (box) => {
+  const result = await box.run({ '/process/args': ['sleep', '100'] }, ['--detach'])
+  assert.is(result.status, 0, result.stderr)
+  assert.is((await box.state()).status, 'running')
+})
+
+check('K2', 'run takes the output of its program to its own', async (box) => {
+  const { stdout, stderr } = await box.run({ '/process/args': ['sh', '-c', 'echo out; echo err >&2'] })
+  assert.equal([stdout, stderr], ['out\n', 'err\n'])
+})
+
+check('K2', 'the pid file has the pid of init in decimal, and no more', async (box) => {
+  await box.create({}, ['--pid-file', box.path('pid')])
+  const { pid } = await box.state()
+  assert.is(readFileSync(box.path('pid'), 'utf8'), `${pid}`)
+})
+
+check('K2', 'a relative pid file is relative to the caller', async (box) => {
+  await box.create({}, ['--pid-file', 'some.pid'], { cwd: box.folder })
+  assert.ok(statSync(box.path('some.pid')).size > 0)
+})
+
+check('K1', 'list shows a table', async (box) => {
+  await box.create()
+  const lines = (await box.command(['list'])).stdout.trim().split('\n')
+  assert.match(lines[0] ?? '', /^ID +PID +STATUS +BUNDLE +CREATED +OWNER *$/)
+  assert.match(lines[1] ?? '', new RegExp(`^${box.id} +\\d+ +created +${box.bundle} +\\S+ +root *$`))
+  assert.is(lines.length, 2)
+})
+
+check('K1', 'list --quiet shows ids, list --format json all', async (box) => {
+  await box.create()
+  const { pid } = await box.state()
+  assert.is((await box.command(['list', '--quiet'])).stdout, `${box.id}\n`)
+  const [entry] = JSON.parse((await box.command(['list', '--format', 'json'])).stdout)
+  const { id, status, bundle } = entry
+  assert.equal({ id, status, bundle, pid: entry.pid }, { id: box.id, status: 'created', bundle: box.bundle, pid })
+})
+
+check('K1', 'list of a state root that does not exist is empty', async (box) => {
+  const result = await box.command(['list', '--quiet'])
+  assert.equal([result.status, result.stdout], [0, ''], result.stderr)
+})
+
+check('K2', 'init is a child of whoever adopts orphans once create is back', async (box) => {
+  await box.create()
+  const { pid } = await box.state()
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  const parent = status.match(/^PPid:\s+(\d+)$/m)?.[1]
+  assert.is.not(parent, '0')
+  assert.not.match(readFileSync(`/proc/${parent}/cmdline`, 'utf8'), /\0create\0/)
+})
+
+check('B22', 'a warning does not change the flow', async (box) => {
+  const said = await box.sh('echo on', { '/process/capabilities/bounding/-': 'CAP_WHATEVER' })
+  assert.is(said, 'on')
+})
+
+check('K2', 'spec writes a config that can be run, and does not overwrite one', async (box) => {
+  const made = await box.command(['spec', '--bundle', box.bundle])
+  assert.is(made.status, 0, made.stderr)
+  const config = JSON.parse(readFileSync(`${box.bundle}/config.json`, 'utf8'))
+  assert.equal(config.process.args, ['sh'])
+  failed(await box.command(['spec', '--bundle', box.bundle]))
+})
+
+check('K2', '--version has the lines that engines read', async (box) => {
+  const { stdout } = await box.command(['--version'])
+  assert.match(stdout, /^\S+ version \S+/)
+  assert.match(stdout, /^spec: 1\.\d+\.\d+/m)
+})

@@ -1,0 +1,333 @@
+// config.md, Mounts.
+
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import * as assert from 'uvu/assert'
+import { check } from '../case.ts'
+
+const TMPFS = { type: 'tmpfs', source: 'tmpfs' }
+
+interface MountInfo {
+  readonly point: string
+  readonly options: readonly string[]
+  readonly tags: readonly string[]
+  readonly type: string
+  readonly data: readonly string[]
+}
+
+/** proc_pid_mountinfo(5) */
+function parse(text: string): MountInfo[] {
+  return text
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const words = line.split(' ')
+      const dash = words.indexOf('-')
+      return {
+        point: words[4] ?? '',
+        options: (words[5] ?? '').split(','),
+        tags: words.slice(6, dash),
+        type: words[dash + 1] ?? '',
+        data: (words[dash + 3] ?? '').split(','),
+      }
+    })
+}
+
+const INFO = 'cat /proc/self/mountinfo'
+const at = (mounts: readonly MountInfo[], point: string): MountInfo => {
+  const found = mounts.findLast((mount) => mount.point === point)
+  assert.ok(found, `nothing is mounted on ${point}`)
+  return found as MountInfo
+}
+
+check('C1', 'mounts are made in their order', async (box) => {
+  mkdirSync(box.path('source'))
+  writeFileSync(box.path('source/file'), 'bound')
+  const mounts = [
+    { destination: '/a', ...TMPFS },
+    { destination: '/a/b', type: 'bind', source: box.path('source'), options: ['bind'] },
+    { destination: '/a/b/c', ...TMPFS },
+    { destination: '/covered', type: 'bind', source: box.path('source'), options: ['bind'] },
+    { destination: '/covered', ...TMPFS },
+  ]
+  const said = await box.sh(`cat /a/b/file; echo; ls /covered; ${INFO}`, {
+    '/mounts': [{ destination: '/proc', type: 'proc', source: 'proc' }, ...mounts],
+  })
+  assert.ok(said.startsWith('bound\n'))
+  const points = [...said.matchAll(/ \/ (\/\S*) |\S+ (\/a\S*) /g)].length
+  assert.ok(points > 0)
+  assert.is(at(parse(said.slice(said.search(/^\d+ /m))), '/covered').type, 'tmpfs')
+})
+
+check('C2', 'a relative destination starts at the root', async (box) => {
+  const mounts = parse(await box.sh(INFO, { '/mounts/-': { destination: 'mnt', ...TMPFS } }))
+  assert.is(at(mounts, '/mnt').type, 'tmpfs')
+})
+
+check('C2', 'a missing destination is made', async (box) => {
+  writeFileSync(box.path('file'), 'content')
+  const bind = { destination: '/new/folder/file', type: 'bind', source: box.path('file'), options: ['bind'] }
+  assert.is(await box.sh('cat /new/folder/file', { '/mounts/-': bind }), 'content')
+})
+
+for (const type of ['bind', 'none', '', 'whatever', undefined]) {
+  check('C3', `the option bind makes a bind mount, whatever the type: ${type ?? 'left out'}`, async (box) => {
+    writeFileSync(box.path('file'), 'content')
+    const bind = { destination: '/mnt/file', type, source: box.path('file'), options: ['bind'] }
+    assert.is(await box.sh('cat /mnt/file', { '/mounts/-': bind }), 'content')
+  })
+}
+
+check('C3', 'the type bind alone does not make a bind mount', async (box) => {
+  await box.rejected({ '/mounts/-': { destination: '/mnt', type: 'bind', source: box.folder } })
+})
+
+check('C3', 'a relative source of a bind mount starts at the bundle', async (box) => {
+  writeFileSync(`${box.bundle}/file`, 'content')
+  const bind = { destination: '/mnt/file', type: 'bind', source: 'file', options: ['bind'] }
+  assert.is(await box.sh('cat /mnt/file', { '/mounts/-': bind }), 'content')
+})
+
+check('C3', 'a source that does not exist is refused', async (box) => {
+  await box.rejected({
+    '/mounts/-': { destination: '/mnt', type: 'bind', source: box.path('nowhere'), options: ['bind'] },
+  })
+})
+
+check('C3', 'an unknown file system is refused', async (box) => {
+  await box.rejected({ '/mounts/-': { destination: '/mnt', type: 'nofs', source: 'none' } })
+})
+
+/** Option → what a mount of a tmpfs with it has (in the mount's own options or the file system's), or hasn't. */
+const OPTIONS: Readonly<Record<string, { readonly has?: readonly string[]; readonly not?: readonly string[] }>> = {
+  ro: { has: ['ro'] },
+  rw: { has: ['rw'], not: ['ro'] },
+  nosuid: { has: ['nosuid'] },
+  'nosuid suid': { not: ['nosuid'] },
+  nodev: { has: ['nodev'] },
+  'nodev dev': { not: ['nodev'] },
+  noexec: { has: ['noexec'] },
+  'noexec exec': { not: ['noexec'] },
+  noatime: { has: ['noatime'] },
+  'noatime atime': { not: ['noatime'] },
+  nodiratime: { has: ['nodiratime'] },
+  'nodiratime diratime': { not: ['nodiratime'] },
+  relatime: { has: ['relatime'] },
+  strictatime: { not: ['relatime', 'noatime'] },
+  norelatime: {},
+  nostrictatime: { has: ['relatime'] },
+  sync: { has: ['sync'] },
+  'sync async': { not: ['sync'] },
+  dirsync: { has: ['dirsync'] },
+  lazytime: { has: ['lazytime'] },
+  'lazytime nolazytime': { not: ['lazytime'] },
+  iversion: {},
+  noiversion: {},
+  silent: {},
+  loud: {},
+  defaults: { has: ['rw'] },
+}
+for (const [options, { has = [], not = [] }] of Object.entries(OPTIONS)) {
+  check('C4', `option ${options}`, async (box) => {
+    const mount = { destination: '/mnt', ...TMPFS, options: options.split(' ') }
+    const { options: own, data } = at(parse(await box.sh(INFO, { '/mounts/-': mount })), '/mnt')
+    const found = [...own, ...data]
+    for (const option of has) assert.ok(found.includes(option), `${option} is not among ${found}`)
+    for (const option of not) assert.not.ok(found.includes(option), `${option} is among ${found}`)
+  })
+}
+
+const PROPAGATION: Readonly<Record<string, RegExp>> = {
+  shared: /^shared:\d+$/,
+  slave: /^(master:\d+)?$/,
+  private: /^$/,
+  unbindable: /^unbindable$/,
+}
+for (const [word, pattern] of Object.entries(PROPAGATION)) {
+  for (const option of [word, `r${word}`]) {
+    check('C4', `option ${option}`, async (box) => {
+      const mount = { destination: '/mnt', type: 'bind', source: box.folder, options: ['rbind', option] }
+      const { tags } = at(parse(await box.sh(INFO, { '/mounts/-': mount })), '/mnt')
+      assert.match(tags.join(' '), pattern)
+    })
+  }
+}
+
+const bindSys = (...options: string[]) => ({ destination: '/mnt', type: 'bind', source: '/sys', options })
+const below = (mounts: readonly MountInfo[]) => mounts.filter(({ point }) => point.startsWith('/mnt/'))
+
+check('C4', 'rbind takes what is mounted below along, bind does not', async (box) => {
+  assert.ok(below(parse(await box.sh(INFO, { '/mounts/-': bindSys('rbind') }))).length > 0)
+  assert.is(below(parse(await box.sh(INFO, { '/mounts/-': bindSys('bind') }))).length, 0)
+})
+
+check('C4', 'a bind with ro is read-only, and its source is not', async (box) => {
+  const mount = { destination: '/mnt', type: 'bind', source: box.folder, options: ['bind', 'ro'] }
+  const said = await box.sh('touch /mnt/x 2>&1 || true', { '/mounts/-': mount })
+  assert.match(said, /Read-only file system/)
+  writeFileSync(box.path('x'), '')
+})
+
+check('C4', 'a bind with nosuid, nodev and noexec', async (box) => {
+  const mount = {
+    destination: '/mnt',
+    type: 'bind',
+    source: box.folder,
+    options: ['bind', 'nosuid', 'nodev', 'noexec'],
+  }
+  const { options } = at(parse(await box.sh(INFO, { '/mounts/-': mount })), '/mnt')
+  for (const option of ['nosuid', 'nodev', 'noexec']) assert.ok(options.includes(option), option)
+})
+
+check('C4', 'remount changes a mount that is there', async (box) => {
+  const said = await box.sh(INFO, {
+    '/mounts/-': { destination: '/mnt', type: 'bind', source: box.folder, options: ['bind', 'remount', 'ro'] },
+    '/mounts/0': { destination: '/mnt', type: 'bind', source: box.folder, options: ['bind'] },
+    '/mounts/1': { destination: '/proc', type: 'proc', source: 'proc' },
+    '/mounts/2': { destination: '/dev', type: 'tmpfs', source: 'tmpfs' },
+    '/mounts/3': { destination: '/tmp', type: 'tmpfs', source: 'tmpfs' },
+    '/linux/maskedPaths': [],
+  })
+  assert.ok(at(parse(said), '/mnt').options.includes('ro'))
+})
+
+for (const [option, expected] of [
+  ['rro', 'ro'],
+  ['rnosuid', 'nosuid'],
+  ['rnodev', 'nodev'],
+  ['rnoexec', 'noexec'],
+  ['rnoatime', 'noatime'],
+  ['rnodiratime', 'nodiratime'],
+  ['rnosymfollow', 'nosymfollow'],
+] as const) {
+  check('C5', `option ${option} holds for all that is mounted below`, async (box) => {
+    const mounts = parse(await box.sh(INFO, { '/mounts/-': bindSys('rbind', option) }))
+    for (const { point, options } of [at(mounts, '/mnt'), ...below(mounts)]) {
+      assert.ok(options.includes(expected), `${point} has ${options}`)
+    }
+  })
+}
+
+for (const option of [
+  'rrw',
+  'rsuid',
+  'rexec',
+  'rdev',
+  'ratime',
+  'rrelatime',
+  'rstrictatime',
+  'rdiratime',
+  'rsymfollow',
+]) {
+  check('C5', `option ${option} is known`, async (box) => {
+    assert.is(await box.sh('echo on', { '/mounts/-': bindSys('rbind', option) }), 'on')
+  })
+}
+
+check('C5', 'nosymfollow', async (box) => {
+  const mount = { destination: '/mnt', ...TMPFS, options: ['nosymfollow'] }
+  const said = await box.sh('ln -s /etc/passwd /mnt/link; cat /mnt/link 2>&1 || true', { '/mounts/-': mount })
+  assert.match(said, /Too many levels of symbolic links|Symbolic link loop/)
+})
+
+check('C6', 'tmpcopyup takes over what is covered', async (box) => {
+  writeFileSync(`${box.rootfs}/data/file`, 'covered', { mode: 0o640 })
+  symlinkSync('file', `${box.rootfs}/data/link`)
+  const mount = { destination: '/data', ...TMPFS, options: ['tmpcopyup'] }
+  const said = await box.sh('cat /data/link; echo; stat -c %a /data/file; echo new >/data/file', { '/mounts/-': mount })
+  assert.is(said, 'covered\n640')
+  assert.is(readFileSync(`${box.rootfs}/data/file`, 'utf8'), 'covered')
+})
+
+check('C10', 'other options are data for the file system', async (box) => {
+  const mount = { destination: '/mnt', ...TMPFS, options: ['size=1m', 'mode=700', 'nr_inodes=50', 'ro'] }
+  const { data, options } = at(parse(await box.sh(INFO, { '/mounts/-': mount })), '/mnt')
+  for (const option of ['size=1024k', 'mode=700', 'nr_inodes=50']) assert.ok(data.includes(option), `${data}`)
+  assert.ok(options.includes('ro'))
+})
+
+check('C10', 'data that the file system does not know is refused', async (box) => {
+  await box.rejected({ '/mounts/-': { destination: '/mnt', ...TMPFS, options: ['frobnicate=1'] } })
+})
+
+check('C10', 'an overlay has its folders', async (box) => {
+  for (const name of ['lower', 'upper', 'work']) mkdirSync(box.path(name))
+  writeFileSync(box.path('lower/file'), 'lower')
+  const options = [`lowerdir=${box.path('lower')}`, `upperdir=${box.path('upper')}`, `workdir=${box.path('work')}`]
+  const said = await box.sh('cat /mnt/file; echo new >/mnt/new', {
+    '/mounts/-': { destination: '/mnt', type: 'overlay', source: 'overlay', options },
+  })
+  assert.is(said, 'lower')
+  assert.is(readFileSync(box.path('upper/new'), 'utf8'), 'new\n')
+})
+
+check('K5', 'nothing of the mounts of the host is left', async (box) => {
+  const said = await box.sh(`ls -d /../usr /../root/.. /..${box.folder} 2>/dev/null; ls -di / /..; ${INFO}`)
+  const mounts = parse(said.slice(said.search(/^\d+ \d+ \d+:/m)))
+  const roots = mounts.filter(({ point }) => point === '/')
+  assert.is(roots.length, 1, `mounted on /: ${JSON.stringify(roots)}`)
+  const known = ['/', '/proc', '/dev', '/sys']
+  const strange = mounts.filter(
+    ({ point }) => !known.some((each) => point === each || (each !== '/' && point.startsWith(`${each}/`))),
+  )
+  assert.equal(strange, [])
+  assert.not.match(said, /\/\.\.\/usr/)
+})
+
+check('K5', 'a link in the image does not lead a mount out of it', async (box) => {
+  symlinkSync(`../../../../../../../../..${box.folder}`, `${box.rootfs}/way-out`)
+  const options = ['size=4244k']
+  const mount = { destination: '/way-out/made', ...TMPFS, options }
+  // Refusing the link is as good as following it in the image.
+  const { stdout, status } = await box.run({ '/process/args': ['cat', '/proc/self/mountinfo'], '/mounts/-': mount })
+  assert.not.ok(existsSync(box.path('made')))
+  if (status === 0) assert.match(stdout, new RegExp(`${box.folder}/made .*size=4244k`))
+})
+
+check('K5', 'a link as mount point is resolved in the image', async (box) => {
+  symlinkSync('/../../mnt', `${box.rootfs}/link`)
+  const mounts = parse(await box.sh(INFO, { '/mounts/-': { destination: '/link', ...TMPFS } }))
+  assert.is(at(mounts, '/mnt').type, 'tmpfs')
+})
+
+for (const destination of ['/proc/sys/kernel', '/proc/self/attr', '/proc/1']) {
+  check('K5', `a mount over ${destination} is refused`, async (box) => {
+    await box.rejected({ '/mounts/-': { destination, type: 'bind', source: box.folder, options: ['bind'] } })
+  })
+}
+
+check('K5', 'files that engines mount over in /proc are allowed', async (box) => {
+  writeFileSync(box.path('uptime'), '1 2\n')
+  const bind = { destination: '/proc/uptime', type: 'bind', source: box.path('uptime'), options: ['bind'] }
+  assert.is(await box.sh('cat /proc/uptime', { '/mounts/-': bind }), '1 2')
+})
+
+check('K5', 'a folder bound over /proc is refused', async (box) => {
+  await box.rejected({ '/mounts/-': { destination: '/proc', type: 'bind', source: box.folder, options: ['bind'] } })
+})
+
+check('K5', 'a link as mount point of proc is refused', async (box) => {
+  const { rmdirSync } = await import('node:fs')
+  rmdirSync(`${box.rootfs}/proc`)
+  symlinkSync('/mnt', `${box.rootfs}/proc`)
+  await box.rejected({})
+})
+
+check('K5', 'a mount on / is refused', async (box) => {
+  await box.rejected({ '/mounts/-': { destination: '/', ...TMPFS } })
+})
+
+check('F1', 'the usual file systems are there', async (box) => {
+  const mounts = parse(
+    await box.sh(INFO, { '/mounts/-': { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue' } }),
+  )
+  for (const [point, type] of [
+    ['/proc', 'proc'],
+    ['/dev', 'tmpfs'],
+    ['/dev/pts', 'devpts'],
+    ['/dev/shm', 'tmpfs'],
+    ['/dev/mqueue', 'mqueue'],
+    ['/sys', 'sysfs'],
+  ] as const) {
+    assert.is(at(mounts, point).type, type, point)
+  }
+})

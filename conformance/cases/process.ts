@@ -1,0 +1,278 @@
+// config.md, Process: who the program is, and what it finds.
+
+import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import * as assert from 'uvu/assert'
+import { check, skip } from '../case.ts'
+
+check('D1', 'cwd is the working directory', async (box) => {
+  assert.is(await box.sh('pwd', { '/process/cwd': '/tmp' }), '/tmp')
+})
+
+check('D1', 'a cwd that is missing is made', async (box) => {
+  assert.is(await box.sh('pwd', { '/process/cwd': '/made/for/it' }), '/made/for/it')
+})
+
+for (const cwd of ['relative', '', undefined, '/etc/passwd']) {
+  check('D1', `the cwd ${JSON.stringify(cwd) ?? 'left out'} is refused`, async (box) => {
+    await box.rejected({ '/process/cwd': cwd })
+  })
+}
+
+check('D1', 'a cwd through a descriptor of the runtime is refused', async (box) => {
+  for (let fd = 3; fd < 12; fd++) {
+    const { stdout } = await box.run({ '/process/args': ['ls', '../../..'], '/process/cwd': `/proc/self/fd/${fd}` })
+    assert.not.match(stdout, /sbin|usr/, `descriptor ${fd} leads to the host`)
+  }
+})
+
+check('D2', 'the program is looked for in the PATH of process.env', async (box) => {
+  writeFileSync(`${box.rootfs}/tmp/mine`, '#!/bin/sh\necho mine\n', { mode: 0o755 })
+  const { stdout, stderr } = await box.run({
+    '/process/args': ['mine'],
+    '/process/env': ['PATH=/nowhere:/tmp:/bin'],
+  })
+  assert.is(stdout, 'mine\n', stderr)
+})
+
+check('D2', 'a path with a slash is relative to cwd', async (box) => {
+  writeFileSync(`${box.rootfs}/tmp/mine`, '#!/bin/sh\necho mine\n', { mode: 0o755 })
+  const { stdout, stderr } = await box.run({ '/process/args': ['./mine'], '/process/cwd': '/tmp' })
+  assert.is(stdout, 'mine\n', stderr)
+})
+
+check('D2', 'arguments arrive as they are', async (box) => {
+  const args = ['sh', '-c', 'for arg; do printf "<%s>" "$arg"; done', 'sh', '', ' a  b ', '$HOME', 'ü\n', '-x', '"']
+  const { stdout } = await box.run({ '/process/args': args })
+  assert.is(stdout, '<>< a  b ><$HOME><ü\n><-x><">')
+})
+
+check('D3', 'the environment is the one given', async (box) => {
+  const env = ['PATH=/bin', 'HOME=/h', 'A=1', 'B=a=b', 'EMPTY=', 'SPACE= x ']
+  const { stdout } = await box.run({ '/process/args': ['env'], '/process/env': env })
+  assert.equal(stdout.replace(/\n$/, '').split('\n').sort(), [...env].sort())
+})
+
+check('D3', 'of a variable that is given twice the last counts', async (box) => {
+  const { stdout } = await box.run({ '/process/args': ['env'], '/process/env': ['PATH=/bin', 'A=1', 'A=2'] })
+  assert.match(stdout, /^A=2$/m)
+  assert.not.match(stdout, /^A=1$/m)
+})
+
+check('K2', 'HOME comes from the passwd of the container when it is not given', async (box) => {
+  assert.is(await box.sh('echo $HOME', { '/process/user/uid': 1000 }), '/home/user')
+  assert.is(await box.sh('echo $HOME', { '/process/user/uid': 4242 }), '/')
+})
+
+check('D5', 'resource limits are as given', async (box) => {
+  const limits = await box.sh('cat /proc/self/limits', {
+    '/process/rlimits': [
+      { type: 'RLIMIT_NOFILE', soft: 100, hard: 200 },
+      { type: 'RLIMIT_CORE', soft: 0, hard: 4096 },
+      { type: 'RLIMIT_NPROC', soft: 50, hard: 51 },
+      { type: 'RLIMIT_FSIZE', soft: 1048576, hard: 2097152 },
+    ],
+  })
+  assert.match(limits, /^Max open files +100 +200 /m)
+  assert.match(limits, /^Max core file size +0 +4096 /m)
+  assert.match(limits, /^Max processes +50 +51 /m)
+  assert.match(limits, /^Max file size +1048576 +2097152 /m)
+})
+
+check('D5', 'RLIM_INFINITY is unlimited', async (box) => {
+  box.configure({ '/process/args': ['grep', 'cpu time', '/proc/self/limits'] })
+  // 2^64 - 1 is beyond what JSON.stringify can write.
+  const config = readFileSync(`${box.bundle}/config.json`, 'utf8')
+  const limit = '"type":"RLIMIT_CPU","hard":18446744073709551615,"soft":18446744073709551615'
+  writeFileSync(`${box.bundle}/config.json`, config.replace(/"type":"RLIMIT_NOFILE","hard":1024,"soft":1024/, limit))
+  const { stdout, stderr } = await box.command(['run', '--bundle', box.bundle, box.id])
+  assert.match(stdout, /unlimited +unlimited/, stderr)
+})
+
+check('D5', 'limits that are not given stay those of the caller', async (box) => {
+  const limits = await box.sh('cat /proc/self/limits', { '/process/rlimits': [] })
+  const line = (text: string, name: string) => text.split('\n').find((each) => each.startsWith(name))
+  const own = readFileSync('/proc/self/limits', 'utf8')
+  for (const name of ['Max stack size', 'Max core file size', 'Max pending signals']) {
+    assert.is(line(limits, name)?.trim(), line(own, name)?.trim())
+  }
+})
+
+check('D5', 'an unknown resource limit is refused', async (box) => {
+  await box.rejected({ '/process/rlimits': [{ type: 'RLIMIT_FOO', soft: 1, hard: 1 }] })
+})
+
+check('0.1', 'a resource limit that is given twice is refused', async (box) => {
+  const limit = { type: 'RLIMIT_NOFILE', soft: 100, hard: 100 }
+  await box.rejected({ '/process/rlimits': [limit, limit] })
+})
+
+check('D5', 'a soft limit above the hard one is refused', async (box) => {
+  await box.rejected({ '/process/rlimits': [{ type: 'RLIMIT_NOFILE', soft: 200, hard: 100 }] })
+})
+
+const KILL = 5n
+const NET_BIND_SERVICE = 10n
+const bit = (...numbers: bigint[]) =>
+  numbers
+    .reduce((set, number) => set | (1n << number), 0n)
+    .toString(16)
+    .padStart(16, '0')
+
+check('D6', 'the capability sets are those given', async (box) => {
+  const status = await box.sh('cat /proc/self/status', {
+    '/process/user/uid': 1000,
+    '/process/capabilities': {
+      bounding: ['CAP_KILL', 'CAP_NET_BIND_SERVICE'],
+      effective: ['CAP_KILL'],
+      permitted: ['CAP_KILL', 'CAP_NET_BIND_SERVICE'],
+      inheritable: ['CAP_KILL'],
+      ambient: ['CAP_KILL'],
+    },
+  })
+  // What execve makes of the sets for a user without a file capability: capabilities(7).
+  const expected = { Bnd: bit(KILL, NET_BIND_SERVICE), Eff: bit(KILL), Prm: bit(KILL), Inh: bit(KILL), Amb: bit(KILL) }
+  for (const [name, set] of Object.entries(expected)) assert.match(status, new RegExp(`^Cap${name}:\\s+${set}$`, 'm'))
+})
+
+check('D6', 'no capabilities means none, for root too', async (box) => {
+  const status = await box.sh('cat /proc/self/status', {
+    '/process/capabilities': { bounding: [], effective: [], permitted: [], inheritable: [], ambient: [] },
+  })
+  for (const name of ['Bnd', 'Eff', 'Prm', 'Inh', 'Amb']) assert.match(status, new RegExp(`^Cap${name}:\\s+0+$`, 'm'))
+})
+
+check('D6', 'a capability that nobody knows is a warning', async (box) => {
+  const sets = ['CAP_KILL', 'CAP_FOO']
+  const said = await box.sh('grep CapBnd /proc/self/status', {
+    '/process/capabilities': { bounding: sets, effective: sets, permitted: sets },
+  })
+  assert.match(said, new RegExp(bit(KILL)))
+})
+
+check('0.2', 'a capability that can not be granted is a warning', async (box) => {
+  const own = BigInt(`0x${readFileSync('/proc/self/status', 'utf8').match(/^CapBnd:\s+(\S+)$/m)?.[1]}`)
+  const SYS_RESOURCE = 24n
+  if ((own >> SYS_RESOURCE) & 1n) skip('every capability can be granted here')
+  const sets = ['CAP_KILL', 'CAP_SYS_RESOURCE']
+  const said = await box.sh('grep CapEff /proc/self/status', {
+    '/process/capabilities': { bounding: sets, effective: sets, permitted: sets },
+  })
+  assert.match(said, new RegExp(bit(KILL)))
+})
+
+for (const noNewPrivileges of [true, false]) {
+  check('D7', `noNewPrivileges ${noNewPrivileges}`, async (box) => {
+    const said = await box.sh('grep NoNewPrivs /proc/self/status', { '/process/noNewPrivileges': noNewPrivileges })
+    assert.match(said, new RegExp(`${Number(noNewPrivileges)}$`))
+  })
+}
+
+check('D8', 'oomScoreAdj is written', async (box) => {
+  assert.is(await box.sh('cat /proc/self/oom_score_adj', { '/process/oomScoreAdj': 300 }), '300')
+})
+
+check('D8', 'without oomScoreAdj it stays that of the caller', async (box) => {
+  const own = readFileSync('/proc/self/oom_score_adj', 'utf8').trim()
+  assert.is(await box.sh('cat /proc/self/oom_score_adj', { '/process/oomScoreAdj': undefined }), own)
+})
+
+check('D9', 'uid, gid and additionalGids', async (box) => {
+  const status = await box.sh('cat /proc/self/status', {
+    '/process/user': { uid: 1000, gid: 1001, additionalGids: [5, 20] },
+  })
+  assert.match(status, /^Uid:\t1000\t1000\t1000\t1000$/m)
+  assert.match(status, /^Gid:\t1001\t1001\t1001\t1001$/m)
+  assert.match(status, /^Groups:\t5 20 *$/m)
+})
+
+check('D9', 'without additionalGids there are none of the caller', async (box) => {
+  assert.match(await box.sh('grep Groups /proc/self/status', { '/process/user': { uid: 7, gid: 8 } }), /^Groups:\s*8?$/)
+})
+
+check('D9', 'umask', async (box) => {
+  assert.is(await box.sh('umask', { '/process/user/umask': 0o77 }), '0077')
+})
+
+check('K2', 'umask is 0022 when it is not given', async (box) => {
+  assert.is(await box.sh('umask'), '0022')
+})
+
+check('D11', 'scheduler', async (box) => {
+  const stat = await box.sh('cat /proc/self/stat', { '/process/scheduler': { policy: 'SCHED_BATCH', nice: 5 } })
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const [nice, policy] = [fields[16], fields[38]]
+  assert.equal([nice, policy], ['5', '3'])
+})
+
+check('0.35', 'an unknown scheduler policy is refused', async (box) => {
+  await box.rejected({ '/process/scheduler': { policy: 'SCHED_LATER' } })
+})
+
+check('D12', 'ioPriority', async (box) => {
+  const said = await box.sh('ionice -p 1', { '/process/ioPriority': { class: 'IOPRIO_CLASS_BE', priority: 6 } })
+  assert.match(said, /best-effort: prio 6/)
+})
+
+/** ls -l of /proc/self/fd → the numbers, but for the one by which ls reads that folder. */
+function descriptors(list: string): string {
+  const lines = list.trim().split('\n')
+  const numbers = lines.map((line) => line.match(/(\d+) -> (?!\/proc\/\d+\/fd$)/)?.[1])
+  return numbers.filter((number) => number !== undefined).join(' ')
+}
+
+const LIST = ['ls', '-l', '/proc/self/fd']
+
+check('F12', 'no descriptor of the caller or the runtime gets in', async (box) => {
+  const leaks = Array.from({ length: 6 }, () => openSync('/', 'r'))
+  try {
+    const { stdout } = await box.run({ '/process/args': LIST }, [], { descriptors: leaks })
+    assert.is(descriptors(stdout), '0 1 2', stdout)
+  } finally {
+    leaks.forEach(closeSync)
+  }
+})
+
+check('F12', 'none gets in by create and start either', async (box) => {
+  await box.launch('exec sleep 100')
+  const { pid } = await box.state()
+  assert.equal(readdirSync(`/proc/${pid}/fd`), ['0', '1', '2'])
+})
+
+check('K2', '--preserve-fds passes descriptors from 3 on', async (box) => {
+  writeFileSync(box.path('three'), 'three')
+  const [three, four] = [openSync(box.path('three'), 'r'), openSync('/', 'r')]
+  try {
+    const options = { descriptors: [three, four] }
+    const { stdout } = await box.run({ '/process/args': LIST }, ['--preserve-fds', '1'], options)
+    assert.is(descriptors(stdout), '0 1 2 3', stdout)
+    assert.is(await box.sh('cat <&3', {}, ['--preserve-fds', '1'], options), 'three')
+  } finally {
+    closeSync(three)
+    closeSync(four)
+  }
+})
+
+check('K2', 'descriptors of LISTEN_FDS are passed, and LISTEN_PID is 1', async (box) => {
+  writeFileSync(box.path('three'), 'three')
+  const three = openSync(box.path('three'), 'r')
+  try {
+    const script = 'cat <&3; echo; echo $LISTEN_FDS $LISTEN_PID'
+    assert.is(await box.sh(script, {}, [], { descriptors: [three], listening: true }), 'three\n1 1')
+  } finally {
+    closeSync(three)
+  }
+})
+
+check('K2', 'the program leads a session of its own', async (box) => {
+  await box.launch('exec sleep 100')
+  const { pid } = await box.state()
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  const [, , group, session] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  assert.equal([group, session], [`${pid}`, `${pid}`])
+})
+
+check('K2', 'the program has the default action for every signal', async (box) => {
+  const status = await box.sh('exec cat /proc/self/status')
+  assert.match(status, /^SigBlk:\s+0+$/m)
+  assert.match(status, /^SigIgn:\s+0+$/m)
+})

@@ -1,0 +1,278 @@
+// runt is killed, or runs out of something, at any moment: `delete --force` then finds all that is left and removes it.
+
+import { spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { compile } from '../src/machine/codegen.ts'
+import { draft, exit, finish } from '../src/machine/testing/plan.ts'
+import { NATIVE } from '../src/machine/testing/run.ts'
+import { callNative } from '../src/native/ffi.ts'
+import { Box, Ground, succeeded } from './box.ts'
+import { linkBuilt, missingForTests } from './built.ts'
+import type { Edits } from './bundle.ts'
+import { execute, findRuntime, type Result } from './runtime.ts'
+
+const PR_SET_CHILD_SUBREAPER = 36
+const WNOHANG = 1
+const PATIENCE_MS = 3000
+
+const reason = missingForTests()
+
+if (reason !== undefined) {
+  console.log(`skipped: ${reason}`)
+  test.skip(`crashes (${reason})`, () => {})
+} else {
+  const folder = mkdtempSync(`${tmpdir()}/runt-crash-`)
+  const ground = new Ground(findRuntime(linkBuilt(`${folder}/runtime`)))
+  // Processes that a killed runt leaves come to us, so that none is overlooked.
+  callNative('prctl', PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+  testKills(ground)
+  testRivals(ground)
+  testShortage(ground)
+  testMemory(ground)
+  test.after(() => {
+    ground[Symbol.dispose]()
+    rmSync(folder, { recursive: true, force: true })
+  })
+}
+
+/** Start a command of runt and end it with a signal after some milliseconds. */
+async function interrupt(box: Box, args: readonly string[], delay: number, signal: NodeJS.Signals): Promise<void> {
+  const [program = '', ...flags] = box.runtime.command
+  const child = spawn(program, [...flags, '--root', box.stateRoot, ...args], { stdio: 'ignore' })
+  const ended = new Promise((resolve) => child.on('exit', resolve))
+  await sleep(delay)
+  child.kill(signal)
+  await ended
+}
+
+async function assertRemovable(box: Box, when: string): Promise<void> {
+  const { status, stderr } = await box.command(['delete', '--force', box.id])
+  assert.is(status, 0, `${when}: ${stderr}`)
+  box.assertNothingLeft()
+  const deadline = Date.now() + PATIENCE_MS
+  while (adopted().length > 0 && Date.now() < deadline) await sleep(5)
+  assert.equal(adopted(), [], when)
+}
+
+/** Living children that we didn't start. No command of ours may run meanwhile. */
+function adopted(): string[] {
+  const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim().split(' ').filter(Boolean)
+  // 0: it has not ended yet
+  return children.filter((pid) => (callNative('waitpid', Number(pid), 0, WNOHANG).value & 0xffffffffn) === 0n)
+}
+
+const FOREVER: Edits = { '/process/args': ['sleep', '60'] }
+
+function testKills(ground: Ground): void {
+  // What an engine needs to start, and then every moment of a create, in steps of less than a millisecond.
+  const moments = Array.from({ length: 50 }, (_, index) => 8 + index * 0.7)
+
+  test('create may be killed at any moment', async () => {
+    for (const delay of moments) {
+      await using box = new Box(ground)
+      box.configure(FOREVER)
+      await interrupt(box, ['create', '--bundle', box.bundle, box.id], delay, 'SIGKILL')
+      await assertRemovable(box, `create, killed after ${delay} ms`)
+    }
+  })
+
+  test('create may be killed in a hook', async () => {
+    const hooks = ['prestart', 'createRuntime', 'createContainer']
+    for (const hook of hooks) {
+      for (const delay of [60, 90, 120]) {
+        await using box = new Box(ground)
+        box.configure({ ...FOREVER, [`/hooks/${hook}`]: [{ path: '/bin/busybox', args: ['sleep', '0.3'] }] })
+        await interrupt(box, ['create', '--bundle', box.bundle, box.id], delay, 'SIGKILL')
+        await assertRemovable(box, `create, killed after ${delay} ms in ${hook}`)
+      }
+    }
+  })
+
+  test('create may be interrupted politely, too', async () => {
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+      for (let delay = 12; delay < 44; delay += 4) {
+        await using box = new Box(ground)
+        box.configure({ ...FOREVER, '/hooks/createRuntime': [{ path: '/bin/busybox', args: ['sleep', '0.01'] }] })
+        await interrupt(box, ['create', '--bundle', box.bundle, box.id], delay, signal)
+        await assertRemovable(box, `create, ${signal} after ${delay} ms`)
+      }
+    }
+  })
+
+  test('start may be killed, before and in its hook', async () => {
+    for (const delay of [10, 15, 18, 20, 22, 24, 26, 30, 60, 100]) {
+      await using box = new Box(ground)
+      await box.create({ ...FOREVER, '/hooks/startContainer': [{ path: '/bin/busybox', args: ['sleep', '0.15'] }] })
+      await interrupt(box, ['start', box.id], delay, 'SIGKILL')
+      await assertRemovable(box, `start, killed after ${delay} ms`)
+    }
+  })
+
+  test('a start that was killed has started the container or not, and says so', async () => {
+    for (const delay of [16, 18, 20, 22, 24]) {
+      await using box = new Box(ground)
+      await box.create(FOREVER)
+      await interrupt(box, ['start', box.id], delay, 'SIGKILL')
+      await sleep(20)
+      const { status } = await box.state()
+      assert.ok(status === 'created' || status === 'running', status)
+      if (status === 'created') await box.start()
+      assert.is((await box.state()).status, 'running')
+      await assertRemovable(box, `start, killed after ${delay} ms`)
+    }
+  })
+
+  test('delete may be killed, and tried again', async () => {
+    for (let delay = 14; delay < 40; delay += 1) {
+      await using box = new Box(ground)
+      await box.create(FOREVER)
+      await interrupt(box, ['delete', '--force', box.id], delay, 'SIGKILL')
+      await assertRemovable(box, `delete, killed after ${delay} ms`)
+    }
+  })
+
+  test('run may be killed, before and while the program runs', async () => {
+    for (const delay of [15, 20, 24, 28, 32, 36, 40, 60, 90]) {
+      await using box = new Box(ground)
+      box.configure(FOREVER)
+      await interrupt(box, ['run', '--bundle', box.bundle, box.id], delay, 'SIGKILL')
+      await assertRemovable(box, `run, killed after ${delay} ms`)
+    }
+  })
+}
+
+function testRivals(ground: Ground): void {
+  test('of creates with the same id exactly one wins', async () => {
+    for (let round = 0; round < 12; round++) {
+      await using box = new Box(ground)
+      box.configure(FOREVER)
+      const create = ['create', '--bundle', box.bundle, box.id]
+      const results = await Promise.all([create, create, create].map((args) => box.command(args)))
+      assert.is(results.filter(({ status }) => status === 0).length, 1, JSON.stringify(results))
+      for (const { status, stderr } of results) if (status !== 0) assert.match(stderr, /already exists/)
+      assert.is((await box.state()).status, 'created')
+      await assertRemovable(box, 'three creates')
+    }
+  })
+
+  test('commands on the same container at the same time fail at most in the words that engines know', async () => {
+    const known = /does not exist|not running|cannot (start|delete)|already exists/
+    for (let round = 0; round < 8; round++) {
+      await using box = new Box(ground)
+      await box.create(FOREVER)
+      const { id } = box
+      const commands = [
+        ['start', id],
+        ['state', id],
+        ['delete', '--force', id],
+        ['list'],
+        ['kill', id, 'KILL'],
+        ['delete', id],
+        ['start', id],
+        ['list', '--format', 'json'],
+        ['create', '--bundle', box.bundle, id],
+      ]
+      const shuffled = [...commands.slice(round), ...commands.slice(0, round)]
+      const results = await Promise.all(shuffled.map((args) => box.command(args)))
+      results.forEach(({ status, stderr }, index) => {
+        const what = `${shuffled[index]?.join(' ')}: ${status} ${stderr}`
+        assert.ok(status === 0 || (status === 1 && known.test(stderr)), what)
+        if (shuffled[index]?.[0] === 'list') assert.is(status, 0, what)
+      })
+      await assertRemovable(box, 'many commands')
+    }
+  })
+}
+
+function testShortage(ground: Ground): void {
+  /** With a state root that is a file system of its own, which nobody else sees. */
+  async function onTmpfs(box: Box, options: string, script: string): Promise<Result> {
+    mkdirSync(box.stateRoot)
+    box.configure(FOREVER)
+    const text = `mount -t tmpfs -o ${options} state ${box.stateRoot} || exit 99
+      runt() { ${box.runtime.command.join(' ')} --root ${box.stateRoot} "$@"; }
+      ${script}`
+    return execute(['unshare', '-m', 'sh', '-c', text], box.path('output'))
+  }
+
+  test('a full state root is told, and nothing is left', async () => {
+    for (const options of [
+      'size=4k',
+      'nr_inodes=1',
+      'nr_inodes=2',
+      'nr_inodes=3',
+      'nr_inodes=4',
+      'nr_inodes=5',
+      'nr_inodes=6',
+    ]) {
+      await using box = new Box(ground)
+      const fill = options.startsWith('size') ? `head -c 4096 /dev/zero > ${box.stateRoot}/.full;` : ''
+      const script = `${fill} runt create --bundle ${box.bundle} ${box.id}; echo status $?
+        ls ${box.stateRoot}; runt delete --force ${box.id}; echo status $?; ls ${box.stateRoot}`
+      const { stdout, stderr } = await onTmpfs(box, options, script)
+      if (stdout === `status 0\n${box.id}\nstatus 0\n`) continue // room enough
+      assert.is(stdout, 'status 1\nstatus 0\n', `${options}: ${stderr}`)
+      assert.match(stderr, /ENOSPC/, options)
+      box.assertNothingLeft()
+    }
+  })
+
+  test('a read-only state root is told', async () => {
+    await using box = new Box(ground)
+    const script = `runt create --bundle ${box.bundle} ${box.id}; echo status $?; runt list -q; echo status $?
+      runt delete --force ${box.id}; echo status $?; runt state ${box.id}; echo status $?`
+    const { stdout, stderr } = await onTmpfs(box, 'ro', script)
+    assert.is(stdout, 'status 1\nstatus 0\nstatus 0\nstatus 1\n', stderr)
+    assert.match(stderr, /EROFS[\s\S]*does not exist/)
+    box.assertNothingLeft()
+  })
+
+  test('few descriptors are enough, and too few are told', async () => {
+    for (const limit of [256, 64, 48, 32, 28, 24, 20]) {
+      await using box = new Box(ground)
+      box.configure({ '/process/rlimits': undefined, '/process/args': ['sh', '-c', 'ulimit -n'] })
+      const [program = ''] = box.runtime.command
+      const script = `ulimit -n ${limit}; exec ${program} --root ${box.stateRoot} run --bundle ${box.bundle} ${box.id}`
+      const { status, stdout, stderr } = await execute(['sh', '-c', script], box.path('output'))
+      if (limit >= 64) assert.is(status, 0, stderr)
+      if (status === 0) assert.is(stdout.trim(), `${limit}`)
+      else assert.is.not(stderr.trim(), '', `${limit} descriptors`)
+      await assertRemovable(box, `${limit} descriptors`)
+    }
+  })
+}
+
+/** More than a page table, a stack and 200 KiB of shared memory, and much less than any engine. */
+const LOW_MEMORY = 524_288
+const GATE_KB = 300
+
+function testMemory(ground: Ground): void {
+  test('a container of 512 KiB starts and runs a program that fits', async () => {
+    await using box = new Box(ground)
+    const plan = draft()
+    exit(plan, 0)
+    const image = compile(finish(plan), NATIVE.target).bytes
+    writeFileSync(`${box.rootfs}/bin/probe`, image, { mode: 0o755 })
+    const edits = { '/linux/resources/memory': { limit: LOW_MEMORY }, '/process/args': ['probe'] }
+    for (let round = 0; round < 5; round++) succeeded(await box.run(edits))
+    await box.create(edits)
+    await box.start()
+    await box.waitForStatus('stopped')
+    await box.delete()
+  })
+
+  test('init needs little memory while it waits', async () => {
+    await using box = new Box(ground)
+    await box.create(FOREVER)
+    const { pid } = await box.state()
+    const resident = Number(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8').match(/^Rss:\s+(\d+) kB$/m)?.[1])
+    assert.ok(resident > 0 && resident <= GATE_KB, `${resident} KB`)
+    await assertRemovable(box, 'a look at its memory')
+  })
+}
+
+test.run()

@@ -1,0 +1,430 @@
+// What a person sees of `run` in a terminal, what an engine sees of --console-socket, and what a program gets from either.
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import {
+  closeSync,
+  constants,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { Box, Ground, hierarchies, succeeded } from './box.ts'
+import { linkBuilt, missingForTests } from './built.ts'
+import { type Edits, NAMESPACES } from './bundle.ts'
+import { Pty, type Running, statusOf } from './pty.ts'
+import { findRuntime } from './runtime.ts'
+import { listenForConsole } from './terminal.ts'
+
+const reason = missingForTests()
+
+if (reason !== undefined) {
+  console.log(`skipped: ${reason}`)
+  test.skip(`terminals (${reason})`, () => {})
+} else {
+  const folder = mkdtempSync(`${tmpdir()}/runt-terminal-`)
+  const ground = new Ground(findRuntime(linkBuilt(`${folder}/runtime`)))
+  testShell(ground)
+  testRestored(ground)
+  testConsoleSocket(ground)
+  testForeground(ground)
+  testFlags(ground)
+  testPreserved(ground)
+  test.after(() => {
+    ground[Symbol.dispose]()
+    rmSync(folder, { recursive: true, force: true })
+  })
+}
+
+function commandOf(box: Box, ...args: readonly string[]): string[] {
+  return [...box.runtime.command, '--root', box.stateRoot, ...args]
+}
+
+function runIn(pty: Pty, box: Box, edits: Edits): Running {
+  box.configure({ '/process/terminal': true, ...edits })
+  return pty.start(commandOf(box, 'run', '--bundle', box.bundle, box.id))
+}
+
+function script(text: string): Edits {
+  return { '/process/args': ['sh', '-c', text] }
+}
+
+const PROMPT = /\/ # /
+
+function testShell(ground: Ground): void {
+  test('spec and run give a shell that behaves like a local one', async () => {
+    await using box = new Box(ground)
+    using pty = new Pty(33, 101)
+    succeeded(await box.command(['spec'], { cwd: box.bundle }))
+    const before = pty.settings()
+    const { terminal } = pty
+    const running = pty.start(commandOf(box, 'run', box.id), box.bundle)
+    await terminal.until(PROMPT)
+    assert.is.not(pty.settings(), before, 'the terminal is not raw')
+    terminal.write('echo sum$((40+2)).\n')
+    assert.match(await terminal.until(/sum42\./), /echo sum\$\(\(40\+2\)\)\.\r\n/)
+    terminal.write('stty size; hostname\n')
+    await terminal.until(/33 101\r\nrunt\r\n/)
+    pty.resize(44, 122)
+    await sleep(100)
+    terminal.write('stty size\n')
+    await terminal.until(/44 122\r\n/)
+    terminal.write('sleep 30; echo status=$?.\n')
+    await sleep(100)
+    terminal.write('\x03')
+    terminal.write('echo status=$?.\n')
+    await terminal.until(/status=130\./)
+    terminal.write('cat\nline\n')
+    await terminal.until(/line\r\nline\r\n/)
+    terminal.write('\x04')
+    terminal.write('(sleep 5 & wait) & sleep 0.1; tty; exit 7\n')
+    assert.is(await running.status, 7)
+    assert.is(pty.settings(), before, 'the terminal is not as it was')
+    box.assertNothingLeft()
+    for (const hierarchy of hierarchies()) assert.not.ok(existsSync(`${hierarchy}/${box.id}`), hierarchy)
+  })
+
+  test('all that a program writes before it ends is there', async () => {
+    for (let round = 0; round < 8; round++) {
+      await using box = new Box(ground)
+      using pty = new Pty(24, 80)
+      const running = runIn(pty, box, script('head -c 50000 /dev/zero | tr "\\0" x; echo "<end>"'))
+      const text = await pty.terminal.until(/<end>/)
+      assert.is(text.replace(/[^x]/g, '').length, 50_000)
+      assert.is(await running.status, 0)
+    }
+  })
+
+  test('the terminal is /dev/console, the controlling one, and the only one open', async () => {
+    await using box = new Box(ground)
+    using pty = new Pty(24, 80)
+    const text = `test -t 0 && test -t 1 && test -t 2 && echo three
+      test $(stat -c %t:%T /dev/console) = $(stat -L -c %t:%T /proc/self/fd/0) && echo console
+      echo by-tty > /dev/tty; echo by-console > /dev/console; ls /proc/$$/fd | tr '\\n' ' '; echo "<end>"`
+    const running = runIn(pty, box, script(text))
+    const got = await pty.terminal.until(/<end>/)
+    for (const word of ['three', 'console', 'by-tty', 'by-console', '0 1 2']) assert.ok(got.includes(word), got)
+    assert.not.match(got, /0 1 2 [3-9] /)
+    assert.is(await running.status, 0)
+  })
+}
+
+function testRestored(ground: Ground): void {
+  const waiting = 'trap "exit 5" TERM; echo ready; while :; do sleep 0.05; done'
+
+  test("the caller's terminal is as before on every way out", async () => {
+    type Way = (box: Box, running: Running) => Promise<unknown>
+    const ways: [what: string, expected: number | string, edits: Edits, way: Way | undefined][] = [
+      ['the program ends', 0, script('echo ready'), undefined],
+      ['the program fails', 3, script('echo ready; exit 3'), undefined],
+      ['the container is killed', 137, script(waiting), (box) => box.kill('KILL')],
+      ['the container is deleted', 137, script(waiting), (box) => box.delete('--force')],
+      ['runt is told to end', 5, script(waiting), async (_box, { child }) => child.kill('SIGTERM')],
+      ['there is no such program', 1, { '/process/args': ['nowhere'] }, undefined],
+      ['a mount fails', 1, { '/mounts/-': { destination: '/x', source: '/nowhere', options: ['bind'] } }, undefined],
+      ['a hook fails', 1, { '/hooks/startContainer': [{ path: '/bin/false' }] }, undefined],
+      ['a hook fails later', 1, { ...script(waiting), '/hooks/poststart': [{ path: '/bin/false' }] }, undefined],
+    ]
+    for (const [what, expected, edits, way] of ways) {
+      await using box = new Box(ground)
+      using pty = new Pty(24, 80)
+      const before = pty.settings()
+      const running = runIn(pty, box, edits)
+      if (way !== undefined) {
+        await pty.terminal.until(/ready/)
+        await way(box, running)
+      }
+      assert.is(await running.status, expected, what)
+      assert.is(pty.settings(), before, what)
+      box.assertNothingLeft()
+    }
+  })
+
+  test('when the window is closed, the shell ends and nothing is left', async () => {
+    for (const text of [undefined, 'trap "" HUP; echo ready; while echo more; do sleep 0.02; done']) {
+      await using box = new Box(ground)
+      using pty = new Pty(24, 80)
+      const running = runIn(pty, box, text === undefined ? { '/process/args': ['sh'] } : script(text))
+      await pty.terminal.until(text === undefined ? PROMPT : /ready/)
+      pty.hangUp()
+      const late = sleep(5000).then(() => 'late')
+      assert.is.not(await Promise.race([running.status, late]), 'late', `${text ?? 'a shell'} goes on`)
+      box.assertNothingLeft()
+    }
+  })
+}
+
+function testConsoleSocket(ground: Ground): void {
+  test("--console-socket gets the terminal's master, sized as the config says", async () => {
+    await using box = new Box(ground)
+    using socket = listenForConsole(box.path('console'))
+    const edits = {
+      '/process/terminal': true,
+      '/process/consoleSize': { height: 20, width: 70 },
+      ...script('stty size; read line; echo "got $line"; echo by-console > /dev/console'),
+    }
+    await box.create(edits, ['--console-socket', socket.path])
+    const { terminal, payload } = socket.accept()
+    using _terminal = terminal
+    assert.is(payload, '/dev/ptmx')
+    await box.start()
+    terminal.write('a line\n')
+    assert.match(await terminal.until(/by-console/), /20 70\r\n[\s\S]*got a line\r\n/)
+    await box.waitForStatus('stopped')
+  })
+
+  test("the socket's path may be longer than an address", async () => {
+    await using box = new Box(ground)
+    const folder = box.path(`${'long'.repeat(30)}/${'longer'.repeat(20)}`)
+    mkdirSync(folder, { recursive: true })
+    const fd = openSync(folder, constants.O_RDONLY)
+    using socket = listenForConsole(`/proc/self/fd/${fd}/console`)
+    closeSync(fd)
+    await box.create({ '/process/terminal': true, ...script('echo there') }, ['--console-socket', `${folder}/console`])
+    using terminal = socket.accept().terminal
+    await box.start()
+    await terminal.until(/there/)
+  })
+
+  test('flags that contradict the config are refused', async () => {
+    await using socketBox = new Box(ground)
+    using socket = listenForConsole(socketBox.path('console'))
+    writeFileSync(socketBox.path('file'), '')
+    const withSocket = ['--console-socket', socket.path]
+    const cases: [terminal: boolean, command: string, flags: string[], said: RegExp][] = [
+      [true, 'create', [], /cannot allocate terminal/],
+      [true, 'run', ['--detach'], /cannot allocate terminal/],
+      [false, 'create', withSocket, /cannot use console socket/],
+      [false, 'run', withSocket, /cannot use console socket/],
+      [false, 'run', ['--detach', ...withSocket], /cannot use console socket/],
+      [true, 'run', withSocket, /cannot use console socket/],
+      [true, 'create', ['--console-socket', socketBox.path('nowhere')], /console socket .*nowhere.*ENOENT/],
+      [true, 'create', ['--console-socket', socketBox.path('file')], /console socket .*file.*ECONNREFUSED/],
+    ]
+    for (const [terminal, command, flags, said] of cases) {
+      await using box = new Box(ground)
+      box.configure({ '/process/terminal': terminal })
+      const { status, stderr } = await box.command([command, '--bundle', box.bundle, ...flags, box.id])
+      assert.is.not(status, 0, `${command} ${flags}`)
+      assert.match(stderr, said, `${command} ${flags}`)
+      box.assertNothingLeft()
+    }
+  })
+}
+
+interface Piped {
+  readonly child: ChildProcess
+  readonly status: Promise<number | string>
+  output(): string
+  until(pattern: RegExp): Promise<void>
+}
+
+/** run without a terminal, its streams being pipes. */
+function runPiped(box: Box, edits: Edits, flags: readonly string[] = []): Piped {
+  box.configure(edits)
+  const [program = '', ...args] = commandOf(box, 'run', '--bundle', box.bundle, ...flags, box.id)
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  let text = ''
+  child.stdout.on('data', (chunk: Buffer) => {
+    text += chunk.toString()
+  })
+  return {
+    child,
+    status: statusOf(child),
+    output: () => text,
+    async until(pattern) {
+      const deadline = Date.now() + 5000
+      while (!pattern.test(text)) {
+        if (Date.now() > deadline) throw new Error(`no ${pattern} in ${JSON.stringify(text)}`)
+        await sleep(5)
+      }
+    },
+  }
+}
+
+const WITHOUT_PIDS = { '/linux/namespaces': NAMESPACES.filter(({ type }) => type !== 'pid') }
+
+function testForeground(ground: Ground): void {
+  test('signals of runt are for the program', async () => {
+    await using box = new Box(ground)
+    const names = ['HUP', 'INT', 'QUIT', 'USR1', 'USR2', 'TERM'] as const
+    const traps = names.map((name) => `trap "echo got ${name}." ${name}`).join('; ')
+    const run = runPiped(box, script(`${traps}; trap "exit 9" ALRM; echo ready; while :; do sleep 0.02; done`))
+    await run.until(/ready/)
+    for (const name of names) {
+      run.child.kill(`SIG${name}`)
+      await run.until(new RegExp(`got ${name}\\.`))
+    }
+    run.child.kill('SIGALRM')
+    assert.is(await run.status, 9)
+    box.assertNothingLeft()
+  })
+
+  test('a program that a signal ended gives 128 and its number', async () => {
+    for (const [signal, expected] of [
+      ['SIGTERM', 143],
+      ['SIGINT', 130],
+      ['SIGHUP', 129],
+      ['SIGUSR1', 138],
+    ] as const) {
+      await using box = new Box(ground)
+      const run = runPiped(box, { ...WITHOUT_PIDS, ...script('echo ready; exec sleep 60') })
+      await run.until(/ready/)
+      await sleep(20)
+      run.child.kill(signal)
+      assert.is(await run.status, expected, signal)
+      box.assertNothingLeft()
+    }
+    await using box = new Box(ground)
+    const run = runPiped(box, script('echo ready; sleep 60'))
+    await run.until(/ready/)
+    await box.kill('KILL')
+    assert.is(await run.status, 137)
+  })
+
+  test('orphans of the container are buried while it runs, and end with it', async () => {
+    await using box = new Box(ground)
+    const text = 'for i in 1 2 3 4 5; do (sleep 0.01 &); done; (sleep 60 &); sleep 0.3; echo ready; read line'
+    const run = runPiped(box, { ...WITHOUT_PIDS, ...script(text) })
+    await run.until(/ready/)
+    const children = childrenOf(run.child.pid)
+    assert.equal(
+      children.filter((pid) => stateOf(pid) === 'Z'),
+      [],
+    )
+    assert.ok(children.length >= 2, `${children}`) // the first process, and the orphan that sleeps
+    run.child.stdin?.end('\n')
+    assert.is(await run.status, 0)
+    box.assertNothingLeft()
+    assert.equal(
+      children.filter((pid) => existsSync(`/proc/${pid}`)),
+      [],
+    )
+  })
+
+  test('pipes pass all bytes and their end', async () => {
+    await using box = new Box(ground)
+    const run = runPiped(box, script('cat | wc -c'))
+    run.child.stdin?.end('x'.repeat(300_000))
+    assert.is(await run.status, 0)
+    assert.is(run.output(), '300000\n')
+  })
+
+  test('the output of a program that ends at once is whole', async () => {
+    for (let round = 0; round < 10; round++) {
+      await using box = new Box(ground)
+      const run = runPiped(box, script('head -c 60000 /dev/zero | tr "\\0" x; echo "<end>"'))
+      run.child.stdin?.end()
+      assert.is(await run.status, 0)
+      assert.is(run.output().length, 60_006)
+    }
+  })
+}
+
+function childrenOf(pid: number | undefined): string[] {
+  return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+    readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').trim().split(' ').filter(Boolean),
+  )
+}
+
+function stateOf(pid: string): string | undefined {
+  const stat = existsSync(`/proc/${pid}/stat`) ? readFileSync(`/proc/${pid}/stat`, 'utf8') : ''
+  return stat.slice(stat.lastIndexOf(')') + 2)[0]
+}
+
+function testFlags(ground: Ground): void {
+  test('--detach leaves the container running', async () => {
+    await using box = new Box(ground)
+    const flags = ['--detach', '--pid-file', box.path('pid')]
+    const result = await box.run({ '/process/args': ['sleep', '60'] }, flags)
+    assert.is(succeeded(result).stdout, '')
+    const { status, pid } = await box.state()
+    assert.is(status, 'running')
+    assert.is(readFileSync(box.path('pid'), 'utf8'), `${pid}`)
+    await box.delete('--force')
+    box.assertNothingLeft()
+  })
+
+  test('--keep leaves the record of a container that has ended', async () => {
+    await using box = new Box(ground)
+    assert.is((await box.run(script('exit 4'), ['--keep'])).status, 4)
+    assert.is((await box.state()).status, 'stopped')
+    await box.delete()
+    box.assertNothingLeft()
+  })
+
+  test('--pid-file is replaced as a whole, and holds the pid without a newline', async () => {
+    await using box = new Box(ground)
+    const folder = box.path('pids')
+    mkdirSync(folder)
+    writeFileSync(`${folder}/pid`, 'old')
+    linkSync(`${folder}/pid`, `${folder}/kept`)
+    await box.create({}, ['--pid-file', `${folder}/pid`])
+    assert.is(readFileSync(`${folder}/pid`, 'utf8'), `${(await box.state()).pid}`)
+    assert.is(readFileSync(`${folder}/kept`, 'utf8'), 'old')
+    assert.equal(readdirSync(folder).sort(), ['kept', 'pid'])
+    assert.is(statSync(`${folder}/pid`).mode & 0o777, 0o644)
+    await box.delete()
+  })
+
+  test("a --pid-file that can't be written is told, and nothing is left", async () => {
+    await using box = new Box(ground)
+    for (const path of [box.path('nowhere/pid'), box.folder]) {
+      const { status, stderr } = await box.tryCreate({}, ['--pid-file', path])
+      assert.is.not(status, 0)
+      assert.ok(stderr.includes(path), stderr)
+      box.assertNothingLeft()
+    }
+  })
+}
+
+function testPreserved(ground: Ground): void {
+  const listing = script('ls /proc/$$/fd | tr "\\n" " "; cat <&3; cat <&4; echo $LISTEN_FDS $LISTEN_PID')
+
+  test('--preserve-fds passes descriptors from 3 on, and nothing else', async () => {
+    await using box = new Box(ground)
+    const [one, two, three] = filesOf(box)
+    const result = await box.run(listing, ['--preserve-fds', '2'], { descriptors: [one, two, three, three, three] })
+    for (const fd of [one, two, three]) closeSync(fd)
+    assert.is(succeeded(result).stdout, '0 1 2 3 4 one\ntwo\n\n')
+    for (const flags of [['3'], ['1000']]) {
+      const refused = await box.run(listing, ['--preserve-fds', ...flags], { descriptors: [] })
+      assert.match(refused.stderr, /descriptor 3 is not open in the caller/)
+      box.assertNothingLeft()
+    }
+  })
+
+  test("LISTEN_FDS of a caller that means runt is the program's", async () => {
+    await using box = new Box(ground)
+    const [one, two, three] = filesOf(box)
+    const descriptors = [one, two, three]
+    const result = await box.run(listing, [], { descriptors, env: { LISTEN_FDS: '2' } })
+    assert.is(succeeded(result).stdout, '0 1 2 3 4 one\ntwo\n2 1\n')
+    const other = await box.run(script('ls /proc/$$/fd | tr "\\n" " "; echo $LISTEN_FDS $LISTEN_PID'), [], {
+      descriptors,
+      env: { LISTEN_FDS: '2', LISTEN_PID: '1' },
+    })
+    assert.is(succeeded(other).stdout, '0 1 2 \n')
+    for (const fd of descriptors) closeSync(fd)
+  })
+}
+
+function filesOf(box: Box): [number, number, number] {
+  const open = (name: string): number => {
+    writeFileSync(box.path(name), `${name}\n`)
+    return openSync(box.path(name), 'r')
+  }
+  return [open('one'), open('two'), open('three')]
+}
+
+test.run()
