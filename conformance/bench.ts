@@ -138,7 +138,7 @@ function command({ runtime, stateRoot }: Subject, args: readonly string[], prefi
 
 /** Milliseconds of all that has ended and been reaped. getrusage(2) */
 function childrenCpu(): number {
-  while (callNative('waitpid', -1, 0, WNOHANG).value > 0n);
+  while (BigInt.asIntN(32, callNative('waitpid', -1, 0, WNOHANG).value) > 0n);
   const usage = new BigInt64Array(18)
   callNative('getrusage', RUSAGE_CHILDREN, new Uint8Array(usage.buffer))
   const [userSeconds = 0n, userMicros = 0n, systemSeconds = 0n, systemMicros = 0n] = usage
@@ -158,7 +158,7 @@ function printTimes(subjects: readonly Subject[]): void {
   for (const { runtime } of subjects) console.log(`  ${runtime.name}: ${runtime.version}`)
   console.log(`  medians of ${runs}, in milliseconds: wall / CPU of the whole tree\n`)
   const columns = subjects.map(({ runtime }) => runtime.name.padStart(16))
-  console.log(`  ${''.padEnd(27)}${columns.join('')}   runt/crun  runt/runc`)
+  console.log(`  ${''.padEnd(27)}${columns.join('')}${subjects.length > 1 ? '   runt/crun  runt/runc' : ''}`)
   for (const row of ROWS) {
     const cells = subjects.map(({ samples }) => {
       const [wall, cpu] = [median(samples[row], 'wall'), median(samples[row], 'cpu')]

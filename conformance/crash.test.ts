@@ -31,6 +31,7 @@ if (reason !== undefined) {
   callNative('prctl', PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
   testKills(ground)
   testRivals(ground)
+  testDamage(ground)
   testShortage(ground)
   testMemory(ground)
   test.after(() => {
@@ -184,6 +185,26 @@ function testRivals(ground: Ground): void {
         if (shuffled[index]?.[0] === 'list') assert.is(status, 0, what)
       })
       await assertRemovable(box, 'many commands')
+    }
+  })
+}
+
+function testDamage(ground: Ground): void {
+  test('a record that is damaged hides no other container, and can be removed', async () => {
+    for (const text of ['', '{', 'null', '[]', '{"version":1}', '\0\0\0\0']) {
+      await using box = new Box(ground)
+      await box.create(FOREVER)
+      const broken = `${box.stateRoot}/broken`
+      mkdirSync(broken)
+      writeFileSync(`${broken}/state.json`, text)
+      assert.is(succeeded(await box.command(['list', '-q'])).stdout, `${box.id}\n`, JSON.stringify(text))
+      for (const command of [['state'], ['start'], ['kill'], ['delete']]) {
+        const { status, stderr } = await box.command([...command, 'broken'])
+        assert.is(status, 1, `${command} with ${JSON.stringify(text)}`)
+        assert.match(stderr, /broken\/state.json/, `${command} with ${JSON.stringify(text)}`)
+      }
+      succeeded(await box.command(['delete', '--force', 'broken']))
+      await assertRemovable(box, 'a damaged neighbour')
     }
   })
 }

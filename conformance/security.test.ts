@@ -490,23 +490,24 @@ function testParsers(ground: Ground, canary: Canary): void {
     await using box = new Box(ground)
     mkdirSync(box.stateRoot)
     const victim = new Canary(box.path('victim'))
-    for (const id of badIds) {
-      const commands = [
-        ['create', '--bundle', box.bundle, id],
-        ['run', '--bundle', box.bundle, id],
-      ]
-      for (const command of [
-        ['state', id],
-        ['start', id],
-        ['kill', id],
-        ['delete', id],
-        ['delete', '-f', id],
-        ...commands,
-      ]) {
-        box.configure({})
-        const { status, stderr } = await box.command(['--debug', ...command])
-        assert.is.not(status, 0, command.join(' '))
-        assert.match(stderr, /invalid container ID format/, command.join(' '))
+    box.configure({})
+    const launch = ['--bundle', box.bundle]
+    const commands = [
+      ['state'],
+      ['start'],
+      ['kill'],
+      ['delete'],
+      ['delete', '-f'],
+      ['create', ...launch],
+      ['run', ...launch],
+    ]
+    for (const [index, id] of badIds.entries()) {
+      // Two of the commands for each id, all of them for the ids that lead somewhere.
+      const some = id.includes('victim') ? commands : [0, 4].map((at) => commands[(index + at) % commands.length] ?? [])
+      for (const command of some) {
+        const { status, stderr } = await box.command(['--debug', ...command, id])
+        assert.is.not(status, 0, `${command} ${id}`)
+        assert.match(stderr, /invalid container ID format/, `${command} ${id}`)
       }
     }
     victim.assertUntouched('ids that are paths')
@@ -827,7 +828,7 @@ function testHooks(ground: Ground): void {
 }
 
 const SWAPPER = fileURLToPath(new URL('swapper.ts', import.meta.url))
-const RACE_MS = 7000
+const RACE_MS = 5000
 
 function testRaces(ground: Ground, canary: Canary): void {
   test('folders and links that are swapped meanwhile lead no mount out of the image', async () => {
@@ -853,7 +854,7 @@ function testRaces(ground: Ground, canary: Canary): void {
         { destination: '/data/one/two/legacy', type: 'tmpfs', options: ['iversion'] },
       ],
       '/linux/devices': [{ path: '/data/one/two/device', type: 'c', major: 1, minor: 3 }],
-      '/linux/maskedPaths': [`${deep}/file`, '/data/one/two', '/data/one/file'],
+      '/linux/maskedPaths': [`${deep}/file`, '/data/one/three', '/data/one/file'],
       '/linux/readonlyPaths': [deep, '/data/one/two/folder'],
       '/process/cwd': '/data/one/two/cwd',
     }

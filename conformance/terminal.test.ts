@@ -11,6 +11,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -26,6 +27,9 @@ import { Pty, type Running, statusOf } from './pty.ts'
 import { findRuntime } from './runtime.ts'
 import { listenForConsole } from './terminal.ts'
 
+/** The shell's own descriptors, told without opening any. */
+const OPEN = 'for n in 0 1 2 3 4 5 6 7 8 9; do test -e /proc/$$/fd/$n && echo -n "$n "; done'
+
 const reason = missingForTests()
 
 if (reason !== undefined) {
@@ -38,6 +42,7 @@ if (reason !== undefined) {
   testRestored(ground)
   testConsoleSocket(ground)
   testForeground(ground)
+  testClosed(ground)
   testFlags(ground)
   testPreserved(ground)
   test.after(() => {
@@ -84,9 +89,12 @@ function testShell(ground: Ground): void {
     terminal.write('\x03')
     terminal.write('echo status=$?.\n')
     await terminal.until(/status=130\./)
-    terminal.write('cat\nline\n')
+    terminal.write('cat\n')
+    await sleep(100)
+    terminal.write('line\n')
     await terminal.until(/line\r\nline\r\n/)
     terminal.write('\x04')
+    await sleep(100)
     terminal.write('(sleep 5 & wait) & sleep 0.1; tty; exit 7\n')
     assert.is(await running.status, 7)
     assert.is(pty.settings(), before, 'the terminal is not as it was')
@@ -110,7 +118,7 @@ function testShell(ground: Ground): void {
     using pty = new Pty(24, 80)
     const text = `test -t 0 && test -t 1 && test -t 2 && echo three
       test $(stat -c %t:%T /dev/console) = $(stat -L -c %t:%T /proc/self/fd/0) && echo console
-      echo by-tty > /dev/tty; echo by-console > /dev/console; ls /proc/$$/fd | tr '\\n' ' '; echo "<end>"`
+      echo by-tty > /dev/tty; echo by-console > /dev/console; ${OPEN}; echo "<end>"`
     const running = runIn(pty, box, script(text))
     const got = await pty.terminal.until(/<end>/)
     for (const word of ['three', 'console', 'by-tty', 'by-console', '0 1 2']) assert.ok(got.includes(word), got)
@@ -306,10 +314,8 @@ function testForeground(ground: Ground): void {
     run.child.stdin?.end('\n')
     assert.is(await run.status, 0)
     box.assertNothingLeft()
-    assert.equal(
-      children.filter((pid) => existsSync(`/proc/${pid}`)),
-      [],
-    )
+    const left = children.map(stateOf).filter((state) => state !== undefined && state !== 'Z')
+    assert.equal(left, [])
   })
 
   test('pipes pass all bytes and their end', async () => {
@@ -327,6 +333,27 @@ function testForeground(ground: Ground): void {
       run.child.stdin?.end()
       assert.is(await run.status, 0)
       assert.is(run.output().length, 60_006)
+    }
+  })
+}
+
+function testClosed(ground: Ground): void {
+  test('streams that the caller has closed are the null device inside, and nothing else', async () => {
+    for (const closed of ['<&-', '>&-', '<&- >&-', '<&- >&- 2>&-']) {
+      await using box = new Box(ground)
+      const text = 'for n in 0 1 2; do stat -L -c %F /proc/$$/fd/$n; done > /data/streams; echo written; cat; true'
+      box.configure(script(text))
+      const create = commandOf(box, 'create', '--bundle', box.bundle, box.id).join(' ')
+      const caller = spawn('sh', ['-c', `exec ${create} ${closed}`], { stdio: ['ignore', 'ignore', 'inherit'] })
+      assert.is(await statusOf(caller), 0, closed)
+      const { pid } = await box.state()
+      for (const fd of [0, 1]) assert.is(readlinkSync(`/proc/${pid}/fd/${fd}`), '/dev/null', `${fd} with ${closed}`)
+      if (closed.includes('2>')) assert.is(readlinkSync(`/proc/${pid}/fd/2`), '/dev/null')
+      await box.start()
+      await box.waitForStatus('stopped')
+      const device = 'character special file'
+      assert.match(readFileSync(`${box.rootfs}/data/streams`, 'utf8'), new RegExp(`^${device}\\n.*\\n`), closed)
+      await box.delete()
     }
   })
 }
@@ -389,7 +416,7 @@ function testFlags(ground: Ground): void {
 }
 
 function testPreserved(ground: Ground): void {
-  const listing = script('ls /proc/$$/fd | tr "\\n" " "; cat <&3; cat <&4; echo $LISTEN_FDS $LISTEN_PID')
+  const listing = script(`${OPEN}; cat <&3; cat <&4; echo $LISTEN_FDS $LISTEN_PID`)
 
   test('--preserve-fds passes descriptors from 3 on, and nothing else', async () => {
     await using box = new Box(ground)
@@ -410,7 +437,7 @@ function testPreserved(ground: Ground): void {
     const descriptors = [one, two, three]
     const result = await box.run(listing, [], { descriptors, env: { LISTEN_FDS: '2' } })
     assert.is(succeeded(result).stdout, '0 1 2 3 4 one\ntwo\n2 1\n')
-    const other = await box.run(script('ls /proc/$$/fd | tr "\\n" " "; echo $LISTEN_FDS $LISTEN_PID'), [], {
+    const other = await box.run(script(`${OPEN}; echo $LISTEN_FDS $LISTEN_PID`), [], {
       descriptors,
       env: { LISTEN_FDS: '2', LISTEN_PID: '1' },
     })

@@ -114,7 +114,7 @@ const sysctl: Check = ({ linux }, report, namespaces) => {
     } else if (namespace === undefined) {
       report(pointer, undefined, 'is not a parameter of a namespace: it would change the host')
     } else if (!namespaces.has(namespace)) {
-      report(pointer, undefined, `needs a ${namespace} namespace in /linux/namespaces`)
+      report(pointer, undefined, `needs a namespace of type ${namespace} in /linux/namespaces`)
     }
   }
 }

@@ -99,5 +99,5 @@ export function mutate(root: unknown, { place, change, name, value }: Mutation):
   else if (Array.isArray(target)) target.push(fresh)
   else if (typeof target === 'object' && target !== null && name !== '__proto__')
     Object.assign(target, { [name]: fresh })
-  return outer['root']
+  return outer.root
 }

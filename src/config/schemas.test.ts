@@ -17,7 +17,7 @@ const SAMPLES = `${ROOT}../shared/samples/`
 const SCHEMAS = `${ROOT}spec-schemas/`
 const explained = { config, process: program, resources, state, features } as const
 const verdicts = { config: fits, process: fitsProcess, resources: fitsResources } as const
-const RUNS = { numRuns: Number(process.env['FC_RUNS'] ?? 3000) }
+const RUNS = { numRuns: Number(process.env.FC_RUNS ?? 3000) }
 
 const readJson = (path: string) => JSON.parse(readFileSync(path, 'utf8'))
 const jsonIn = (folder: string) => readdirSync(folder).filter((name) => name.endsWith('.json'))

@@ -1,5 +1,7 @@
 // state and list: what there is, as JSON or as rows.
 
+import { RuntError } from '../errors.ts'
+import { warn } from '../log.ts'
 import { type Container, type State, stateOf } from './container.ts'
 import { checkId } from './id.ts'
 import { statusOf } from './status.ts'
@@ -16,10 +18,20 @@ function currentState(store: Store, container: Container): State {
   return stateOf(container, status, status === 'stopped' ? 0 : container.pid)
 }
 
-/** All containers of a root, by id. One that goes meanwhile, or has no record yet, is left out. */
+/** All containers of a root, by id. One that goes meanwhile, or has no record yet or none that can be read, is left out. */
 export function listContainers(store: Store): State[] {
   return store.ids().flatMap((id) => {
-    const container = store.find(id)
+    const container = findReadable(store, id)
     return container === undefined ? [] : [currentState(store, container)]
   })
+}
+
+function findReadable(store: Store, id: string): Container | undefined {
+  try {
+    return store.find(id)
+  } catch (error) {
+    if (!(error instanceof RuntError)) throw error
+    warn(error.message)
+    return undefined
+  }
 }

@@ -101,7 +101,9 @@ export class Store {
     const text = readFileIfPresent(path)
     if (text === undefined) return undefined
     try {
-      return JSON.parse(text) as Container // written by save, by this version or an older one
+      const record: unknown = JSON.parse(text)
+      if (!isRecordOf(record, id)) throw new TypeError('not the record of this container')
+      return record
     } catch (error) {
       throw new RuntError('state', `${path}: ${error instanceof Error ? error.message : error}`, {
         cause: error,
@@ -172,6 +174,12 @@ function lockIfThere(path: string): Lock | undefined {
     if (failedWith(error, 'ENOENT', 'ENOTDIR')) return undefined
     throw error
   }
+}
+
+/** save writes a record whole or not at all: what has the beginning of one is one. */
+function isRecordOf(value: unknown, id: string): value is Container {
+  if (typeof value !== 'object' || value === null || !('version' in value && 'id' in value)) return false
+  return value.version === 1 && value.id === id
 }
 
 function takeLock(path: string, how: number): Lock {

@@ -2,6 +2,7 @@
 
 import { sealedExecutable, socketPair } from '../native/descriptors.ts'
 import { close } from '../native/file.ts'
+import { trySyscall } from '../native/syscall.ts'
 import { blockingChannel, type Channel } from './channel.ts'
 import { spawn } from './spawn.ts'
 
@@ -13,7 +14,10 @@ export interface InitProcess {
   readonly first: number
 }
 
+const STANDARD_STREAMS = [0, 1, 2]
 const FIRST_PRESERVED = 3
+const F_GETFD = 1
+const FD_CLOEXEC = 1
 
 /**
  * Start an image.
@@ -33,6 +37,9 @@ export function spawnInit(
     ]
     // What the caller wants inside stands below.
     for (let fd = FIRST_PRESERVED; fd < slots.channel; fd++) descriptors.push([fd, fd])
+    // A stream that the caller had closed is the engine's null device. The image needs it, too: a number that is free
+    // would go to the next file it opens.
+    for (const fd of STANDARD_STREAMS) if (isCloseOnExec(fd)) descriptors.push([fd, fd])
     // By our pid: in the child the number may mean another descriptor already.
     const first = spawn({ path: `/proc/${process.pid}/fd/${memory}`, args: ['runt:init'], env: [], descriptors })
     return { channel: blockingChannel(ours), monitor, first }
@@ -45,4 +52,8 @@ export function spawnInit(
     close(memory)
     close(theirMonitor)
   }
+}
+
+function isCloseOnExec(fd: number): boolean {
+  return trySyscall('fcntl', fd, F_GETFD) === FD_CLOEXEC
 }

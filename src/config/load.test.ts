@@ -1,0 +1,76 @@
+// Bundles on disk: what can be wrong with the file itself.
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { RuntError } from '../errors.ts'
+import { configWith } from './fixtures.ts'
+import { loadConfig, validateBundle } from './load.ts'
+
+const bundle = mkdtempSync(`${tmpdir()}/runt-config-`)
+
+async function errorOf(contents: string | Uint8Array): Promise<string> {
+  writeFileSync(`${bundle}/config.json`, contents)
+  return failure(bundle)
+}
+
+async function failure(path: string): Promise<string> {
+  try {
+    await loadConfig(path)
+    return 'none'
+  } catch (error) {
+    if (!(error instanceof RuntError)) throw error
+    return `${error.code}: ${error.message}`
+  }
+}
+
+test('a good bundle', async () => {
+  writeFileSync(`${bundle}/config.json`, JSON.stringify(configWith({})))
+  const config = await loadConfig(`${bundle}/./`)
+  assert.is(config.bundle, bundle)
+  assert.is(config.root.path, `${bundle}/rootfs`)
+  assert.equal(await validateBundle(bundle), [])
+})
+
+test('files that are no JSON text', async () => {
+  assert.is(await errorOf(''), `config-invalid: bundle ${bundle}: config.json is empty`)
+  assert.is(
+    await errorOf('\ufeff{}'),
+    'config-invalid: config.json:1:1: starts with a byte order mark, which JSON has not',
+  )
+  assert.is(
+    await errorOf(Uint8Array.of(0x22, 0xff, 0x22)),
+    `config-invalid: bundle ${bundle}: config.json is not UTF-8`,
+  )
+  assert.is(
+    await errorOf('{"ociVersion": "1.0.0"'),
+    'config-invalid: config.json:1:23: found the end of the file, not JSON: a closing brace is expected here',
+  )
+})
+
+test('several problems, a line each', async () => {
+  assert.is(
+    await errorOf('{"ociVersion": 1, "root": 2}'),
+    'config-invalid: config.json:1:16: /ociVersion: found 1, must be a string\nconfig.json:1:27: /root: found 2, must be an object',
+  )
+  const many = { ociVersion: '1.0.0', mounts: Array(60).fill(1) }
+  assert.is((await errorOf(JSON.stringify(many))).split('\n').at(-1), 'config.json: and 20 more problems')
+})
+
+test('what is not supported has a code of its own', async () => {
+  const text = JSON.stringify(configWith({ '/process/selinuxLabel': 'x' }))
+  assert.match(await errorOf(text), /^config-unsupported: config.json:1:\d+: \/process\/selinuxLabel: runt does not/)
+})
+
+test('no file to read', async () => {
+  rmSync(`${bundle}/config.json`)
+  assert.is(await failure(bundle), `bundle: bundle ${bundle}: config.json not found`)
+  assert.is(await failure(`${bundle}/nowhere`), `bundle: bundle ${bundle}/nowhere: config.json not found`)
+  mkdirSync(`${bundle}/config.json`)
+  assert.is(await failure(bundle), `bundle: bundle ${bundle}: config.json is a directory`)
+})
+
+test.after(() => rmSync(bundle, { recursive: true }))
+
+test.run()

@@ -1,0 +1,147 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { MOUNT_ATTR, MOUNT_ATTR_ATIME_MASK, MS } from '../linux/mount-flags.ts'
+import { MOUNT_OPTION_NAMES, parseMountOptions } from './mount-options.ts'
+import type { MountOptions } from './types.ts'
+
+const EMPTY: MountOptions = {
+  attrSet: 0,
+  attrClear: 0,
+  recursiveSet: 0,
+  recursiveClear: 0,
+  propagation: [],
+  recursiveBind: false,
+  superblock: [],
+  legacyFlags: 0,
+  tmpcopyup: false,
+  idmap: undefined,
+  data: [],
+}
+
+const { RDONLY, NOSUID, NODEV, NOEXEC, NOATIME, STRICTATIME, NODIRATIME, NOSYMFOLLOW } = MOUNT_ATTR
+const ATIME = MOUNT_ATTR_ATIME_MASK
+
+/** One word, or several with commas → what differs from no options at all. */
+const CASES: readonly (readonly [string, Partial<MountOptions>])[] = [
+  ['defaults', {}],
+  ['ro', { attrSet: RDONLY }],
+  ['rw', { attrClear: RDONLY }],
+  ['nosuid', { attrSet: NOSUID }],
+  ['suid', { attrClear: NOSUID }],
+  ['nodev', { attrSet: NODEV }],
+  ['dev', { attrClear: NODEV }],
+  ['noexec', { attrSet: NOEXEC }],
+  ['exec', { attrClear: NOEXEC }],
+  ['nodiratime', { attrSet: NODIRATIME }],
+  ['diratime', { attrClear: NODIRATIME }],
+  ['nosymfollow', { attrSet: NOSYMFOLLOW }],
+  ['symfollow', { attrClear: NOSYMFOLLOW }],
+  ['noatime', { attrSet: NOATIME, attrClear: ATIME }],
+  ['atime', { attrClear: ATIME }],
+  ['strictatime', { attrSet: STRICTATIME, attrClear: ATIME }],
+  ['nostrictatime', { attrClear: ATIME }],
+  ['relatime', { attrClear: ATIME }],
+  ['norelatime', {}],
+  ['rro', { recursiveSet: RDONLY }],
+  ['rrw', { recursiveClear: RDONLY }],
+  ['rnosuid', { recursiveSet: NOSUID }],
+  ['rsuid', { recursiveClear: NOSUID }],
+  ['rnodev', { recursiveSet: NODEV }],
+  ['rdev', { recursiveClear: NODEV }],
+  ['rnoexec', { recursiveSet: NOEXEC }],
+  ['rexec', { recursiveClear: NOEXEC }],
+  ['rnodiratime', { recursiveSet: NODIRATIME }],
+  ['rdiratime', { recursiveClear: NODIRATIME }],
+  ['rnosymfollow', { recursiveSet: NOSYMFOLLOW }],
+  ['rsymfollow', { recursiveClear: NOSYMFOLLOW }],
+  ['rnoatime', { recursiveSet: NOATIME, recursiveClear: ATIME }],
+  ['ratime', { recursiveClear: ATIME }],
+  ['rstrictatime', { recursiveSet: STRICTATIME, recursiveClear: ATIME }],
+  ['rnostrictatime', { recursiveClear: ATIME }],
+  ['rrelatime', { recursiveClear: ATIME }],
+  ['rnorelatime', {}],
+  ['shared', { propagation: [{ flag: MS.SHARED, recursive: false }] }],
+  ['slave', { propagation: [{ flag: MS.SLAVE, recursive: false }] }],
+  ['private', { propagation: [{ flag: MS.PRIVATE, recursive: false }] }],
+  ['unbindable', { propagation: [{ flag: MS.UNBINDABLE, recursive: false }] }],
+  ['rshared', { propagation: [{ flag: MS.SHARED, recursive: true }] }],
+  ['rslave', { propagation: [{ flag: MS.SLAVE, recursive: true }] }],
+  ['rprivate', { propagation: [{ flag: MS.PRIVATE, recursive: true }] }],
+  ['runbindable', { propagation: [{ flag: MS.UNBINDABLE, recursive: true }] }],
+  ['sync', { superblock: ['sync'] }],
+  ['async', { superblock: ['async'] }],
+  ['dirsync', { superblock: ['dirsync'] }],
+  ['lazytime', { superblock: ['lazytime'] }],
+  ['nolazytime', { superblock: ['nolazytime'] }],
+  ['mand', { superblock: ['mand'] }],
+  ['nomand', { superblock: ['nomand'] }],
+  ['iversion', { legacyFlags: MS.I_VERSION }],
+  ['noiversion', {}],
+  ['silent', { legacyFlags: MS.SILENT }],
+  ['loud', {}],
+  ['bind', {}],
+  ['rbind', { recursiveBind: true }],
+  ['remount', {}],
+  ['tmpcopyup', { tmpcopyup: true }],
+  ['idmap', { idmap: 'idmap' }],
+  ['ridmap', { idmap: 'ridmap' }],
+  ['_netdev', {}],
+  ['auto', {}],
+  ['noauto', {}],
+  ['nofail', {}],
+]
+
+for (const [word, expected] of CASES) {
+  test(word, () => assert.equal(parseMountOptions([word]).options, { ...EMPTY, ...expected }))
+}
+
+test('every name has a case', () => {
+  assert.equal(CASES.map(([word]) => word).sort(), MOUNT_OPTION_NAMES)
+})
+
+const TOGETHER: readonly (readonly [readonly string[], Partial<MountOptions>])[] = [
+  [[], {}],
+  [[''], {}],
+  [['ro', 'rw'], { attrClear: RDONLY }],
+  [['suid', 'nosuid'], { attrSet: NOSUID }],
+  [['rro', 'rw'], { recursiveSet: RDONLY, attrClear: RDONLY }],
+  [['noatime', 'strictatime'], { attrSet: STRICTATIME, attrClear: ATIME }],
+  [['noatime', 'relatime'], { attrClear: ATIME }],
+  [['noatime', 'atime'], { attrClear: ATIME }],
+  [['strictatime', 'atime'], { attrSet: STRICTATIME, attrClear: ATIME }],
+  [['noatime', 'nostrictatime'], { attrSet: NOATIME, attrClear: ATIME }],
+  [['noatime', 'nodiratime'], { attrSet: NOATIME | NODIRATIME, attrClear: ATIME }],
+  [['sync', 'lazytime', 'async'], { superblock: ['lazytime', 'async'] }],
+  [['silent', 'loud', 'iversion'], { legacyFlags: MS.I_VERSION }],
+  [['size=1m,mode=755', 'nosuid,,nodev'], { attrSet: NOSUID | NODEV, data: ['size=1m', 'mode=755'] }],
+  [['lowerdir=/a\\,b:/c,upperdir=/u\\\\,index=off'], { data: ['lowerdir=/a\\,b:/c', 'upperdir=/u\\\\', 'index=off'] }],
+  [['a\\'], { data: ['a\\'] }],
+  [['x-systemd.automount', 'X-mount.mkdir', 'comment=a', 'RO'], { data: ['RO'] }],
+  [
+    ['rprivate', 'shared'],
+    {
+      propagation: [
+        { flag: MS.PRIVATE, recursive: true },
+        { flag: MS.SHARED, recursive: false },
+      ],
+    },
+  ],
+]
+
+for (const [words, expected] of TOGETHER) {
+  test(words.join(' ') || 'nothing', () => assert.equal(parseMountOptions(words).options, { ...EMPTY, ...expected }))
+}
+
+test('bind and remount', () => {
+  for (const [words, bind, remount] of [
+    [['ro'], false, false],
+    [['rbind'], true, false],
+    [['bind', 'remount'], true, true],
+    [['remount,ro'], false, true],
+  ] as const) {
+    const result = parseMountOptions(words)
+    assert.equal([result.bind, result.remount], [bind, remount], words.join())
+  }
+})
+
+test.run()

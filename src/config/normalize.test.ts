@@ -1,0 +1,192 @@
+import fc from 'fast-check'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { type Changes, configWith } from './fixtures.ts'
+import type { OciConfig } from './generated/oci.d.ts'
+import { normalize } from './normalize.ts'
+import { absolutePath, cleanPath } from './path.ts'
+
+const normal = (changes: Changes = {}) => normalize(configWith(changes) as unknown as OciConfig, '/bundle')
+
+test('defaults', () => {
+  const config = normalize({ ociVersion: '1.0.0', root: { path: 'rootfs' } }, '/b')
+  assert.equal(config.root, { path: '/b/rootfs', readonly: false })
+  assert.equal(config.mounts, [])
+  assert.is(config.process, undefined)
+  assert.equal(config.hooks, {
+    prestart: [],
+    createRuntime: [],
+    createContainer: [],
+    startContainer: [],
+    poststart: [],
+    poststop: [],
+  })
+  assert.equal(config.annotations, {})
+  assert.equal(config.linux, {
+    namespaces: [],
+    uidMappings: [],
+    gidMappings: [],
+    timeOffsets: undefined,
+    devices: [],
+    cgroupsPath: undefined,
+    resources: { devices: [], memory: {}, cpu: {}, pids: {}, unified: {} },
+    rootfsPropagation: undefined,
+    maskedPaths: [],
+    readonlyPaths: [],
+    sysctl: {},
+  })
+  assert.equal(config.warnings, [])
+})
+
+test('paths', () => {
+  for (const [given, clean] of [
+    ['/', '/'],
+    ['//a/./b/../c/', '/a/c'],
+    ['/../..', '/'],
+    ['/a/../../b', '/b'],
+  ] as const) {
+    assert.is(cleanPath(given), clean)
+  }
+  assert.is(absolutePath('x/../y', '/b'), '/b/y')
+  assert.is(absolutePath('../y', '/b/c'), '/b/y')
+  assert.is(normal({ '/root/path': '/abs' }).root.path, '/abs')
+  fc.assert(fc.property(fc.string(), (path) => assert.is(cleanPath(cleanPath(path)), cleanPath(path))))
+})
+
+test('mounts', () => {
+  const { mounts, warnings } = normal({
+    '/mounts': [
+      { destination: 'data/', type: 'none', source: 'src', options: ['rbind', 'ro'] },
+      { destination: '/x', type: 'tmpfs', source: 'tmpfs', options: ['size=1m'] },
+      { destination: '/x', options: ['remount', 'bind', 'ro'] },
+      { destination: '/x', type: 'none', options: ['rshared'] },
+      { destination: '/y', type: 'tmpfs', options: ['rshared'] },
+    ],
+  })
+  assert.equal(
+    mounts.map(({ index, destination, kind, type, source }) => [index, destination, kind, type, source]),
+    [
+      [0, '/data', 'bind', 'bind', '/bundle/src'],
+      [1, '/x', 'filesystem', 'tmpfs', 'tmpfs'],
+      [2, '/x', 'remount', '', undefined],
+      [3, '/x', 'propagation', '', undefined],
+      [4, '/y', 'filesystem', 'tmpfs', undefined],
+    ],
+  )
+  assert.equal(warnings, ['config.json: /mounts/0/destination: "data/" isn\'t absolute: taken from "/"'])
+})
+
+test('process', () => {
+  const { process, warnings } = normal({
+    '/process/user': undefined,
+    '/process/cwd': '/a/../b',
+    '/process/env': ['A=1', 'B=2', 'A=3', 'AB=4', 'C='],
+    '/process/consoleSize': { height: 1, width: 2 },
+    '/process/capabilities': { bounding: ['CAP_CHOWN', 'CAP_FOO', 'CAP_CHOWN', 'chown'], ambient: [] },
+    '/process/rlimits': [{ type: 'RLIMIT_CORE', soft: 1, hard: 18446744073709551615n }],
+    '/process/oomScoreAdj': 0,
+  })
+  assert.equal(process?.user, { uid: 0, gid: 0, umask: undefined, additionalGids: [] })
+  assert.is(process?.cwd, '/b')
+  assert.equal(process?.env, ['B=2', 'A=3', 'AB=4', 'C='])
+  assert.is(process?.consoleSize, undefined)
+  assert.equal(process?.capabilities, {
+    bounding: ['CAP_CHOWN'],
+    effective: [],
+    permitted: [],
+    inheritable: [],
+    ambient: [],
+  })
+  assert.equal(process?.rlimits, [{ type: 'RLIMIT_CORE', soft: 1n, hard: 18446744073709551615n }])
+  assert.is(process?.oomScoreAdj, 0)
+  assert.equal(warnings, ['config.json: /process/capabilities/bounding: ignored, not a capability: CAP_FOO, chown'])
+  assert.equal(
+    normal({ '/process/consoleSize': { height: 1, width: 2 }, '/process/terminal': true }).process?.consoleSize,
+    { height: 1, width: 2 },
+  )
+})
+
+test('hooks', () => {
+  const { hooks } = normal({
+    '/hooks/poststop': [{ path: '/a' }, { path: '/b', args: ['c', 'd'], env: [], timeout: 9e12 }],
+  })
+  assert.equal(hooks.poststop, [
+    {
+      path: '/a',
+      args: ['/a'],
+      env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
+      timeout: undefined,
+    },
+    { path: '/b', args: ['c', 'd'], env: [], timeout: 2147483 },
+  ])
+})
+
+test('linux', () => {
+  const { linux } = normal({
+    '/linux/namespaces': [
+      { type: 'pid', path: '' },
+      { type: 'uts', path: '/x' },
+    ],
+    '/linux/devices': [
+      { type: 'u', path: '/dev//a', major: 1, minor: 2 },
+      { type: 'p', path: '/f', major: 5, minor: 6, fileMode: 0o600, uid: 7, gid: 8 },
+    ],
+    '/linux/rootfsPropagation': 'rslave',
+    '/linux/maskedPaths': ['/a//b'],
+    '/linux/timeOffsets': { boottime: { secs: -5 } },
+    '/linux/cgroupsPath': '',
+  })
+  assert.equal(linux.namespaces, [
+    { type: 'pid', path: undefined },
+    { type: 'uts', path: '/x' },
+  ])
+  assert.equal(linux.devices, [
+    { index: 0, type: 'c', path: '/dev/a', major: 1, minor: 2, fileMode: 0o666, uid: 0, gid: 0 },
+    { index: 1, type: 'p', path: '/f', major: 0, minor: 0, fileMode: 0o600, uid: 7, gid: 8 },
+  ])
+  assert.is(linux.rootfsPropagation, 'slave')
+  assert.equal(linux.maskedPaths, ['/a/b'])
+  assert.equal(linux.timeOffsets, { boottime: { secs: -5n, nanosecs: 0 } })
+  assert.is(linux.cgroupsPath, undefined)
+})
+
+test('a joined user namespace keeps its own mappings', () => {
+  const MAP = [{ containerID: 0, hostID: 1000, size: 10 }]
+  const { linux, warnings } = normal({
+    '/linux/namespaces': [{ type: 'user', path: '/proc/1/ns/user' }],
+    '/linux/uidMappings': MAP,
+    '/linux/gidMappings': MAP,
+  })
+  assert.equal([linux.uidMappings, linux.gidMappings], [[], []])
+  assert.equal(warnings, ['config.json: /linux/uidMappings: ignored, the user namespace that is joined has its own'])
+})
+
+test('a newer minor version is worth a warning', () => {
+  assert.equal(normal({ '/ociVersion': '1.4.0' }).warnings, [
+    'config.json: /ociVersion: runt knows 1.3.0; what 1.4.0 added is ignored',
+  ])
+})
+
+test('resources: zeros that mean "not set", numbers that mean "any"', () => {
+  const { resources } = normal({
+    '/linux/resources': {
+      devices: [{ allow: false }, { allow: true, type: 'c', major: 1, minor: -1, access: '' }],
+      memory: { limit: 0, reservation: 5, swap: -1, swappiness: 18446744073709551615n, disableOOMKiller: false },
+      cpu: { shares: 0, quota: 0, burst: 0, period: 7, idle: 0, cpus: '', mems: '0' },
+      pids: { limit: 0 },
+      unified: { 'memory.high': 'max' },
+    },
+  }).linux
+  assert.equal(resources, {
+    devices: [
+      { allow: false, type: 'a', major: undefined, minor: undefined, access: 'rwm' },
+      { allow: true, type: 'c', major: 1, minor: undefined, access: 'rwm' },
+    ],
+    memory: { reservation: 5n, swap: -1n, disableOOMKiller: false },
+    cpu: { burst: 0n, period: 7n, idle: 0n, mems: '0' },
+    pids: { limit: 0n },
+    unified: { 'memory.high': 'max' },
+  })
+})
+
+test.run()

@@ -1,0 +1,241 @@
+// From the text to the lines that a person reads; and the 64-bit numbers.
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import fc from 'fast-check'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { runChecks } from './checks.ts'
+import { type Changes, configWith } from './fixtures.ts'
+import type { OciConfig } from './generated/oci.d.ts'
+import { mutate, mutation } from './mutations.ts'
+import { normalize } from './normalize.ts'
+import { describeProblem } from './problems.ts'
+import { validateText } from './validate.ts'
+
+const SAMPLES = fileURLToPath(new URL('../../../shared/samples/', import.meta.url))
+
+async function lines(text: string): Promise<string[]> {
+  const verdict = await validateText(text)
+  return verdict.kind === 'valid' ? [] : verdict.problems.map(describeProblem)
+}
+
+const linesOf = (changes: Changes) => lines(JSON.stringify(configWith(changes), undefined, 2))
+
+test('all problems of the schema at once, by place', async () => {
+  const text = `{
+  "ociVersion": 1,
+  "root": {},
+  "process": { "cwd": "tmp", "env": ["A=1", "B"], "user": { "uid": 4294967295 } },
+  "annotations": { "": "x" },
+  "linux": {
+    "namespaces": [
+      { "type": "networ" },
+      { "type": "zzz", "path": "x" }
+    ],
+    "resources": { "pids": { "limit": 1.5 }, "hugepageLimits": [{ "pageSize": "64kB", "limit": -1 }] },
+    "seccomp": { "defaultAction": "SCMP_ACT_ALOW", "syscalls": [{ "names": [], "action": "SCMP_ACT_LOG" }] }
+  }
+}`
+  assert.equal(await lines(text), [
+    'config.json:2:17: /ociVersion: found 1, must be a string',
+    'config.json:3:11: /root/path: is missing',
+    'config.json:4:23: /process/cwd: found "tmp", must be an absolute path',
+    'config.json:4:45: /process/env/1: found "B", must be NAME=value',
+    'config.json:4:68: /process/user/uid: found 4294967295, must be at most 4294967294',
+    'config.json:5:20: /annotations/: found "", the name must not be empty',
+    'config.json:8:17: /linux/namespaces/0/type: found "networ", allowed are cgroup, ipc, mount, network, pid, time, user, uts; did you mean "network"?',
+    'config.json:9:17: /linux/namespaces/1/type: found "zzz", allowed are cgroup, ipc, mount, network, pid, time, user, uts',
+    'config.json:9:32: /linux/namespaces/1/path: found "x", must be an absolute path',
+    'config.json:11:39: /linux/resources/pids/limit: found 1.5, must be a whole number',
+    'config.json:11:79: /linux/resources/hugepageLimits/0/pageSize: found "64kB", must be a page size as "2MB"',
+    'config.json:11:96: /linux/resources/hugepageLimits/0/limit: found -1, must be at least 0',
+    'config.json:12:35: /linux/seccomp/defaultAction: found "SCMP_ACT_ALOW", allowed are SCMP_ACT_KILL, SCMP_ACT_KILL_PROCESS, SCMP_ACT_KILL_THREAD, SCMP_ACT_TRAP, SCMP_ACT_ERRNO, SCMP_ACT_TRACE, SCMP_ACT_ALLOW, SCMP_ACT_LOG, SCMP_ACT_NOTIFY; did you mean "SCMP_ACT_ALLOW"?',
+    'config.json:12:76: /linux/seccomp/syscalls/0/names: found an empty list, must have at least one item',
+  ])
+})
+
+test('texts that are no config', async () => {
+  for (const [text, ...expected] of [
+    ['[]', 'config.json:1:1: found an empty list, must be an object'],
+    ['null', 'config.json:1:1: found null, must be an object'],
+    ['{}', 'config.json:1:1: /ociVersion: is missing'],
+    [' \n ', 'config.json:2:2: found the end of the file, not JSON: a value is expected here'],
+    ['{"a":1,\n}', 'config.json:2:1: found "}", not JSON: a property name in quotes is expected here'],
+    ['{"a":1 "b":2}', 'config.json:1:8: found "\\"b\\"", not JSON: a comma is expected here'],
+    ['{\n"a": // x\n1}', 'config.json:2:6: found "// x", not JSON: JSON has no comments'],
+    ['{]', 'config.json:1:2: found "]", not JSON: a property name in quotes is expected here'],
+    ['{"ociVersion": "1.0.0"} x', 'config.json:1:25: found "x", not JSON: neither a value nor punctuation'],
+  ] as const) {
+    assert.equal(await lines(text), [...expected], text)
+  }
+})
+
+test('texts that no C string can hold', async () => {
+  const message = 'must be text without NUL and without halves of surrogate pairs'
+  assert.equal(await linesOf({ '/process/args': ['a\0b'] }), [
+    `config.json:8:7: /process/args/0: found "a\\u0000b", ${message}`,
+  ])
+  assert.equal(await linesOf({ '/root/path': '\ud800' }), [`config.json:4:13: /root/path: found "\\ud800", ${message}`])
+  assert.equal(await linesOf({ '/root/path': '\ud83d\ude00', '/unknown': '\0', '/annotations': { a: '\\u0000' } }), [])
+})
+
+test('failed checks have a place', async () => {
+  assert.equal(await linesOf({ '/linux/namespaces': [{ type: 'pid' }, { type: 'pid' }] }), [
+    'config.json:22:17: /linux/namespaces/1/type: found "pid", is listed already at /linux/namespaces/0',
+  ])
+})
+
+test('the last of two properties with one name counts', async () => {
+  const text = '{"ociVersion": "1.0.0", "root": {"path": "a"},\n "root": {"path": 1}, "root": {"path": 2}}'
+  assert.equal(await lines(text), ['config.json:2:40: /root/path: found 2, must be a string'])
+})
+
+const LIMIT = '18446744073709551615'
+
+/** The normal form of a config in which the text "@" is replaced. */
+async function loaded(changes: Changes, literal: string) {
+  const verdict = await validateText(JSON.stringify(configWith(changes)).replaceAll('"@"', literal))
+  if (verdict.kind !== 'valid') throw new Error(verdict.problems.map(describeProblem).join('\n'))
+  return normalize(verdict.config, '/b')
+}
+
+test('64-bit numbers keep their bits', async () => {
+  const rlimit = { '/process/rlimits': [{ type: 'RLIMIT_CORE', soft: 1, hard: '@' }] }
+  for (const literal of [LIMIT, '9223372036854775807', '9007199254740993', '18446744073709551614', '1000']) {
+    assert.is((await loaded(rlimit, literal)).process?.rlimits[0]?.hard, BigInt(literal))
+  }
+  const memory = { '/linux/resources': { memory: { limit: '@' } }, '/unknown': '@' }
+  for (const literal of ['9223372036854775807', '9007199254740993', '-1']) {
+    assert.is((await loaded(memory, literal)).linux.resources.memory.limit, BigInt(literal))
+  }
+  const time = {
+    '/linux/namespaces': [{ type: 'mount' }, { type: 'time' }],
+    '/linux/timeOffsets': { monotonic: { secs: '@' } },
+  }
+  assert.is((await loaded(time, '-9223372036854775808')).linux.timeOffsets?.monotonic?.secs, -(2n ** 63n))
+})
+
+test('64-bit numbers that are too large by less than a double can tell', async () => {
+  for (const [changes, literal, expected] of [
+    [
+      { '/process/rlimits': [{ type: 'RLIMIT_CORE', soft: 1, hard: '@' }] },
+      '18446744073709551616',
+      `/process/rlimits/0/hard: found 18446744073709551616, must be at most ${LIMIT}`,
+    ],
+    [
+      { '/linux/resources': { memory: { limit: '@' } } },
+      '9223372036854775808',
+      '/linux/resources/memory/limit: found 9223372036854775808, must be at most 9223372036854775807',
+    ],
+    [
+      { '/linux/resources': { memory: { limit: '@' } } },
+      '-9223372036854775809',
+      '/linux/resources/memory/limit: found -9223372036854775809, must be at least -9223372036854775808',
+    ],
+    [
+      { '/linux/resources': { memory: { limit: '@' } } },
+      LIMIT,
+      `/linux/resources/memory/limit: found ${LIMIT}, must be at most 9223372036854775807`,
+    ],
+    [
+      { '/process/rlimits': [{ type: 'RLIMIT_CORE', soft: 1, hard: '@' }] },
+      '-1',
+      '/process/rlimits/0/hard: found -1, must be at least 0',
+    ],
+  ] as const) {
+    const [line = ''] = await lines(JSON.stringify(configWith(changes)).replace('"@"', literal))
+    assert.is(line.replace(/^config.json:\d+:\d+: /, ''), expected)
+  }
+})
+
+test('what runt does not support is refused by name', async () => {
+  const not = 'runt does not support it yet'
+  const bare = 'runt does this only in a mount namespace, which /linux/namespaces does not list'
+  const network = { '/linux/namespaces': [{ type: 'mount' }, { type: 'network' }] }
+  for (const [changes, expected] of [
+    [{ '/linux/seccomp': { defaultAction: 'SCMP_ACT_LOG' } }, `/linux/seccomp: ${not}`],
+    [{ '/linux/seccomp': { defaultAction: 'SCMP_ACT_ALLOW', syscalls: [] } }, undefined],
+    [{ '/process/apparmorProfile': 'x' }, `/process/apparmorProfile: ${not}`],
+    [{ '/process/apparmorProfile': '' }, undefined],
+    [{ '/process/selinuxLabel': 'x' }, `/process/selinuxLabel: ${not}`],
+    [{ '/process/scheduler': { policy: 'SCHED_OTHER' } }, `/process/scheduler: ${not}`],
+    [{ '/process/ioPriority': { class: 'IOPRIO_CLASS_BE' } }, `/process/ioPriority: ${not}`],
+    [{ '/process/execCPUAffinity': { initial: '0' } }, undefined],
+    [{ '/linux/mountLabel': 'x' }, `/linux/mountLabel: ${not}`],
+    [{ '/linux/intelRdt': { closID: 'x' } }, `/linux/intelRdt: ${not}`],
+    [{ '/linux/memoryPolicy': { mode: 'MPOL_DEFAULT' } }, `/linux/memoryPolicy: ${not}`],
+    [{ '/linux/personality': { domain: 'LINUX32' } }, '/linux/personality: runt supports LINUX only'],
+    [{ '/linux/personality': { domain: 'LINUX' } }, undefined],
+    [{ ...network, '/linux/netDevices': { eth0: {} } }, `/linux/netDevices: ${not}`],
+    [{ '/linux/resources/blockIO': { weight: 0, throttleReadBpsDevice: [] } }, undefined],
+    [{ '/linux/resources/blockIO': { weight: 10 } }, `/linux/resources/blockIO: ${not}`],
+    [{ '/linux/resources/hugepageLimits': [{ pageSize: '2MB', limit: 0 }] }, `/linux/resources/hugepageLimits: ${not}`],
+    [{ '/linux/resources/network': { classID: 0, priorities: [] } }, undefined],
+    [{ '/linux/resources/network': { classID: 1 } }, `/linux/resources/network: ${not}`],
+    [{ '/linux/resources/rdma': { a: { hcaHandles: 1 } } }, `/linux/resources/rdma: ${not}`],
+    [
+      { '/linux/resources/memory': { kernel: 1 } },
+      '/linux/resources/memory/kernel: kernels since 5.16 have no such limit',
+    ],
+    [{ '/linux/resources/memory': { kernel: -1, kernelTCP: 0 } }, undefined],
+    [{ '/linux/resources/memory': { kernelTCP: 1 } }, `/linux/resources/memory/kernelTCP: ${not}`],
+    [
+      { '/mounts': [{ destination: '/x', type: 'tmpfs', options: ['tmpcopyup'] }] },
+      `/mounts/0/options: found "tmpcopyup", ${not}`,
+    ],
+    [{ '/linux/namespaces': [], '/mounts': [{ destination: '/x', type: 'tmpfs' }] }, `/mounts: ${bare}`],
+    [{ '/linux': undefined, '/root/readonly': true }, `/root/readonly: ${bare}`],
+    [{ '/linux': undefined, '/process/terminal': true }, `/process/terminal: ${bare}`],
+    [{ '/linux': { rootfsPropagation: 'shared' } }, `/linux/rootfsPropagation: ${bare}`],
+    [{ '/linux': { devices: [] } }, undefined],
+  ] as const) {
+    const [line] = await linesOf(changes as Changes)
+    assert.is(line?.replace(/^config.json:\d+:\d+: /, ''), expected, JSON.stringify(changes))
+  }
+})
+
+test('the samples that engines wrote pass the checks', () => {
+  if (!existsSync(SAMPLES)) return console.log(`skipped: no samples at ${SAMPLES}`)
+  for (const name of readdirSync(SAMPLES).filter((file) => file.endsWith('.json'))) {
+    const config = JSON.parse(readFileSync(SAMPLES + name, 'utf8')) as OciConfig
+    assert.equal(runChecks(config), [], name)
+    normalize(config, '/b')
+  }
+})
+
+test('any text gets a verdict, and what is valid can be normalised', async () => {
+  const judge = async (text: string) => {
+    const verdict = await validateText(text)
+    if (verdict.kind === 'valid') normalize(verdict.config, '/b')
+    else for (const problem of verdict.problems) assert.ok(describeProblem(problem).startsWith('config.json:'))
+  }
+  const names = [
+    'path',
+    'uidMappings',
+    'options',
+    'soft',
+    'major',
+    'limit',
+    'swap',
+    'sysctl',
+    'rdma',
+    'seccomp',
+    'hostname',
+  ]
+  const start = configWith({
+    '/mounts': [{ destination: '/x', type: 'tmpfs', options: ['ro'] }],
+    '/linux/devices': [{ type: 'c', path: '/x', major: 1, minor: 1 }],
+    '/linux/resources': { memory: { limit: 1 }, cpu: { quota: 1 }, devices: [{ allow: true }] },
+    '/process/rlimits': [{ type: 'RLIMIT_CORE', soft: 1, hard: 1 }],
+  })
+  await fc.assert(
+    fc.asyncProperty(fc.array(mutation(names), { maxLength: 5 }), (changes) =>
+      judge(JSON.stringify(changes.reduce(mutate, structuredClone(start as unknown)))),
+    ),
+    { numRuns: 1000 },
+  )
+  await fc.assert(fc.asyncProperty(fc.oneof(fc.json(), fc.string()), judge), { numRuns: 500 })
+})
+
+test.run()
