@@ -12,6 +12,7 @@ const TIOCGPTN = 0x80045430
 const TIOCSWINSZ = 0x5414
 const TCGETS = 0x5401
 const TERMIOS_SIZE = 60
+const F_SETFL = 4
 
 export class Pty implements Disposable {
   readonly terminal: Terminal
@@ -40,6 +41,11 @@ export class Pty implements Disposable {
     const termios = new Uint8Array(TERMIOS_SIZE)
     syscall('ioctl', this.#slave, TCGETS, termios)
     return Buffer.from(termios).toString('hex')
+  }
+
+  /** As a program does that shares the terminal, and has not cleaned up. */
+  makeNonBlocking(): void {
+    syscall('fcntl', this.#slave, F_SETFL, O.RDWR | O.NONBLOCK)
   }
 
   /** A command with this terminal as its controlling one. */

@@ -106,7 +106,9 @@ function testShell(ground: Ground): void {
     for (let round = 0; round < 8; round++) {
       await using box = new Box(ground)
       using pty = new Pty(24, 80)
+      if (round % 2 === 1) pty.makeNonBlocking()
       const running = runIn(pty, box, script('head -c 50000 /dev/zero | tr "\\0" x; echo "<end>"'))
+      if (round % 2 === 1) await sleep(100) // it fills up meanwhile
       const text = await pty.terminal.until(/<end>/)
       assert.is(text.replace(/[^x]/g, '').length, 50_000)
       assert.is(await running.status, 0)

@@ -45,7 +45,10 @@ export async function runContainer(store: Store, options: RunOptions, profile: P
   launched.lock[Symbol.dispose]()
   if (!foreground) return 0
   signals?.aim(launched.container.pid, launched.container.startTime)
-  const status = await standIn(launched)
+  const status = await standIn(launched).catch((error: unknown) => {
+    destroyIfPresent(store, launched.container)
+    throw error
+  })
   profile.mark('program ended')
   if (!options.keep) {
     destroyIfPresent(store, launched.container)

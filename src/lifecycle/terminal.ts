@@ -1,9 +1,9 @@
 // The caller's terminal and the container's pty, in the foreground: bytes both ways, raw mode, window size.
 
 import { ERRNO } from '../linux/errno.ts'
-import { poll, pollAsync } from '../native/descriptors.ts'
-import { close, writeAll } from '../native/file.ts'
-import { failedWith, trySyscall } from '../native/syscall.ts'
+import { poll, pollAsync, pollWritable } from '../native/descriptors.ts'
+import { close } from '../native/file.ts'
+import { failedWith, SyscallError, trySyscall } from '../native/syscall.ts'
 
 const STDIN = 0
 const STDOUT = 1
@@ -59,8 +59,19 @@ function pump(from: number, to: number, buffer: Uint8Array): boolean {
   const length = trySyscall('read', from, buffer, buffer.length)
   if (length === -ERRNO.EAGAIN) return true
   if (length <= 0) return false
-  writeAll(to, buffer.subarray(0, length))
+  writePatiently(to, buffer.subarray(0, length))
   return true
+}
+
+/** Whoever shares the caller's terminal may have made it non-blocking. */
+function writePatiently(fd: number, bytes: Uint8Array): void {
+  let rest = bytes
+  while (rest.length > 0) {
+    const count = trySyscall('write', fd, rest, rest.length)
+    if (count === -ERRNO.EAGAIN) pollWritable(fd)
+    else if (count < 0) throw new SyscallError('write', -count, 'terminal')
+    else rest = rest.subarray(count)
+  }
 }
 
 /** Its window was closed: reading gives an end of file as if it were a pipe's. */

@@ -113,12 +113,16 @@ export const POLLOUT = 0x4
 export const POLLHUP = 0x10
 
 /** A struct pollfd array, and a timespec for it. */
-function pollArguments(descriptors: readonly number[], timeout: number | undefined): [Uint8Array, Uint8Array | bigint] {
+function pollArguments(
+  descriptors: readonly number[],
+  timeout: number | undefined,
+  events = POLLIN,
+): [Uint8Array, Uint8Array | bigint] {
   const fds = new Uint8Array(8 * descriptors.length)
   const view = new DataView(fds.buffer)
   for (const [index, fd] of descriptors.entries()) {
     view.setInt32(8 * index, fd, true)
-    view.setInt16(8 * index + 4, POLLIN, true)
+    view.setInt16(8 * index + 4, events, true)
   }
   if (timeout === undefined) return [fds, 0n]
   const nanoseconds = BigInt(Math.round(timeout * 1000)) * 1000n
@@ -147,4 +151,10 @@ export async function pollAsync(descriptors: readonly number[], timeout?: number
   const [fds, time] = pollArguments(descriptors, timeout)
   await syscallAsync('ppoll', fds, descriptors.length, time, 0, 0)
   return readyOf(fds, descriptors)
+}
+
+/** Wait until a descriptor takes bytes, or never will. */
+export function pollWritable(fd: number): void {
+  const [fds, time] = pollArguments([fd], undefined, POLLOUT)
+  syscall('ppoll', fds, 1, time, 0, 0)
 }
