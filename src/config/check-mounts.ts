@@ -2,7 +2,7 @@
 
 import type { Check, Checks } from './checks.ts'
 import type { OciConfig } from './generated/oci.d.ts'
-import { MOUNT_OPTION_NAMES, parseMountOptions, splitAtCommas } from './mount-options.ts'
+import { mountOptionNames, parseMountOptions, splitAtCommas } from './mount-options.ts'
 import { nearest } from './nearest.ts'
 import { mountKind } from './normalize.ts'
 import { absolutePath, cleanPath } from './path.ts'
@@ -85,7 +85,7 @@ const bindOptions = forEachMount((mount, pointer, { kind, options, report }) => 
   mount.options?.forEach((given, index) => {
     for (const word of splitAtCommas(given)) {
       if (!data.has(word)) continue
-      const known = nearest(word, MOUNT_OPTION_NAMES)
+      const known = nearest(word, mountOptionNames())
       report(`${pointer}/options/${index}`, word, 'is not an option of bind mounts', known)
     }
   })

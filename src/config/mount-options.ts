@@ -54,44 +54,51 @@ const PROPAGATION: Readonly<Record<string, Row>> = {
   unbindable: { kind: 'propagation', flag: MS.UNBINDABLE, recursive: false },
 }
 
-const ROWS: ReadonlyMap<string, Row> = new Map([
-  ...Object.entries(ATTRIBUTES),
-  ...Object.entries(ATTRIBUTES).map(asRecursive),
-  ...Object.entries(PROPAGATION),
-  ...Object.entries(PROPAGATION).map(asRecursive),
-  ...Object.entries<Row>({
-    sync: { kind: 'superblock', group: 'sync' },
-    async: { kind: 'superblock', group: 'sync' },
-    dirsync: { kind: 'superblock', group: 'dirsync' },
-    lazytime: { kind: 'superblock', group: 'lazytime' },
-    nolazytime: { kind: 'superblock', group: 'lazytime' },
-    mand: { kind: 'superblock', group: 'mand' },
-    nomand: { kind: 'superblock', group: 'mand' },
-    iversion: { kind: 'legacy-set', flag: MS.I_VERSION },
-    noiversion: { kind: 'legacy-clear', flag: MS.I_VERSION },
-    silent: { kind: 'legacy-set', flag: MS.SILENT },
-    loud: { kind: 'legacy-clear', flag: MS.SILENT },
-    bind: { kind: 'bind', recursive: false },
-    rbind: { kind: 'bind', recursive: true },
-    remount: { kind: 'remount' },
-    defaults: { kind: 'ignored' },
-    tmpcopyup: { kind: 'tmpcopyup' },
-    idmap: { kind: 'idmap', idmap: 'idmap' },
-    ridmap: { kind: 'idmap', idmap: 'ridmap' },
-    // Of mount(8), for its own use: it doesn't hand them to the kernel either.
-    _netdev: { kind: 'ignored' },
-    auto: { kind: 'ignored' },
-    noauto: { kind: 'ignored' },
-    nofail: { kind: 'ignored' },
-  }),
-])
-
-function asRecursive([word, row]: [string, Row]): [string, Row] {
-  return [`r${word}`, 'recursive' in row ? { ...row, recursive: true } : row]
+const OTHERS: Readonly<Record<string, Row>> = {
+  sync: { kind: 'superblock', group: 'sync' },
+  async: { kind: 'superblock', group: 'sync' },
+  dirsync: { kind: 'superblock', group: 'dirsync' },
+  lazytime: { kind: 'superblock', group: 'lazytime' },
+  nolazytime: { kind: 'superblock', group: 'lazytime' },
+  mand: { kind: 'superblock', group: 'mand' },
+  nomand: { kind: 'superblock', group: 'mand' },
+  iversion: { kind: 'legacy-set', flag: MS.I_VERSION },
+  noiversion: { kind: 'legacy-clear', flag: MS.I_VERSION },
+  silent: { kind: 'legacy-set', flag: MS.SILENT },
+  loud: { kind: 'legacy-clear', flag: MS.SILENT },
+  bind: { kind: 'bind', recursive: false },
+  rbind: { kind: 'bind', recursive: true },
+  remount: { kind: 'remount' },
+  defaults: { kind: 'ignored' },
+  tmpcopyup: { kind: 'tmpcopyup' },
+  idmap: { kind: 'idmap', idmap: 'idmap' },
+  ridmap: { kind: 'idmap', idmap: 'ridmap' },
+  // Of mount(8), for its own use: it doesn't hand them to the kernel either.
+  _netdev: { kind: 'ignored' },
+  auto: { kind: 'ignored' },
+  noauto: { kind: 'ignored' },
+  nofail: { kind: 'ignored' },
 }
 
-/** Every mount option that isn't handed to the file system, for `features`. */
-export const MOUNT_OPTION_NAMES: readonly string[] = [...ROWS.keys()].sort()
+/** What an option means; undefined when it is the file system's own. */
+function rowOf(word: string): Row | undefined {
+  for (const rows of [ATTRIBUTES, PROPAGATION, OTHERS]) if (Object.hasOwn(rows, word)) return rows[word]
+  if (!word.startsWith('r')) return undefined
+  const row = recursiveRow(word.slice(1))
+  return row !== undefined && 'recursive' in row ? { ...row, recursive: true } : row
+}
+
+/** Attributes and propagation have an r form each, for the whole tree below a mount. */
+function recursiveRow(word: string): Row | undefined {
+  for (const rows of [ATTRIBUTES, PROPAGATION]) if (Object.hasOwn(rows, word)) return rows[word]
+  return undefined
+}
+
+/** Every mount option that isn't handed to the file system, in order of the alphabet. */
+export function mountOptionNames(): string[] {
+  const treeWide = [...Object.keys(ATTRIBUTES), ...Object.keys(PROPAGATION)]
+  return [...treeWide, ...treeWide.map((word) => `r${word}`), ...Object.keys(OTHERS)].sort()
+}
 
 /** mount(8) keeps options of these forms to itself. */
 const COMMENT = /^([xX]-|comment=)/
@@ -132,7 +139,7 @@ function sortOptions(given: readonly string[]): ParsedOptions {
   let idmap: 'idmap' | 'ridmap' | undefined
 
   for (const word of given.flatMap(splitAtCommas)) {
-    const row = ROWS.get(word)
+    const row = rowOf(word)
     switch (row?.kind) {
       case 'set':
       case 'clear':

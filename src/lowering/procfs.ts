@@ -1,5 +1,6 @@
 // A procfs of our own, which nobody can mount over; sysctls and labels are written through it (CVE-2025-52881).
 
+import { sysctlPath } from '../config/sysctl.ts'
 import { ERRNO } from '../linux/errno.ts'
 import { FSCONFIG, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC } from '../linux/mount-flags.ts'
 import { AT, O } from '../linux/open-flags.ts'
@@ -49,11 +50,4 @@ export function lowerSysctl(context: Context): void {
       writeProc(context, procfs, `sys/${sysctlPath(key)}`, value),
     )
   }
-}
-
-/** The separator that comes first rules: in a.b/c the slash stands for a dot in a name, in a/b.c nothing does. */
-function sysctlPath(key: string): string {
-  const first = /[./]/.exec(key)?.[0]
-  if (first !== '.') return key
-  return key.replace(/[./]/g, (separator) => (separator === '.' ? '/' : '.'))
 }

@@ -1,9 +1,10 @@
 // What the image and runt say to each other, as bytes. Both sides read this page; process/sync.ts draws the conversation.
 
+import { REPORT_FAILED } from './step.ts'
+
 /** Kinds of messages of the image; their layout is step.ts's REPORT. */
 export const MESSAGE = {
-  /** A failed step: what step.ts calls REPORT_FAILED. */
-  failed: 1,
+  failed: REPORT_FAILED,
   /** value: P1's pid as runt sees it. */
   pid: 2,
   /** Namespaces and mounts are there: time for the hooks of the runtime namespaces. */

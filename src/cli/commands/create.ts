@@ -1,8 +1,7 @@
 import { createContainer } from '../../lifecycle/create.ts'
-import { noProfile, Recorder } from '../../lifecycle/profile.ts'
 import type { Command } from '../command.ts'
 import { LAUNCH_FLAGS, launchOptions } from './launch-flags.ts'
-import { printProfile } from './profile.ts'
+import { printProfile, startProfile } from './profile.ts'
 
 export const create: Command = {
   name: 'create',
@@ -12,7 +11,7 @@ export const create: Command = {
   arity: [1, 1],
   async run(args, globals) {
     const options = launchOptions(args, globals, 'create')
-    const profile = options.profile ? new Recorder() : noProfile
+    const profile = await startProfile(options.profile)
     await createContainer(globals.store, options, profile)
     printProfile(profile)
     return 0

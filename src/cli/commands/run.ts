@@ -1,8 +1,7 @@
-import { noProfile, Recorder } from '../../lifecycle/profile.ts'
 import { runContainer } from '../../lifecycle/run.ts'
 import type { Command } from '../command.ts'
 import { LAUNCH_FLAGS, launchOptions } from './launch-flags.ts'
-import { printProfile } from './profile.ts'
+import { printProfile, startProfile } from './profile.ts'
 
 export const run: Command = {
   name: 'run',
@@ -18,7 +17,7 @@ export const run: Command = {
   async run(args, globals) {
     const mode = args.boolean('detach') ? 'run' : 'run-foreground'
     const options = launchOptions(args, globals, mode)
-    const profile = options.profile ? new Recorder() : noProfile
+    const profile = await startProfile(options.profile)
     const status = await runContainer(
       globals.store,
       { ...options, keep: args.boolean('keep'), noSubreaper: args.boolean('no-subreaper') },
