@@ -2,6 +2,9 @@
 
 import { RuntError } from '../errors.ts'
 
+/** NAME_MAX of the kernel's file systems. */
+const LONGEST_NAME = 255
+
 /**
  * An absolute path counts from the mount points; a relative one too, so the same value is always the same place
  * (config-linux.md, Cgroups Path). A systemd triple (slice:prefix:name) has no meaning here and is an ordinary name.
@@ -14,6 +17,9 @@ export function cgroupPath(cgroupsPath: string | undefined, id: string): string 
   if (/[\0\n]/.test(cgroupsPath)) throw refuse(cgroupsPath, 'NUL and newline are not allowed')
   const parts = cgroupsPath.split('/').filter((part) => part !== '' && part !== '.')
   if (parts.includes('..')) throw refuse(cgroupsPath, '".." is not allowed')
+  if (parts.some((part) => new TextEncoder().encode(part).length > LONGEST_NAME)) {
+    throw refuse(cgroupsPath, `no part may be longer than ${LONGEST_NAME} bytes`)
+  }
   return `/${parts.join('/')}`
 }
 
