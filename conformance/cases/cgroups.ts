@@ -254,6 +254,22 @@ check('B20', 'a cgroup that was there before keeps what is in it', async (box) =
   rmdirSync(sibling)
 })
 
+check('G2', 'a cgroup that was there before takes one container after the other', async (box) => {
+  const folders = hierarchies()
+    .map((hierarchy) => `${hierarchy}${box.cgroup}`)
+    .filter((folder) => !folder.includes('cpuset')) // without cpus it takes nobody
+  for (const folder of folders) mkdirSync(folder, { recursive: true })
+  try {
+    for (let round = 0; round < 2; round++) {
+      await box.launch('sleep 100')
+      await box.delete('--force')
+    }
+    assert.is(await box.sh('echo third'), 'third')
+  } finally {
+    for (const folder of folders) if (existsSync(folder)) rmdirSync(folder)
+  }
+})
+
 function siblingOf(box: Box): string {
   return `${CGROUPS}/pids${box.cgroup}-sibling`
 }

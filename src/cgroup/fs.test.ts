@@ -37,8 +37,8 @@ function create(resources: Partial<Resources> = {}, planned = plan()): Cgroup {
 
 /** Run a shell command that first enters a cgroup as init does. */
 function enter(cgroup: Cgroup, command: string): ChildProcess & { readonly pid: number } {
-  const { v1Procs, v2Directory } = joinPoints(cgroup)
-  const doors = [...v1Procs, ...(v2Directory === undefined ? [] : [`${v2Directory}/cgroup.procs`])]
+  const { procs, v2Directory } = joinPoints(cgroup)
+  const doors = [...procs, ...(v2Directory === undefined ? [] : [`${v2Directory}/cgroup.procs`])]
   const script = [...doors.map((door) => `echo 0 > ${door} || exit 99`), command].join('\n')
   const child = spawn('sh', ['-c', script], { stdio: 'ignore' })
   children.push(child)
@@ -57,8 +57,8 @@ function sleeper(cgroup: Cgroup): ChildProcess & { readonly pid: number } {
 
 /** Run a command inside and wait. @returns its exit status */
 function statusOf(cgroup: Cgroup, command: string): number | null {
-  const { v1Procs, v2Directory } = joinPoints(cgroup)
-  const doors = [...v1Procs, ...(v2Directory === undefined ? [] : [`${v2Directory}/cgroup.procs`])]
+  const { procs, v2Directory } = joinPoints(cgroup)
+  const doors = [...procs, ...(v2Directory === undefined ? [] : [`${v2Directory}/cgroup.procs`])]
   const script = [...doors.map((door) => `echo 0 > ${door} || exit 99`), command].join('\n')
   return spawnSync('sh', ['-c', script], { stdio: 'ignore' }).status
 }
@@ -402,7 +402,7 @@ test('a host without cgroups: nothing asked, nothing done; anything asked is an 
     createCgroup(nowhere, planned, { ...NOTHING, ...resources }, { rootless })
   const cgroup = make({})
   assert.equal(cgroup, { mode: 'none', path: '/x', directories: {}, made: [] })
-  assert.equal(joinPoints(cgroup), { v1Procs: [], v2Directory: undefined })
+  assert.equal(joinPoints(cgroup), { procs: [], v2Directory: undefined })
   assert.equal([isFrozen(cgroup), pidsOf(cgroup, { recursive: true })], [false, []])
   killCgroup(cgroup, SIGKILL)
   killCgroup(cgroup, SIGTERM)

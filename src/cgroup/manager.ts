@@ -30,16 +30,24 @@ export function planCgroup(hierarchies: Hierarchies, path: string): Cgroup {
 }
 
 export interface JoinPoints {
-  /** cgroup.procs files; a process that writes "0" there enters. */
-  readonly v1Procs: readonly string[]
+  /** Files in which a process that writes "0" enters. */
+  readonly procs: readonly string[]
   /** The folder for CLONE_INTO_CGROUP. */
   readonly v2Directory: string | undefined
 }
 
-/** The ways into a cgroup. */
+/**
+ * The ways into a cgroup. On v1 the file is `tasks`: for a process of one thread the same as cgroup.procs, and the kernel
+ * need not stop all forks of the machine for it. A v2 folder that was there before is entered by writing, since a kernel
+ * kills what is cloned into a folder that ever had a cgroup.kill (its sequence is compared with the parent's).
+ */
 export function joinPoints(cgroup: Cgroup): JoinPoints {
-  const v1Procs = v1Directories(cgroup).map((directory) => `${directory}/tasks`)
-  return { v1Procs, v2Directory: cgroup.directories[UNIFIED] }
+  const procs = v1Directories(cgroup).map((directory) => `${directory}/tasks`)
+  const unified = cgroup.directories[UNIFIED]
+  if (unified === undefined || cgroup.planned === true || cgroup.made.includes(unified)) {
+    return { procs, v2Directory: unified }
+  }
+  return { procs: [...procs, `${unified}/cgroup.procs`], v2Directory: undefined }
 }
 
 export function v1Directories(cgroup: Cgroup): string[] {

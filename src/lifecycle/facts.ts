@@ -44,7 +44,7 @@ export function gatherFacts(
   const listenFds = callerListenFds()
   const preservedFds = (listenFds ?? 0) + options.preserveFds
   checkPreserved(preservedFds)
-  const { v1Procs, v2Directory } = joinPoints(cgroup)
+  const { procs, v2Directory } = joinPoints(cgroup)
   const hasHooks = config.hooks.createContainer.length + config.hooks.startContainer.length > 0
   return {
     id: options.id,
@@ -56,7 +56,7 @@ export function gatherFacts(
     noPivot: options.noPivot,
     noNewKeyring: options.noNewKeyring,
     profile: options.profile,
-    cgroup: { v1Procs, v2Directory, views: hierarchyViews(hierarchies, cgroup), unified: hierarchies.mode === 'v2' },
+    cgroup: { procs, v2Directory, views: hierarchyViews(hierarchies, cgroup), unified: hierarchies.mode === 'v2' },
     grantable: grantableCapabilities(config),
     makesDeviceNodes: (permittedCapabilities() & CAP_MKNOD) !== 0n && inFirstUserNamespace(),
     nofile: callerNofile(),

@@ -7,6 +7,7 @@ import { close, open, writeAll } from '../native/file.ts'
 import { syscall } from '../native/syscall.ts'
 import { failureError } from '../process/report.ts'
 import { decodeMessage, type Failure } from '../process/sync.ts'
+import { waitForEnd } from '../process/wait.ts'
 import { type Container, stateOf } from './container.ts'
 import { destroy } from './delete.ts'
 import { runHooks } from './hooks.ts'
@@ -15,6 +16,9 @@ import { requireStatus, statusOf } from './status.ts'
 import type { Store } from './store.ts'
 
 const LONGEST_VERDICT = 8192
+
+/** Milliseconds that a failed init may take to end. */
+const PATIENCE = 10_000
 
 /** @throws RuntError not created, no process, a failed hook, or a program that can't be executed */
 export function startContainer(store: Store, id: string): void {
@@ -52,6 +56,8 @@ function openGate(directory: string): Failure | undefined {
 /** A failed startContainer hook ends the container for good (step 12); after a failed exec it stays as stopped. */
 export function startFailed(store: Store, container: Container, failure: Failure): RuntError {
   const error = failureError(container.startSteps[failure.step], failure)
+  // Init says why it ends before it does: whoever deletes the container next must find it stopped.
+  waitForEnd(container.pid, PATIENCE)
   if (error.code === 'hook' || error.data.pointer?.toString().startsWith('/hooks')) destroy(store, container)
   return error
 }

@@ -11,13 +11,13 @@ export interface CgroupDoors {
   readonly v2: Value | undefined
 }
 
-/** In P0: open each v1 hierarchy's cgroup.procs, and the v2 folder that P1 is to be born in. */
+/** In P0: open the files to write into, and the v2 folder that P1 is to be born in. */
 export function lowerCgroupDoors({ plan, facts }: Context): CgroupDoors {
   const procs: Value[] = []
   let v2: Value | undefined
   plan.section(ORIGIN, undefined, () => {
     const flags = { kind: 'open-flags', flags: O.WRONLY | O.CLOEXEC } as const
-    for (const path of facts.cgroup.v1Procs) {
+    for (const path of facts.cgroup.procs) {
       procs.push(plan.syscall('openat', [AT.FDCWD, path, flags, 0], { name: 'procs', about: path }))
     }
     const directory = facts.cgroup.v2Directory
@@ -32,7 +32,7 @@ export function lowerCgroupDoors({ plan, facts }: Context): CgroupDoors {
 export function lowerCgroupJoin({ plan, facts }: Context, doors: CgroupDoors): void {
   plan.section(ORIGIN, undefined, () => {
     for (const [index, fd] of doors.procs.entries()) {
-      plan.syscall('write', [fd, '0', 1], { about: facts.cgroup.v1Procs[index] ?? '' })
+      plan.syscall('write', [fd, '0', 1], { about: facts.cgroup.procs[index] ?? '' })
     }
   })
 }

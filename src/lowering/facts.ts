@@ -37,8 +37,8 @@ export interface Facts {
   /** Collect time stamps and send them home with `ready`. */
   readonly profile: boolean
   readonly cgroup: {
-    /** cgroup.procs files of v1 hierarchies to write oneself into. */
-    readonly v1Procs: readonly string[]
+    /** Files to write oneself into. */
+    readonly procs: readonly string[]
     /** The v2 folder to be born in. */
     readonly v2Directory: string | undefined
     /** What a mount of type cgroup shows; one element with options [] on a v2 host. */

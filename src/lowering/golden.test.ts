@@ -28,7 +28,7 @@ const FACTS: Facts = {
   noNewKeyring: false,
   profile: false,
   cgroup: {
-    v1Procs: ['/sys/fs/cgroup/memory/golden/cgroup.procs'],
+    procs: ['/sys/fs/cgroup/memory/golden/cgroup.procs'],
     v2Directory: '/sys/fs/cgroup/unified/golden',
     views: [{ name: 'memory', options: ['memory'], links: [], directory: '/sys/fs/cgroup/memory/golden' }],
     unified: false,
