@@ -1,6 +1,6 @@
 // kill: a signal to the container's process. runtime.md, Kill
 
-import { killCgroup } from '../cgroup/fs.ts'
+import { killCgroup } from '../cgroup/processes.ts'
 import { RuntError } from '../errors.ts'
 import { parseSignal } from '../linux/signals.ts'
 import { signalProcess } from '../process/wait.ts'

@@ -1,6 +1,6 @@
 // What a container is doing: found out from the kernel, not believed. And what may be done to it then.
 
-import { isFrozen } from '../cgroup/fs.ts'
+import { isFrozen } from '../cgroup/freezer.ts'
 import { RuntError } from '../errors.ts'
 import { AT, O } from '../linux/open-flags.ts'
 import { close } from '../native/file.ts'
