@@ -193,6 +193,25 @@ function testConsoleSocket(ground: Ground): void {
     await box.waitForStatus('stopped')
   })
 
+  test('--pidfd-socket gets the pidfd of init', async () => {
+    await using box = new Box(ground)
+    using socket = listenForConsole(box.path('pidfd'))
+    await box.create(script('true'), ['--pidfd-socket', socket.path])
+    const { descriptor } = socket.acceptDescriptor()
+    const { pid } = await box.state()
+    const info = readFileSync(`/proc/self/fdinfo/${descriptor}`, 'utf8')
+    closeSync(descriptor)
+    assert.match(info, new RegExp(`^Pid:\\t${pid}$`, 'm'))
+  })
+
+  test('a pidfd socket that nobody made is an error, and nothing is left', async () => {
+    await using box = new Box(ground)
+    const result = await box.tryCreate(script('true'), ['--pidfd-socket', box.path('nobody')])
+    assert.is(result.status, 1)
+    assert.match(result.stderr, /nobody.*ENOENT/)
+    assert.is((await box.command(['state', box.id])).status, 1)
+  })
+
   test("the socket's path may be longer than an address", async () => {
     await using box = new Box(ground)
     const folder = box.path(`${'long'.repeat(30)}/${'longer'.repeat(20)}`)

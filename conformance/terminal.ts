@@ -17,6 +17,8 @@ export interface ConsoleSocket extends Disposable {
   readonly path: string
   /** What the runtime has sent; it has when create is back. */
   accept(): { readonly terminal: Terminal; readonly payload: string }
+  /** The same for any descriptor (--pidfd-socket); the caller closes it. */
+  acceptDescriptor(): { readonly descriptor: number; readonly payload: string }
 }
 
 export function listenForConsole(path: string): ConsoleSocket {
@@ -28,17 +30,22 @@ export function listenForConsole(path: string): ConsoleSocket {
   address.set(bytes, 2)
   call('bind', socket, address, ADDRESS_SIZE)
   call('listen', socket, 1)
+  const acceptDescriptor = (): { descriptor: number; payload: string } => {
+    const connection = call('accept4', socket, 0, 0, SOCK_CLOEXEC)
+    try {
+      const { bytes, descriptor } = receiveDescriptor(connection, 4096, 0)
+      if (descriptor === undefined) throw new Error('no descriptor came with the message')
+      return { descriptor, payload: new TextDecoder().decode(bytes) }
+    } finally {
+      closeSync(connection)
+    }
+  }
   return {
     path,
+    acceptDescriptor,
     accept() {
-      const connection = call('accept4', socket, 0, 0, SOCK_CLOEXEC)
-      try {
-        const { bytes, descriptor } = receiveDescriptor(connection, 4096, 0)
-        if (descriptor === undefined) throw new Error('no descriptor came with the message')
-        return { terminal: new Terminal(descriptor), payload: new TextDecoder().decode(bytes) }
-      } finally {
-        closeSync(connection)
-      }
+      const { descriptor, payload } = acceptDescriptor()
+      return { terminal: new Terminal(descriptor), payload }
     },
     [Symbol.dispose]: () => closeSync(socket),
   }
