@@ -2,16 +2,12 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync } from 'node:fs'
+import { TCGETS, TERMIOS_SIZE, TIOC } from '../src/linux/ioctls.ts'
 import { O } from '../src/linux/open-flags.ts'
 import { close, open } from '../src/native/file.ts'
 import { syscall } from '../src/native/syscall.ts'
 import { Terminal } from './terminal.ts'
 
-const TIOCSPTLCK = 0x40045431
-const TIOCGPTN = 0x80045430
-const TIOCSWINSZ = 0x5414
-const TCGETS = 0x5401
-const TERMIOS_SIZE = 60
 const F_SETFL = 4
 
 export class Pty implements Disposable {
@@ -22,9 +18,9 @@ export class Pty implements Disposable {
 
   constructor(rows: number, columns: number) {
     this.#master = open('/dev/ptmx', O.RDWR | O.NOCTTY)
-    syscall('ioctl', this.#master, TIOCSPTLCK, new Uint8Array(4))
+    syscall('ioctl', this.#master, TIOC.SPTLCK, new Uint8Array(4))
     const number = new Uint8Array(4)
-    syscall('ioctl', this.#master, TIOCGPTN, number)
+    syscall('ioctl', this.#master, TIOC.GPTN, number)
     this.#slave = open(`/dev/pts/${new DataView(number.buffer).getUint32(0, true)}`, O.RDWR | O.NOCTTY)
     this.terminal = new Terminal(this.#master)
     this.resize(rows, columns)
@@ -33,7 +29,7 @@ export class Pty implements Disposable {
   /** As a window manager does: whoever is in the foreground gets SIGWINCH. */
   resize(rows: number, columns: number): void {
     const size = new Uint16Array([rows, columns, 0, 0])
-    syscall('ioctl', this.#master, TIOCSWINSZ, new Uint8Array(size.buffer))
+    syscall('ioctl', this.#master, TIOC.SWINSZ, new Uint8Array(size.buffer))
   }
 
   /** struct termios, as text to compare. */

@@ -1,17 +1,13 @@
 // The caller's terminal and the container's pty, in the foreground: bytes both ways, raw mode, window size.
 
 import { ERRNO } from '../linux/errno.ts'
+import { TCGETS, TCSETS, TERMIOS_SIZE, TIOC } from '../linux/ioctls.ts'
 import { poll, pollAsync, pollWritable } from '../native/descriptors.ts'
 import { close } from '../native/file.ts'
 import { failedWith, SyscallError, trySyscall } from '../native/syscall.ts'
 
 const STDIN = 0
 const STDOUT = 1
-const TCGETS = 0x5401
-const TCSETS = 0x5402
-const TIOCGWINSZ = 0x5413
-const TIOCSWINSZ = 0x5414
-const TERMIOS_SIZE = 60 // struct termios of the kernel is smaller; what it doesn't fill stays zero
 const CHUNK = 65536
 
 /**
@@ -102,5 +98,5 @@ function makeRaw(fd: number): () => void {
 
 function copyWindowSize(from: number, to: number): void {
   const size = new Uint8Array(8)
-  if (trySyscall('ioctl', from, TIOCGWINSZ, size) === 0) trySyscall('ioctl', to, TIOCSWINSZ, size)
+  if (trySyscall('ioctl', from, TIOC.GWINSZ, size) === 0) trySyscall('ioctl', to, TIOC.SWINSZ, size)
 }

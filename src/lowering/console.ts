@@ -1,6 +1,7 @@
 // process.terminal: a pty of the container's own devpts, its slave as standard streams and /dev/console.
 
 import { ERRNO } from '../linux/errno.ts'
+import { TIOC } from '../linux/ioctls.ts'
 import { OPEN_TREE } from '../linux/mount-flags.ts'
 import { AT, O } from '../linux/open-flags.ts'
 import { u32, u64 } from '../plan/builder.ts'
@@ -12,10 +13,6 @@ import { attach } from './rootfs.ts'
 
 const AF_UNIX = 1
 const SOCK_STREAM_CLOEXEC = 1 | 0o2000000
-const TIOCSPTLCK = 0x40045431
-const TIOCGPTPEER = 0x5441
-const TIOCSWINSZ = 0x5414
-const TIOCSCTTY = 0x540e
 const SOL_SOCKET = 1
 const SCM_RIGHTS = 1
 const DEVPTS_SUPER_MAGIC = 0x1cd1
@@ -45,18 +42,18 @@ export function lowerConsole(context: Context): void {
   plan.section(ORIGIN, '/dev/pts/ptmx', () => {
     const master = openInRoot(context, '/dev/pts/ptmx', { flags: O.RDWR | O.NOCTTY, name: 'master' })
     checkPtmx(context, master)
-    plan.syscall('ioctl', [master, TIOCSPTLCK, plan.constant('unlocked', [u32(0)]).address])
+    plan.syscall('ioctl', [master, TIOC.SPTLCK, plan.constant('unlocked', [u32(0)]).address])
     // By the master, never by a path in /dev/pts (CVE-2025-52565).
     const slave = plan.syscall(
       'ioctl',
-      [master, TIOCGPTPEER, { kind: 'open-flags', flags: O.RDWR | O.NOCTTY | O.CLOEXEC }],
+      [master, TIOC.GPTPEER, { kind: 'open-flags', flags: O.RDWR | O.NOCTTY | O.CLOEXEC }],
       {
         name: 'slave',
       },
     )
     if (size !== undefined) {
       const winsize = plan.constant('winsize', [u32(((size.height & 0xffff) | (size.width << 16)) >>> 0), u32(0)])
-      plan.syscall('ioctl', [slave, TIOCSWINSZ, winsize.address])
+      plan.syscall('ioctl', [slave, TIOC.SWINSZ, winsize.address])
     }
     sendMaster(context, master, facts.console?.kind === 'socket' ? slots.console : slots.channel)
     plan.section(ORIGIN, '/dev/console', () => {
@@ -66,7 +63,7 @@ export function lowerConsole(context: Context): void {
       attach(context, tree, target)
     })
     for (const fd of [0, 1, 2]) plan.syscall('dup3', [slave, fd, 0])
-    plan.syscall('ioctl', [0, TIOCSCTTY, 0])
+    plan.syscall('ioctl', [0, TIOC.SCTTY, 0])
   })
 }
 
