@@ -1,8 +1,8 @@
 // Where a path leads inside a root file system, links to nothing included: openat2(2) can't say that.
 
 import { ERRNO } from '../linux/errno.ts'
-import { O, openFlagsToArm64, RESOLVE } from '../linux/open-flags.ts'
-import { close, open } from '../native/file.ts'
+import { O, RESOLVE } from '../linux/open-flags.ts'
+import { close, open, tryOpenBelow } from '../native/file.ts'
 import { trySyscall } from '../native/syscall.ts'
 
 /** As many links as the kernel follows (path_resolution(7)). */
@@ -34,13 +34,7 @@ function openOrUndefined(root: string): number | undefined {
 }
 
 function hasLink(root: number, path: string): boolean {
-  const flags = O.PATH | O.CLOEXEC
-  const how = new BigUint64Array([
-    BigInt(process.arch === 'arm64' ? openFlagsToArm64(flags) : flags),
-    0n,
-    BigInt(RESOLVE.IN_ROOT | RESOLVE.NO_SYMLINKS),
-  ])
-  const fd = trySyscall('openat2', root, path, new Uint8Array(how.buffer), 24)
+  const fd = tryOpenBelow(root, path, O.PATH, RESOLVE.IN_ROOT | RESOLVE.NO_SYMLINKS)
   if (fd >= 0) close(fd)
   return fd === -ERRNO.ELOOP
 }

@@ -1,9 +1,9 @@
 // What this machine and this call give to a container: read before, so that the lowerings needn't.
 
 import { RuntError } from '../errors.ts'
-import { O, S_IF, S_IFMT } from '../linux/open-flags.ts'
+import { O, RESOLVE, S_IF, S_IFMT } from '../linux/open-flags.ts'
 import { RLIMITS } from '../linux/rlimits.ts'
-import { close, open, readAll, readFile, status } from '../native/file.ts'
+import { close, open, readAll, readFile, status, tryOpenBelow } from '../native/file.ts'
 import { failedWith, syscall, trySyscall } from '../native/syscall.ts'
 
 const CAPABILITY_VERSION_3 = 0x20080522
@@ -95,19 +95,12 @@ export function homeOf(pid: number, uid: number): string {
   return '/'
 }
 
-const RESOLVE_IN_ROOT_NO_MAGICLINKS = 0x12
-
 function readInside(pid: number, path: string): string {
   let root: number | undefined
   let fd = -1
   try {
     root = open(`/proc/${pid}/root`, O.PATH | O.DIRECTORY)
-    const how = new BigUint64Array([
-      BigInt(O.RDONLY | O.NONBLOCK | O.NOCTTY | O.CLOEXEC),
-      0n,
-      BigInt(RESOLVE_IN_ROOT_NO_MAGICLINKS),
-    ])
-    fd = trySyscall('openat2', root, path, new Uint8Array(how.buffer), 24)
+    fd = tryOpenBelow(root, path, O.RDONLY | O.NONBLOCK | O.NOCTTY, RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS)
     if (fd < 0) return ''
     const found = status('', fd)
     if (found === undefined || (found.mode & S_IFMT) !== S_IF.REG) return ''

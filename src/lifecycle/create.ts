@@ -22,7 +22,7 @@ import type { Plan } from '../plan/step.ts'
 import { verify } from '../plan/verify.ts'
 import { blockingChannel, expect } from '../process/channel.ts'
 import { type InitProcess, spawnInit } from '../process/init.ts'
-import { failureError, labelsFrom, stepLabel } from '../process/report.ts'
+import { labelsFrom, planFailure } from '../process/report.ts'
 import { encodeReply, type Failure, type Message } from '../process/sync.ts'
 import { describeStatus, processStat, reap } from '../process/wait.ts'
 import { type Container, OCI_VERSION, type Status, stateOf } from './container.ts'
@@ -229,8 +229,7 @@ async function receiveMaster(plan: Plan, attempt: Attempt, init: InitProcess): P
 function answer(message: Message | Failure | undefined, plan: Plan, attempt: Attempt, init: InitProcess): Message {
   if (message === undefined) throw initEnded(reap(attempt.container.pid === 0 ? init.first : attempt.container.pid))
   if (message.kind !== 'failed') return message
-  const step = plan.steps[message.step]
-  throw failureError(step === undefined ? undefined : stepLabel(step), message)
+  throw planFailure(plan, message)
 }
 
 /** The image is gone without a word: somebody killed it. */

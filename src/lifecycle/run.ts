@@ -5,7 +5,7 @@ import { PR } from '../linux/prctl.ts'
 import { pollAsync } from '../native/descriptors.ts'
 import { close } from '../native/file.ts'
 import { syscall } from '../native/syscall.ts'
-import { failureError, stepLabel } from '../process/report.ts'
+import { planFailure } from '../process/report.ts'
 import { decodeMessage } from '../process/sync.ts'
 import { exitStatus } from '../process/wait.ts'
 import { type CreateOptions, type Launched, launch } from './create.ts'
@@ -63,8 +63,7 @@ async function executed({ init, plan }: Launched): Promise<void> {
   init.channel.close()
   if (message === undefined) return
   if (message.kind !== 'failed') throw new RuntError('internal', `${message.kind} from init after the start`)
-  const step = plan.steps[message.step]
-  throw failureError(step === undefined ? undefined : stepLabel(step), message)
+  throw planFailure(plan, message)
 }
 
 /** Relay the terminal until P0 says how the program ended. */

@@ -108,9 +108,8 @@ function writeWhole(fd: number, bytes: Uint8Array): void {
   while (rest.length > 0) rest = rest.subarray(syscall('write', fd, rest, rest.length))
 }
 
-export const POLLIN = 0x1
-export const POLLOUT = 0x4
-export const POLLHUP = 0x10
+const POLLIN = 0x1
+const POLLOUT = 0x4
 
 /** A struct pollfd array, and a timespec for it. */
 function pollArguments(

@@ -20,6 +20,19 @@ export function open(path: string, flags: number, mode = 0, at: number = AT.FDCW
   return syscall('openat', at, path, toMachine(flags | O.CLOEXEC), mode)
 }
 
+const OPEN_HOW_SIZE = 24
+
+/**
+ * openat2(2) below a folder, always close-on-exec.
+ * @param flags O.* flags in x86-64's numbers
+ * @param resolve RESOLVE.* flags
+ * @returns a descriptor, or -errno
+ */
+export function tryOpenBelow(folder: number, path: string, flags: number, resolve: number): number {
+  const how = new BigUint64Array([BigInt(toMachine(flags | O.CLOEXEC)), 0n, BigInt(resolve)])
+  return trySyscall('openat2', folder, path, new Uint8Array(how.buffer), OPEN_HOW_SIZE)
+}
+
 export function close(fd: number): void {
   trySyscall('close', fd)
 }

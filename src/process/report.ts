@@ -44,6 +44,12 @@ const HINTS: Readonly<Record<string, string>> = {
   'mknodat EACCES': 'the rootfs is not writable for the root of the user namespace',
 }
 
+/** The error of a plan's failed step. */
+export function planFailure(plan: Plan, failure: Failure): RuntError {
+  const step = plan.steps[failure.step]
+  return failureError(step === undefined ? undefined : stepLabel(step), failure)
+}
+
 /** The error of a failed step. */
 export function failureError(label: StepLabel | undefined, failure: Failure): RuntError {
   if (label === undefined)
