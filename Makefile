@@ -19,7 +19,7 @@ PACKAGES := node_modules/.package-lock.json
 .PHONY: help build run test bench conformance check golden install uninstall clean
 
 help:
-	@echo 'make build                      dist/runt and, beside it, the addon it loads'
+	@echo 'make build                      dist/runt and, beside it, its engine and the addon that loads'
 	@echo 'make run                        build, then show a container from the inside'
 	@echo 'make test                       unit tests under Bun and Node; real containers when root'
 	@echo 'make check                      formatting, lint, import rules, types, and that these checks bite'
@@ -29,7 +29,7 @@ help:
 	@echo 'make install PREFIX= DESTDIR=   install to $(PREFIX); make uninstall removes it'
 	@echo 'make clean                      remove what was built'
 
-build: dist/runt dist/ffi-rs.node
+build: dist/runt dist/runt-engine dist/ffi-rs.node
 
 # npm writes this file last, so it is as good as a stamp.
 $(PACKAGES): package-lock.json
@@ -42,11 +42,16 @@ $(GENERATED): $(wildcard spec-schemas/*) $(PACKAGES)
 	@touch $@
 
 # .env and bunfig.toml of the working directory must not matter to a program that root runs in a bundle.
-dist/runt: $(SOURCES) $(GENERATED) package.json Makefile
+dist/runt-engine: $(SOURCES) $(GENERATED) package.json Makefile
 	@mkdir -p dist
 	$(BUN) build --compile --minify --bytecode --format=esm --compile-jit-policy=1000 --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
-		--define RUNT_COMMIT='"$(COMMIT)"' src/cli/main.ts --outfile dist/runt.new
-	@mv dist/runt.new dist/runt
+		--define RUNT_COMMIT='"$(COMMIT)"' src/cli/main.ts --outfile dist/runt-engine.new
+	@mv dist/runt-engine.new dist/runt-engine
+
+# What users call: a few kilobytes that answer by themselves or become the engine.
+dist/runt: $(wildcard bin/build-front.ts src/front/*.ts src/plan/*.ts src/machine/*.ts src/machine/*/*.ts src/linux/*.ts) $(PACKAGES)
+	@mkdir -p dist
+	@$(BUN) bin/build-front.ts dist/runt
 
 dist/ffi-rs.node: $(PACKAGES)
 	@mkdir -p dist
@@ -79,11 +84,13 @@ golden: build
 install: build
 	install -d '$(DESTDIR)$(PREFIX)/lib/runt' '$(DESTDIR)$(PREFIX)/bin'
 	install -m 0755 dist/runt '$(DESTDIR)$(PREFIX)/lib/runt/runt'
+	install -m 0755 dist/runt-engine '$(DESTDIR)$(PREFIX)/lib/runt/runt-engine'
 	install -m 0644 dist/ffi-rs.node '$(DESTDIR)$(PREFIX)/lib/runt/ffi-rs.node'
 	ln -sf ../lib/runt/runt '$(DESTDIR)$(PREFIX)/bin/runt'
 
 uninstall:
-	rm -f '$(DESTDIR)$(PREFIX)/bin/runt' '$(DESTDIR)$(PREFIX)/lib/runt/runt' '$(DESTDIR)$(PREFIX)/lib/runt/ffi-rs.node'
+	rm -f '$(DESTDIR)$(PREFIX)/bin/runt' '$(DESTDIR)$(PREFIX)/lib/runt/runt' \
+		'$(DESTDIR)$(PREFIX)/lib/runt/runt-engine' '$(DESTDIR)$(PREFIX)/lib/runt/ffi-rs.node'
 	-rmdir '$(DESTDIR)$(PREFIX)/lib/runt' 2>/dev/null
 
 clean:

@@ -14,7 +14,7 @@ export function missingForTests(): string | undefined {
 /** @param folder to be made, for the executable and its addon @returns the executable's path */
 export function linkBuilt(folder: string): string {
   mkdirSync(folder)
-  for (const name of ['runt', 'ffi-rs.node']) {
+  for (const name of ['runt', 'runt-engine', 'ffi-rs.node']) {
     try {
       linkSync(`${DIST}/${name}`, `${folder}/${name}`)
     } catch {

@@ -201,6 +201,7 @@ const ARM64: Machine = {
       text: ARM64_CONDITIONS[name as keyof typeof arm64.CONDITIONS], // its keys, by Object.entries
     })),
     cntvct_el0: [{ numbers: [], text: 'cntvct_el0' }],
+    sp: [{ numbers: [], text: 'sp' }],
   },
   line(_, mnemonic, operands) {
     if (mnemonic === 'bcc') return `b.${operands.join(' ')}`

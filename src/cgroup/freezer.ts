@@ -62,6 +62,17 @@ export function isFrozen(cgroup: Cgroup): boolean {
   return freezer.stateFile !== freezer.file && freezer.isFrozen(readKnobIfPresent(freezer.stateFile) ?? '')
 }
 
+/** What its files say, byte for byte, when a container is not frozen: for who can't parse them. Like isFrozen(). */
+export function notFrozen(
+  cgroup: Cgroup,
+): { readonly path: string; readonly position: number; readonly byte: string }[] {
+  const freezer = freezerOf(cgroup)
+  if (freezer === undefined) return []
+  const own = { path: freezer.file, position: 0, byte: freezer.thaw.charAt(0) }
+  if (freezer.stateFile === freezer.file) return [own]
+  return [own, { path: freezer.stateFile, position: 'populated 1\nfrozen '.length, byte: '0' }]
+}
+
 /**
  * Stop every process of a container; returns when all stand still.
  * @throws RuntError 'cgroup' when they don't; they run on then

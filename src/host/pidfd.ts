@@ -1,8 +1,21 @@
-// --pidfd-socket: hand init's pidfd to whoever asked for it.
+// Pidfds: handed to whoever asked for init's (--pidfd-socket), and what the kernel knows a process by.
 
 import { connectUnix, sendDescriptor } from '../native/descriptors.ts'
-import { close } from '../native/file.ts'
+import { close, fileSystemType, status } from '../native/file.ts'
 import { syscall } from '../native/syscall.ts'
+
+/** "PIDF": since Linux 6.9 pidfds are files of a file system of their own, with an inode for each process. */
+const PID_FS_MAGIC = 0x50494446
+
+/** The number that is a process's alone, for as long as the machine runs; undefined on kernels that have none. */
+export function pidfdInode(pid: number): bigint | undefined {
+  const pidfd = syscall('pidfd_open', pid, 0)
+  try {
+    return fileSystemType(pidfd) === PID_FS_MAGIC ? status('', pidfd)?.inode : undefined
+  } finally {
+    close(pidfd)
+  }
+}
 
 /**
  * Send a pidfd over a Unix stream socket, as one SCM_RIGHTS descriptor.

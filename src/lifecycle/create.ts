@@ -25,6 +25,7 @@ import { type InitProcess, spawnInit } from '../process/init.ts'
 import { labelsFrom, planFailure } from '../process/report.ts'
 import { encodeReply, type Failure, type Message } from '../process/sync.ts'
 import { describeStatus, processStat, reap } from '../process/wait.ts'
+import { saveCard } from './card.ts'
 import { type Container, OCI_VERSION, type Status, stateOf } from './container.ts'
 import { destroy } from './delete.ts'
 import { consoleTarget, gatherFacts, type LaunchOptions, ungrantable } from './facts.ts'
@@ -161,6 +162,7 @@ async function serve(
   profile.mark('init ready')
   const container: Container = { ...attempt.container, phase: 'created' }
   store.save(container)
+  if (options.mode === 'create') saveCard(store, container)
   debug(`container ${options.id}: init ${pid} waits`)
   if (options.pidfdSocket !== undefined) sendPidfd(options.pidfdSocket, pid)
   if (options.pidFile !== undefined) writeFileAtomically(options.pidFile, `${pid}`, 0o644)

@@ -25,7 +25,10 @@ export function startContainer(store: Store, id: string): void {
   checkId(id)
   using _lock = store.lock(id)
   const container = store.load(id)
-  requireStatus('start', id, statusOf(store, container))
+  const status = statusOf(store, container)
+  const told = status === 'created' ? undefined : store.takeFailure(id)
+  if (told !== undefined) throw startFailed(store, container, failureOf(told))
+  requireStatus('start', id, status)
   if (!container.hasProcess) {
     throw new RuntError('config-invalid', `cannot start container ${id}: its config has no process`)
   }
@@ -43,14 +46,17 @@ function openGate(directory: string): Failure | undefined {
     close(gate)
     poll([verdict])
     const buffer = new Uint8Array(LONGEST_VERDICT)
-    const bytes = buffer.subarray(0, syscall('read', verdict, buffer, buffer.length))
-    if (bytes.length === 0) return undefined
-    const message = decodeMessage(bytes)
-    if (message.kind !== 'failed') throw new RuntError('internal', `${message.kind} from init where a verdict was due`)
-    return message
+    const length = syscall('read', verdict, buffer, buffer.length)
+    return length === 0 ? undefined : failureOf(buffer.subarray(0, length))
   } finally {
     close(verdict)
   }
+}
+
+function failureOf(verdict: Uint8Array): Failure {
+  const message = decodeMessage(verdict)
+  if (message.kind !== 'failed') throw new RuntError('internal', `${message.kind} from init where a verdict was due`)
+  return message
 }
 
 /** A failed startContainer hook ends the container for good (step 12); after a failed exec it stays as stopped. */

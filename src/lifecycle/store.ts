@@ -1,6 +1,7 @@
 // state.json on disk: one folder a container below --root, written whole or not at all, one writer at a time.
 
 import { RuntError } from '../errors.ts'
+import { CARD_FILE, FAILURE_FILE } from '../front/card.ts'
 import { ERRNO } from '../linux/errno.ts'
 import { O } from '../linux/open-flags.ts'
 import {
@@ -10,6 +11,7 @@ import {
   makeDirectories,
   makeDirectory,
   open,
+  readBytesIfPresent,
   readFileIfPresent,
   status,
   tryRemoveDirectory,
@@ -88,6 +90,19 @@ export class Store {
     writeFileAtomically(`${this.directory(container.id)}/state.json`, JSON.stringify(container), 0o600)
   }
 
+  /** Written whole or not at all: somebody may read it without the lock. */
+  saveCard(id: string, card: Uint8Array): void {
+    writeFileAtomically(`${this.directory(id)}/${CARD_FILE}`, card, 0o600)
+  }
+
+  /** What the front heard at the gate and could not tell; it is told once. */
+  takeFailure(id: string): Uint8Array | undefined {
+    const path = `${this.directory(id)}/${FAILURE_FILE}`
+    const failure = readBytesIfPresent(path)
+    if (failure !== undefined) tryUnlink(path)
+    return failure
+  }
+
   /** @throws RuntError when there is no such container, or its state can't be read */
   load(id: string): Container {
     const container = this.find(id)
@@ -139,7 +154,7 @@ export class Store {
   remove(id: string): void {
     const directory = this.directory(id)
     // The record goes first: whoever looks now finds no container.
-    for (const name of ['state.json', 'gate', 'verdict', 'lock']) tryUnlink(`${directory}/${name}`)
+    for (const name of ['state.json', CARD_FILE, 'gate', 'verdict', 'lock']) tryUnlink(`${directory}/${name}`)
     let result = tryRemoveDirectory(directory)
     if (result === -ERRNO.ENOTEMPTY || result === -ERRNO.EEXIST) {
       for (const { name, kind } of listDirectory(directory)) if (kind === 'other') tryUnlink(`${directory}/${name}`)

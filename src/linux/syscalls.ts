@@ -5,6 +5,7 @@
 export const SYSCALLS = {
   read: [0, 63],
   write: [1, 64],
+  writev: [20, 66],
   close: [3, 57],
   openat: [257, 56],
   openat2: [437, 437],

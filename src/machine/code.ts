@@ -112,9 +112,9 @@ export function slotOffset(code: Code, { id, name }: Value): number {
   return code.layout.slots + 8 * slot - code.bias
 }
 
-/** The label that a branch goes to. @throws Error when it was placed already: branches only go forward */
+/** The label that a branch goes to. @throws Error when it was placed already and the plan only branches forward */
 export function forward(code: Code, label: Label): LabelId {
-  if (code.placed.has(label.id)) throw new Error(`branch back to ${label.name}`)
+  if (code.plan.loops !== true && code.placed.has(label.id)) throw new Error(`branch back to ${label.name}`)
   return labelOf(code, label)
 }
 

@@ -4,7 +4,7 @@
 
 import type { ErrnoName } from '../linux/errno.ts'
 import type { SyscallName } from '../linux/syscalls.ts'
-import type { Operand, Plan, Step, SyscallStep } from '../plan/step.ts'
+import type { Field, Operand, Plan, Step, SyscallStep, Value } from '../plan/step.ts'
 import { Assembler, type LabelId } from './assembler.ts'
 import {
   bindLabel,
@@ -28,7 +28,7 @@ import { align, place, writeData } from './data.ts'
 import { HEADERS_SIZE, IMAGE_BASE, writableAddress, writeHeaders } from './elf.ts'
 import { liveValues } from './liveness.ts'
 import { emitRoutines, emitTail } from './routines.ts'
-import type { Target } from './target.ts'
+import type { Register, Target } from './target.ts'
 
 export interface CompileOptions {
   /** Store the time-stamp counter into the plan's profile table before each step. */
@@ -56,7 +56,7 @@ const NEAR_ERRNOS = 7
  */
 export function compile(plan: Plan, target: Target, options: CompileOptions = {}): Image {
   checkOptions(plan, options)
-  const values = liveValues(plan.steps)
+  const values = liveValues(plan.steps, plan.loops)
   const layout = place(plan.data, values.slotCount, HEADERS_SIZE)
   const asm = new Assembler(IMAGE_BASE + layout.constantsEnd, target.bytesPerStep * plan.steps.length + STEP_SIZE)
   const code: Code = {
@@ -83,6 +83,7 @@ export function compile(plan: Plan, target: Target, options: CompileOptions = {}
   const entry = asm.address
   const dataPointer = asm.label()
   target.pointToData(asm, dataPointer)
+  if (plan.entry !== undefined) target.storeStackPointer(asm, writableOffset(code, plan.entry))
   const stepAddresses = emitSteps(code, options)
   const contentsOffset = align(layout.constantsEnd + asm.length)
   asm.bind(dataPointer, writableAddress(contentsOffset, target) + code.bias)
@@ -134,14 +135,29 @@ function emitStep(code: Code, step: Step, index: number, injected: number | unde
       target.jump(asm, forward(code, step.to), 'far')
       break
     case 'branch':
-      checkSmall(step.right, 'compared with')
       emitOperand(code, target.result, step.left)
-      target.compare(asm, step.condition === 'negative' ? 0 : step.right)
+      emitComparison(code, step.condition === 'negative' ? 0 : step.right)
       target.branch(asm, step.condition, forward(code, step.to), 'far')
       break
     case 'store':
       emitOperand(code, target.result, step.value)
       target.store(asm, target.result, step.width, writableOffset(code, step.to))
+      break
+    case 'add':
+      emitOperand(code, target.result, step.left)
+      emitOperand(code, firstFree(target), step.right)
+      target.addToResult(asm, firstFree(target))
+      keepResult(code, step.result, index)
+      break
+    case 'load':
+      emitOperand(code, target.result, step.from)
+      target.loadFrom(asm, target.result, step.width, target.result)
+      keepResult(code, step.result, index)
+      break
+    case 'put':
+      emitOperand(code, target.result, step.value)
+      emitOperand(code, firstFree(target), step.to)
+      target.storeTo(asm, target.result, firstFree(target))
       break
     case 'fail':
       emitOperand(code, target.result, step.code)
@@ -159,6 +175,28 @@ function emitStep(code: Code, step: Step, index: number, injected: number | unde
   }
 }
 
+/** Compare the result with what stands on the right of a branch. */
+function emitComparison(code: Code, right: number | Value | Field): void {
+  const { asm, target } = code
+  if (typeof right === 'number') {
+    checkSmall(right, 'compared with')
+    target.compare(asm, right)
+  } else {
+    emitOperand(code, firstFree(target), right)
+    target.compareWith(asm, firstFree(target))
+  }
+}
+
+/** A register beside the result: on some machines the first argument is the result. */
+function firstFree(target: Target): Register {
+  return target.arguments[1]
+}
+
+/** A result that a later step looks at goes into its slot. */
+function keepResult(code: Code, result: Value, index: number): void {
+  if (code.values.isStored[index] === 1) code.target.store(code.asm, code.target.result, 8, slotOffset(code, result))
+}
+
 /** The call, then errors in the order ignore, onError, failure; straight on when there is none. */
 function emitSyscall(code: Code, step: SyscallStep, index: number, injected: number | undefined): void {
   const { asm, target } = code
@@ -168,7 +206,7 @@ function emitSyscall(code: Code, step: SyscallStep, index: number, injected: num
   target.constant(asm, target.currentStep, index, 0)
   if (injected === undefined) emitCall(code, step, errnos === 0 ? 'must' : 'attempt')
   else emitErrno(code, injected)
-  if (code.values.isStored[index] === 1) target.store(asm, target.result, 8, slotOffset(code, step.result))
+  keepResult(code, step.result, index)
   const mayFail = errnos > 0 || injected !== undefined
   if (!mayFail && step.atLeast === undefined) return
   const done = asm.label()

@@ -57,9 +57,19 @@ export interface Target {
   /** Add up to 127. */
   add(asm: Assembler, register: Register, count: number): void
   negateResult(asm: Assembler): void
+  /** Add a register to the result, 64 bits. */
+  addToResult(asm: Assembler, right: Register): void
+  /** Zero-extending load from the address in a register. */
+  loadFrom(asm: Assembler, to: Register, width: Width, base: Register): void
+  /** Store 32 bits to the address in a register. */
+  storeTo(asm: Assembler, from: Register, base: Register): void
+  /** Store the stack pointer into the writable segment. */
+  storeStackPointer(asm: Assembler, offset: number): void
 
   /** Compare the result, 64 bits, with an unsigned number of at most 31 bits. */
   compare(asm: Assembler, right: number): void
+  /** Compare the result with a register, 64 bits, unsigned. */
+  compareWith(asm: Assembler, right: Register): void
   /** Compare the result with that of a call which failed with this errno. */
   compareErrno(asm: Assembler, errno: number): void
   /** Set the flags to 'atLeast' when the result is one of -4095 … -1, else to 'below'. */

@@ -79,6 +79,18 @@ export function readFileIfPresent(path: string, at: number = AT.FDCWD): string |
   }
 }
 
+/** The bytes of a file; undefined when it (or a folder on the way) doesn't exist. */
+export function readBytesIfPresent(path: string): Uint8Array | undefined {
+  const fd = trySyscall('openat', AT.FDCWD, path, O.RDONLY | O.CLOEXEC, 0)
+  if (fd === -ERRNO.ENOENT || fd === -ERRNO.ENOTDIR) return undefined
+  if (fd < 0) throw new SyscallError('openat', -fd, path)
+  try {
+    return readAll(fd)
+  } finally {
+    close(fd)
+  }
+}
+
 /** Write all of a text or byte array to a descriptor. */
 export function writeAll(fd: number, contents: string | Uint8Array): void {
   let rest = typeof contents === 'string' ? encoder.encode(contents) : contents
@@ -98,12 +110,12 @@ export function writeKnob(path: string, text: string, at: number = AT.FDCWD): vo
 }
 
 /** Make or replace a file so that a reader sees the old or the new contents, never a part: write beside, rename. */
-export function writeFileAtomically(path: string, text: string, mode: number): void {
+export function writeFileAtomically(path: string, contents: string | Uint8Array, mode: number): void {
   const temporary = `${path}.${process.pid}.tmp`
   try {
     const fd = open(temporary, O.WRONLY | O.CREAT | O.TRUNC | O.NOFOLLOW, mode)
     try {
-      writeAll(fd, text)
+      writeAll(fd, contents)
     } finally {
       close(fd)
     }
@@ -224,4 +236,11 @@ export function status(path: string, at: number = AT.FDCWD): FileStatus | undefi
     deviceMajor: view.getUint32(136, true),
     deviceMinor: view.getUint32(140, true),
   }
+}
+
+/** The magic number of the file system that a descriptor's file is on. fstatfs(2) */
+export function fileSystemType(fd: number): number {
+  const buffer = new Uint8Array(120)
+  syscall('fstatfs', fd, buffer)
+  return new DataView(buffer.buffer).getUint32(0, true)
 }

@@ -70,12 +70,16 @@ export class PlanBuilder {
   readonly #reportFd: DataObject
   #profile: DataObject | undefined
   #gate: number | undefined
+  #entry: DataObject | undefined
+  readonly #loops: boolean
 
   /**
    * @param channel the descriptor to which failures are reported first
    * @param textRoom bytes for the text of a failure report
+   * @param loops may it branch back?
    */
-  constructor(channel: number, textRoom = 0) {
+  constructor(channel: number, textRoom = 0, { loops = false }: { readonly loops?: boolean } = {}) {
+    this.#loops = loops
     this.#report = this.buffer('report', REPORT.text + textRoom)
     this.#reportFd = this.struct('report_fd', [{ kind: 'u32', value: channel }])
   }
@@ -92,7 +96,7 @@ export class PlanBuilder {
 
   /** Ask the kernel. Without options any error ends the image with a report. */
   syscall(name: SyscallName, args: readonly Argument[], options: SyscallOptions = {}): Value {
-    const result = options.result ?? { kind: 'value', id: this.#values++, name: options.name ?? name }
+    const result = options.result ?? this.value(options.name ?? name)
     const operands: Operand[] = []
     for (const arg of args) operands.push(typeof arg === 'string' ? this.string(arg).address : arg)
     this.#steps.push({
@@ -123,8 +127,36 @@ export class PlanBuilder {
     this.#push({ op: 'jump', to })
   }
 
-  branch(left: Value | Field, condition: Condition, right: number, to: Label): void {
+  branch(left: Value | Field, condition: Condition, right: number | Value | Field, to: Label): void {
     this.#push({ op: 'branch', left, condition, right, to })
+  }
+
+  /** The sum of two numbers, into a value of its own or into one that there is. */
+  add(left: Operand, right: Operand, result: Value = this.value('sum')): Value {
+    this.#push({ op: 'add', result, left, right })
+    return result
+  }
+
+  /** What an address points to. */
+  load(from: Value, width: 1 | 4 | 8, result: Value = this.value('loaded')): Value {
+    this.#push({ op: 'load', result, from, width })
+    return result
+  }
+
+  /** Write four bytes where an address points; that there is room is the caller's affair. */
+  put(to: Value, value: Operand): void {
+    this.#push({ op: 'put', to, value })
+  }
+
+  /** A value that no step has written yet. */
+  value(name: string): Value {
+    return { kind: 'value', id: this.#values++, name }
+  }
+
+  /** The address of argc: argv and the environment stand behind it. */
+  entry(): Field {
+    this.#entry ??= this.buffer('entry', 8)
+    return this.#entry.field(0, 8)
   }
 
   store(to: Address, width: 4 | 8, value: Argument): void {
@@ -243,6 +275,8 @@ export class PlanBuilder {
       reportFd: this.#reportFd.address,
       report: this.#report.address.data,
       ...(this.#gate === undefined ? {} : { gate: this.#gate }),
+      ...(this.#entry === undefined ? {} : { entry: this.#entry.address }),
+      ...(this.#loops ? { loops: true } : {}),
       ...(this.#profile === undefined ? {} : { profile: this.#profile.address.data }),
     }
   }

@@ -68,9 +68,15 @@ export function printStep(step: Step, plan: Plan): string {
     case 'jump':
       return `jump ${step.to.name}.${step.to.id}`
     case 'branch':
-      return `if ${printOperand(step.left, plan.data)} ${step.condition}${step.condition === 'negative' ? '' : ` ${hex(step.right)}`} jump ${step.to.name}.${step.to.id}`
+      return `if ${printOperand(step.left, plan.data)} ${step.condition}${step.condition === 'negative' ? '' : ` ${typeof step.right === 'number' ? hex(step.right) : printOperand(step.right, plan.data)}`} jump ${step.to.name}.${step.to.id}`
     case 'store':
       return `store ${printOperand(step.to, plan.data)}:${step.width} = ${printOperand(step.value, plan.data)}`
+    case 'add':
+      return `%${step.result.name}.${step.result.id} = ${printOperand(step.left, plan.data)} + ${printOperand(step.right, plan.data)}`
+    case 'load':
+      return `%${step.result.name}.${step.result.id} = *${printOperand(step.from, plan.data)}:${step.width}`
+    case 'put':
+      return `*${printOperand(step.to, plan.data)}:4 = ${printOperand(step.value, plan.data)}`
     case 'fail':
       return `fail ${printOperand(step.code, plan.data)}${step.about === undefined ? '' : ` (${step.about})`}`
     case 'exit':

@@ -88,7 +88,7 @@ export interface SyscallStep extends StepBase {
   readonly path: 'host' | 'container'
 }
 
-/** `left` against the constant `right`; 'negative' looks at the sign only. */
+/** `left` against `right`; 'negative' looks at the sign only. */
 export type Condition = 'eq' | 'ne' | 'below' | 'above' | 'negative'
 
 export type Step =
@@ -99,12 +99,18 @@ export type Step =
       readonly op: 'branch'
       readonly left: Value | Field
       readonly condition: Condition
-      /** Unsigned, at most 31 bits. */
-      readonly right: number
+      /** Unsigned: a number of at most 31 bits, or what else is known then. */
+      readonly right: number | Value | Field
       readonly to: Label
     })
   /** Write a number into writable data. */
   | (StepBase & { readonly op: 'store'; readonly to: Address; readonly width: 4 | 8; readonly value: Operand })
+  /** The sum of two numbers; with 0 a copy. */
+  | (StepBase & { readonly op: 'add'; readonly result: Value; readonly left: Operand; readonly right: Operand })
+  /** What the address in a value points to, little-endian, zero-extended. */
+  | (StepBase & { readonly op: 'load'; readonly result: Value; readonly from: Value; readonly width: 1 | 4 | 8 })
+  /** Write four bytes where the address in a value points. */
+  | (StepBase & { readonly op: 'put'; readonly to: Value; readonly value: Operand })
   /** Give up: report (this step, code) and exit. `text`: how many bytes of the report's text field are filled. */
   | (StepBase & { readonly op: 'fail'; readonly code: number | Value | Field; readonly text?: Value | undefined })
   | (StepBase & { readonly op: 'exit'; readonly status: number })
@@ -120,6 +126,10 @@ export interface Plan {
   readonly report: DataId
   /** The step from which on failures are reported to start, no longer to create; undefined when there is none. */
   readonly gate?: number
+  /** A writable 8-byte field that gets the address of argc at the start: argv and the environment follow it. */
+  readonly entry?: Address
+  /** May it branch back? A container's plan never does: that it ends is seen by looking. */
+  readonly loops?: true
   /** Writable table of 8 bytes a step, filled with time stamps when the plan is compiled with `profile`. */
   readonly profile?: DataId
 }

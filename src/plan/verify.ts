@@ -66,7 +66,11 @@ export function verify(plan: Plan): void {
   let facts: Facts | undefined = { defined: new Uint32Array(words), closed: new Uint32Array(words), pivoted: false }
   let index = 0
   const branchTo = (label: Label, here: Facts): void => {
-    if (placed.has(label.id)) throw new Error(`branch back to ${label.name}`)
+    if (placed.has(label.id)) {
+      // Every way back has come by here before: it has defined no less.
+      if (plan.loops === true) return
+      throw new Error(`branch back to ${label.name}`)
+    }
     atLabel.set(label.id, merge(copy(here), atLabel.get(label.id)) ?? copy(here))
   }
   try {
@@ -90,11 +94,25 @@ export function verify(plan: Plan): void {
           break
         case 'branch':
           checkOperand(step.left, facts, data)
+          checkOperand(step.right, facts, data)
           branchTo(step.to, facts)
           break
         case 'store':
           checkOperand(step.value, facts, data)
           checkBounds(step.to.data, step.to.offset + step.width, true, data)
+          break
+        case 'add':
+          checkOperand(step.left, facts, data)
+          checkOperand(step.right, facts, data)
+          add(facts.defined, step.result.id)
+          break
+        case 'load':
+          checkOperand(step.from, facts, data)
+          add(facts.defined, step.result.id)
+          break
+        case 'put':
+          checkOperand(step.to, facts, data)
+          checkOperand(step.value, facts, data)
           break
         case 'jump':
           branchTo(step.to, facts)

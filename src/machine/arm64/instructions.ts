@@ -17,6 +17,8 @@ export const arm64 = {
   orr_x_x_bitmask: logical(0xb2000000), // ORR (immediate) Xd, Xn, #imm
   and_x_x_bitmask: logical(0x92000000), // AND (immediate) Xd, Xn, #imm
   and_x_x_x: threeRegisters(0x8a000000), // AND (shifted register) Xd, Xn, Xm
+  add_x_x_x: threeRegisters(0x8b000000), // ADD (shifted register) Xd, Xn, Xm
+  mov_x_sp: registerOnly(0x910003e0), // MOV (to/from SP) Xd, SP: ADD Xd, SP, #0
   add_x_x_imm12: addImmediate(0x91000000), // ADD (immediate) Xd, Xn, #imm
   add_x_x_imm12_lsl12: addImmediate(0x91400000), // ADD (immediate) Xd, Xn, #imm, LSL #12
   subs_w_w_imm12: addImmediate(0x71000000), // SUBS (immediate) Wd, Wn, #imm

@@ -75,6 +75,14 @@ export const arm64Target: Target = {
 
   add: (asm, register, count) => arm64.add_x_x_imm12(asm, register, register, count),
   negateResult: (asm) => arm64.neg_x_x(asm, X0, X0),
+  addToResult: (asm, right) => arm64.add_x_x_x(asm, X0, X0, right),
+  loadFrom: (asm, to, width, base) => LOAD[width](asm, to, base, 0),
+  storeTo: (asm, from, base) => arm64.str_w_m32(asm, from, base, 0),
+
+  storeStackPointer(asm, offset) {
+    arm64.mov_x_sp(asm, X0)
+    arm64Target.store(asm, X0, 8, offset)
+  },
 
   compare(asm, right) {
     if (right < 0x1000) return arm64.cmp_x_imm12(asm, X0, right)
@@ -82,6 +90,7 @@ export const arm64Target: Target = {
     arm64.cmp_x_x(asm, X0, X16)
   },
 
+  compareWith: (asm, right) => arm64.cmp_x_x(asm, X0, right),
   compareErrno: (asm, errno) => arm64.cmn_x_imm12(asm, X0, errno),
   compareError: (asm) => arm64.cmn_x_imm12(asm, X0, 4095),
   countDown: (asm) => arm64.subs_w_w_imm12(asm, X20, X20, 1),

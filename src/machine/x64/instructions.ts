@@ -34,6 +34,8 @@ export const x64 = {
   and_r32_imm8: digitImm8(NO_W, 0x83, 4), // 83 /4 ib        AND r/m32, imm8 (sign-extended)
   and_r32_imm32: digitImm32(NO_W, 0x81, 4), // 81 /4 id      AND r/m32, imm32
   and_eax_imm32: accumulator(NO_W, 0x25), // 25 id           AND EAX, imm32
+  add_r64_r64: registers(W, 0x01), // REX.W 01 /r             ADD r/m64, r64
+  cmp_r64_r64: registers(W, 0x39), // REX.W 39 /r             CMP r/m64, r64
   add_r32_imm8: digitImm8(NO_W, 0x83, 0), // 83 /0 ib        ADD r/m32, imm8 (sign-extended)
   shl_r64_imm8: digitImm8(W, 0xc1, 4), // REX.W C1 /4 ib     SHL r/m64, imm8
   neg_r64: digit(W, 0xf7, 3), // REX.W F7 /3                 NEG r/m64

@@ -3,6 +3,7 @@
 export const RAX = 0
 export const RDX = 2
 export const RBX = 3
+export const RSP = 4
 export const RBP = 5
 export const RSI = 6
 export const RDI = 7

@@ -3,7 +3,7 @@
 
 import type { Target, Width } from '../target.ts'
 import { CONDITIONS, x64 } from './instructions.ts'
-import { R8, R9, R10, R12, R13, R14, RAX, RBP, RBX, RDI, RDX, RSI } from './registers.ts'
+import { R8, R9, R10, R12, R13, R14, RAX, RBP, RBX, RDI, RDX, RSI, RSP } from './registers.ts'
 
 /** MOV R12D, imm32 and JMP rel32: where a call returns to, from its start. */
 const CALL_SIZE = 6 + 5
@@ -55,12 +55,18 @@ export const x64Target: Target = {
 
   add: x64.add_r32_imm8,
   negateResult: (asm) => x64.neg_r64(asm, RAX),
+  addToResult: (asm, right) => x64.add_r64_r64(asm, RAX, right),
+  loadFrom: (asm, to, width, base) => LOAD[width](asm, to, base, 0),
+  storeTo: (asm, from, base) => x64.mov_m32_r32(asm, base, 0, from),
+  storeStackPointer: (asm, offset) => x64.mov_m64_r64(asm, RBX, offset, RSP),
 
   compare(asm, right) {
     if (right === 0) x64.test_r64_r64(asm, RAX, RAX)
     else if (right < 0x80) x64.cmp_r64_imm8(asm, RAX, right)
     else x64.cmp_rax_imm32(asm, right)
   },
+
+  compareWith: (asm, right) => x64.cmp_r64_r64(asm, RAX, right),
 
   compareErrno(asm, errno) {
     if (errno <= 0x80) x64.cmp_r64_imm8(asm, RAX, -errno)

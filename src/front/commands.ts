@@ -1,0 +1,202 @@
+// What the front can do by itself, for a container that has a card: lifecycle/start.ts, state.ts and delete.ts as steps.
+// Whatever these don't expect is left to them.
+
+import { AT, O } from '../linux/open-flags.ts'
+import type { SyscallName } from '../linux/syscalls.ts'
+import { type Argument, type DataObject, u32, u64 } from '../plan/builder.ts'
+import type { Label, Value } from '../plan/step.ts'
+import { ABILITY, CARD, CARD_FILE, CARD_MAGIC, CARD_ROOM, CHECK, FAILURE_FILE } from './card.ts'
+import type { Front } from './front.ts'
+import { skipString } from './text.ts'
+
+const LOCK_EX = 2
+const POLLIN = 1
+const SIGSET_BYTES = 8
+const LONGEST_FAILURE = 8192
+const STATX_BASIC = 0x7ff
+/** Offsets in struct statx. */
+const STATX = { links: 16, inode: 32 } as const
+const STDOUT = 1
+
+interface Container {
+  /** Its folder. */
+  readonly directory: Value
+  readonly card: DataObject
+}
+
+/** state: one of created and running is told; of others there is more to say. */
+export function lowerState(front: Front): void {
+  const { plan, engine } = front
+  const container = lowerContainer(front, false)
+  lowerAlive(front, container, engine)
+  lowerNotFrozen(front, container)
+  const status = plan.struct('status', [u64(0), u64(0)])
+  const known = plan.label('known')
+  const running = plan.label('running')
+  setStatus(front, status, 'created')
+  lowerCall(front, 'openat', [container.directory, 'gate', flags(O.WRONLY | O.NONBLOCK), 0], { ENXIO: running })
+  plan.jump(known)
+  plan.place(running)
+  setStatus(front, status, 'running')
+  plan.place(known)
+  const parts = plan.buffer('iovec', 48)
+  const piece = (index: number, field: number): void => {
+    plan.store(parts.at(16 * index), 8, plan.add(container.card.address, container.card.field(field, 4)))
+    plan.store(parts.at(16 * index + 8), 8, container.card.field(field + 4, 4))
+  }
+  piece(0, CARD.head)
+  plan.store(parts.at(16), 8, status.field(0, 8))
+  plan.store(parts.at(24), 8, status.field(8, 8))
+  piece(2, CARD.tail)
+  const broken = plan.label('broken')
+  plan.syscall('writev', [STDOUT, parts.address, 3], { onError: { '*': broken } })
+  plan.exit(0)
+  plan.place(broken)
+  plan.exit(1)
+}
+
+function setStatus({ plan }: Front, status: DataObject, word: string): void {
+  plan.store(status.address, 8, word)
+  plan.store(status.at(8), 8, word.length)
+}
+
+/** start: open the gate, hear the verdict. A bad one is written down for the engine, which knows how to tell it. */
+export function lowerStart(front: Front): void {
+  const { plan, engine } = front
+  const container = lowerContainer(front, true)
+  lowerAble(front, container, ABILITY.start)
+  lowerNotFrozen(front, container)
+  const { directory } = container
+  const verdict = lowerCall(front, 'openat', [directory, 'verdict', flags(O.RDONLY | O.NONBLOCK), 0])
+  const gate = lowerCall(front, 'openat', [directory, 'gate', flags(O.WRONLY | O.NONBLOCK), 0])
+  lowerCall(front, 'write', [gate, '1', 1])
+  lowerCall(front, 'close', [gate])
+  const poll = plan.struct('pollfd', [u32(0), u32(POLLIN)])
+  plan.store(poll.address, 4, verdict)
+  lowerCall(front, 'ppoll', [poll.address, 1, 0, 0, SIGSET_BYTES])
+  const failed = plan.label('failed')
+  plan.branch(poll.field(6, 2, POLLIN), 'ne', 0, failed)
+  plan.exit(0)
+  plan.place(failed)
+  const room = plan.buffer('failure', LONGEST_FAILURE)
+  const length = lowerCall(front, 'read', [verdict, room.address, LONGEST_FAILURE])
+  const file = lowerCall(front, 'openat', [directory, FAILURE_FILE, flags(O.WRONLY | O.CREAT | O.EXCL), 0o600])
+  lowerCall(front, 'write', [file, room.address, length])
+  plan.jump(engine)
+}
+
+/** delete, of one that has stopped and left nothing in its cgroup. */
+export function lowerDelete(front: Front): void {
+  const { plan, path, engine } = front
+  const container = lowerContainer(front, true)
+  const dead = plan.label('dead')
+  lowerAble(front, container, ABILITY.delete)
+  lowerAlive(front, container, dead)
+  plan.jump(engine)
+  plan.place(dead)
+  const remove = (args: readonly Argument[], others: Label): void => {
+    const gone = plan.label('gone')
+    plan.syscall('unlinkat', args, { onError: { ENOENT: gone, '*': others } })
+    plan.place(gone)
+  }
+  eachString(front, container, CARD.own, (folder) => remove([AT.FDCWD, folder, AT.REMOVEDIR], engine))
+  eachString(front, container, CARD.above, (folder) => {
+    const used = plan.label('used')
+    remove([AT.FDCWD, folder, AT.REMOVEDIR], used)
+    plan.place(used)
+  })
+  // The record goes first: whoever looks now finds no container.
+  for (const name of ['state.json', CARD_FILE, 'gate', 'verdict', 'lock'])
+    remove([container.directory, name, 0], engine)
+  remove([AT.FDCWD, path.address, AT.REMOVEDIR], engine)
+  plan.exit(0)
+}
+
+/** Open a container's folder, take its lock if asked to, read its card. */
+function lowerContainer(front: Front, locked: boolean): Container {
+  const { plan, path, engine } = front
+  const directory = lowerCall(front, 'openat', [AT.FDCWD, path.address, flags(O.PATH | O.DIRECTORY | O.NOFOLLOW), 0])
+  if (locked) {
+    const lock = lowerCall(front, 'openat', [directory, 'lock', flags(O.RDWR | O.NOFOLLOW), 0])
+    lowerCall(front, 'flock', [lock, LOCK_EX])
+    // Whoever had it may have deleted the container.
+    plan.branch(lowerStatus(front, lock).field(STATX.links, 4), 'eq', 0, engine)
+  }
+  const card = plan.buffer('card', CARD_ROOM)
+  const file = lowerCall(front, 'openat', [directory, CARD_FILE, flags(O.RDONLY | O.NOFOLLOW), 0])
+  const length = lowerCall(front, 'read', [file, card.address, CARD_ROOM])
+  plan.branch(length, 'below', CARD.size, engine)
+  plan.branch(card.field(CARD.magic, 4), 'ne', CARD_MAGIC, engine)
+  return { directory, card }
+}
+
+function lowerStatus(front: Front, fd: Value): DataObject {
+  const room = front.plan.buffer('statx', 256)
+  lowerCall(front, 'statx', [fd, '', AT.EMPTY_PATH, STATX_BASIC, room.address])
+  return room
+}
+
+function lowerAble({ plan, engine }: Front, { card }: Container, ability: number): void {
+  plan.branch(card.field(CARD.abilities, 4, ability), 'eq', 0, engine)
+}
+
+/** Go on when init is there and has not ended. */
+function lowerAlive(front: Front, { card }: Container, ended: Label): void {
+  const { plan } = front
+  const pidfd = lowerCall(front, 'pidfd_open', [card.field(CARD.pid, 4), 0], { ESRCH: ended })
+  plan.branch(lowerStatus(front, pidfd).field(STATX.inode, 8), 'ne', card.field(CARD.inode, 8), ended)
+  const poll = plan.struct('pollfd', [u32(0), u32(POLLIN)])
+  const noTime = plan.struct('timespec', [u64(0), u64(0)]) // the kernel writes into it
+  plan.store(poll.address, 4, pidfd)
+  plan.branch(lowerCall(front, 'ppoll', [poll.address, 1, noTime.address, 0, SIGSET_BYTES]), 'ne', 0, ended)
+}
+
+/** Go on when every check of the card holds. */
+function lowerNotFrozen(front: Front, { card }: Container): void {
+  const { plan, engine } = front
+  const cursor = plan.add(card.address, card.field(CARD.checks, 4), plan.value('check'))
+  const path = plan.value('path')
+  const again = plan.label('next_check')
+  const done = plan.label('checked')
+  plan.place(again)
+  plan.load(cursor, 4, path)
+  plan.branch(path, 'eq', 0, done)
+  plan.add(path, card.address, path)
+  const file = lowerCall(front, 'openat', [AT.FDCWD, path, flags(O.RDONLY), 0])
+  const byte = plan.struct('byte', [u64(0)])
+  const position = plan.load(plan.add(cursor, CHECK.position), 4)
+  plan.branch(lowerCall(front, 'pread64', [file, byte.address, 1, position]), 'ne', 1, engine)
+  plan.branch(plan.load(plan.add(cursor, CHECK.byte), 4), 'ne', byte.field(0, 1), engine)
+  plan.add(cursor, CHECK.size, cursor)
+  plan.jump(again)
+  plan.place(done)
+}
+
+/** Do something for each string of a list. */
+function eachString({ plan }: Front, { card }: Container, list: number, body: (string: Value) => void): void {
+  const cursor = plan.add(card.address, card.field(list, 4), plan.value('string'))
+  const first = plan.value('first')
+  const again = plan.label('next_string')
+  const done = plan.label('all')
+  plan.place(again)
+  plan.load(cursor, 1, first)
+  plan.branch(first, 'eq', 0, done)
+  body(cursor)
+  skipString(plan, cursor)
+  plan.jump(again)
+  plan.place(done)
+}
+
+/** A system call whose failure is the engine's affair, but for the errnos that are expected. */
+function lowerCall(
+  { plan, engine }: Front,
+  name: SyscallName,
+  args: readonly Argument[],
+  expected: Readonly<Record<string, Label>> = {},
+): Value {
+  return plan.syscall(name, args, { onError: { ...expected, '*': engine } })
+}
+
+function flags(bits: number): { kind: 'open-flags'; flags: number } {
+  return { kind: 'open-flags', flags: bits | O.CLOEXEC }
+}

@@ -1,0 +1,158 @@
+// The front: the program that users call as `runt`. Small, static, made of steps like a container's init. It answers start,
+// state and delete by itself where a container's card says that it may; for everything else, and whenever anything is not
+// as it expects, it becomes the engine (runt-engine beside it) with the same words, and nothing has happened yet that
+// the engine would not do again.
+
+import { AT } from '../linux/open-flags.ts'
+import { type DataObject, PlanBuilder } from '../plan/builder.ts'
+import type { Label, Plan, Value } from '../plan/step.ts'
+import { lowerDelete, lowerStart, lowerState } from './commands.ts'
+import { copyString, expectPrefix, expectText, putText } from './text.ts'
+
+const STDERR = 2
+const PATH_ROOM = 4096
+const WORD = 8
+
+/** Where containers are when nobody says where: the engine's default for root. */
+const DEFAULT_ROOT = '/run/runt'
+
+/** What the engine is called, beside the front. */
+export const ENGINE = 'runt-engine'
+
+/** Global flags that change nothing of what the front does: they say where problems are told, and it tells none. */
+const VALUE_FLAGS = ['--log', '--log-format'] as const
+const BARE_FLAGS = ['--systemd-cgroup'] as const
+
+/** What the parts of the front share. */
+export interface Front {
+  readonly plan: PlanBuilder
+  /** "ROOT/ID" as a C string. */
+  readonly path: DataObject
+  /** Let the engine do it. */
+  readonly engine: Label
+}
+
+/** The front's plan. */
+export function lowerFront(): Plan {
+  const plan = new PlanBuilder(STDERR, 0, { loops: true })
+  const front: Front = { plan, path: plan.buffer('path', PATH_ROOM + WORD), engine: plan.label('engine') }
+  const argv = plan.add(plan.entry(), WORD, plan.value('argv'))
+  const word = plan.add(argv, WORD, plan.value('word'))
+  const root = lowerGlobalFlags(front, word)
+  lowerCommands(front, word, root)
+  lowerEngine(front, argv)
+  return plan.finish()
+}
+
+/** Step over the global flags. @returns the state root; `word` points to the command's name then */
+function lowerGlobalFlags({ plan, engine }: Front, word: Value): Value {
+  const root = plan.add(plan.string(DEFAULT_ROOT).address, 0, plan.value('root'))
+  const text = plan.value('text')
+  const again = plan.label('next_flag')
+  const command = plan.label('command')
+  plan.place(again)
+  plan.load(word, 8, text)
+  plan.branch(text, 'eq', 0, engine)
+  expectPrefix(plan, text, '--', command)
+  const next = (words: number): void => {
+    plan.add(word, words * WORD, word)
+    plan.jump(again)
+  }
+  for (const flag of ['--root', ...VALUE_FLAGS]) {
+    const other = plan.label('other_flag')
+    const joined = plan.label('joined')
+    const behind = expectPrefix(plan, text, flag, other)
+    const byte = plan.load(behind, 1)
+    plan.branch(byte, 'ne', 0, joined)
+    const value = plan.load(plan.add(word, WORD), 8)
+    plan.branch(value, 'eq', 0, engine)
+    if (flag === '--root') plan.add(value, 0, root)
+    next(2)
+    plan.place(joined)
+    plan.branch(byte, 'ne', '='.charCodeAt(0), other)
+    if (flag === '--root') plan.add(behind, 1, root)
+    next(1)
+    plan.place(other)
+  }
+  for (const flag of BARE_FLAGS) {
+    const other = plan.label('other_flag')
+    expectText(plan, text, flag, other)
+    next(1)
+    plan.place(other)
+  }
+  plan.jump(engine)
+  plan.place(command)
+  return root
+}
+
+const COMMANDS = [
+  { name: 'state', flags: [], lower: lowerState },
+  { name: 'start', flags: [], lower: lowerStart },
+  { name: 'delete', flags: ['--force', '-f'], lower: lowerDelete },
+] as const
+
+function lowerCommands(front: Front, word: Value, root: Value): void {
+  const { plan, engine } = front
+  const text = plan.load(word, 8)
+  for (const { name, flags, lower } of COMMANDS) {
+    const other = plan.label('other_command')
+    expectText(plan, text, name, other)
+    const id = plan.load(plan.add(word, WORD, word), 8)
+    plan.branch(id, 'eq', 0, engine)
+    for (const flag of flags) {
+      const none = plan.label('no_flag')
+      expectText(plan, id, flag, none)
+      plan.load(plan.add(word, WORD, word), 8, id)
+      plan.branch(id, 'eq', 0, engine)
+      plan.place(none)
+    }
+    plan.branch(plan.load(plan.add(word, WORD), 8), 'ne', 0, engine)
+    lowerPath(front, root, id)
+    lower(front)
+    plan.place(other)
+  }
+  plan.jump(engine)
+}
+
+/** "ROOT/ID"; an id that is more than a name, or looks like a flag, is the engine's to refuse. */
+function lowerPath({ plan, path, engine }: Front, root: Value, id: Value): void {
+  const first = plan.load(id, 1)
+  for (const character of ['\0', '-', '.']) plan.branch(first, 'eq', character.charCodeAt(0), engine)
+  const to = plan.add(path.address, 0, plan.value('end'))
+  const end = plan.add(path.at(PATH_ROOM - 8), 0)
+  copyString(plan, root, to, { end, tooLong: engine })
+  plan.put(to, '/'.charCodeAt(0))
+  plan.add(to, 1, to)
+  copyString(plan, id, to, { end, tooLong: engine, refuse: ['/', engine] })
+}
+
+/** execve(2) of the engine, which stands beside this very file. */
+function lowerEngine({ plan, engine }: Front, argv: Value): void {
+  plan.place(engine)
+  const lost = plan.label('lost')
+  const exe = plan.buffer('exe', PATH_ROOM + 32)
+  const length = plan.syscall('readlinkat', [AT.FDCWD, '/proc/self/exe', exe.address, PATH_ROOM], {
+    onError: { '*': lost },
+  })
+  const end = plan.add(exe.address, length, plan.value('end'))
+  const byte = plan.value('byte')
+  const again = plan.label('again')
+  plan.place(again)
+  plan.add(end, -1, end)
+  plan.load(end, 1, byte)
+  plan.branch(byte, 'ne', '/'.charCodeAt(0), again)
+  putText(plan, end, `/${ENGINE}`)
+  // The environment begins behind argv's final NULL.
+  const environment = plan.add(argv, 0, plan.value('environment'))
+  const word = plan.value('word')
+  const more = plan.label('more')
+  plan.place(more)
+  plan.load(environment, 8, word)
+  plan.add(environment, WORD, environment)
+  plan.branch(word, 'ne', 0, more)
+  plan.syscall('execve', [exe.address, argv, environment], { onError: { '*': lost } })
+  plan.place(lost)
+  const words = `runt: ${ENGINE} can't be executed; it belongs beside runt\n`
+  plan.syscall('write', [STDERR, words, words.length], { ignore: { EBADF: 'nobody listens', EPIPE: 'nobody listens' } })
+  plan.exit(1)
+}
