@@ -25,6 +25,11 @@ export function configureLog(options: { file: string | undefined; format: LogFor
   sink = { fd, format: options.format, debug: options.debug }
 }
 
+/** Is everything told that happens? */
+export function isDebugging(): boolean {
+  return sink.debug
+}
+
 export function debug(message: string): void {
   if (sink.debug) write('debug', message, {})
 }

@@ -9,6 +9,7 @@ export interface Globals {
   readonly systemdCgroup: boolean
   readonly rootless: boolean
   readonly debug: boolean
+  readonly supervised: boolean
 }
 
 export interface Command {

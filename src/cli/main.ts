@@ -75,6 +75,7 @@ function readGlobals(flags: Parsed): Globals {
     systemdCgroup: flags.boolean('systemd-cgroup'),
     rootless: rootless === 'true' || (rootless === 'auto' && euid !== 0),
     debug: flags.boolean('debug'),
+    supervised: flags.boolean('supervised'),
   }
 }
 

@@ -21,8 +21,9 @@ const TOLD = 40
  * @throws RuntError 'bundle' when there is no readable file, 'config-invalid', 'config-unsupported'
  */
 export async function loadConfig(bundle: string): Promise<Config> {
-  const verdict = await validateText(readConfig(bundle))
-  if (verdict.kind === 'valid') return normalize(verdict.config, absoluteBundle(bundle))
+  const text = readConfig(bundle)
+  const verdict = await validateText(text)
+  if (verdict.kind === 'valid') return normalize(verdict.config, absoluteBundle(bundle), text)
   const { problems } = verdict
   const lines = problems.slice(0, TOLD).map(describeProblem)
   if (problems.length > TOLD) lines.push(`config.json: and ${problems.length - TOLD} more problems`)

@@ -29,12 +29,13 @@ const HOOK_ENV = ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
 const LONGEST_TIMEOUT = 2_147_483
 
 /** @param bundle absolute */
-export function normalize(config: OciConfig, bundle: string): Config {
+export function normalize(config: OciConfig, bundle: string, text = ''): Config {
   const warnings: string[] = []
   if (isNewerMinor(config.ociVersion)) {
     warnings.push(`config.json: /ociVersion: runt knows ${SPEC_VERSION}; what ${config.ociVersion} added is ignored`)
   }
   const normal: Config = {
+    text,
     ociVersion: config.ociVersion,
     bundle,
     root: { path: absolutePath(config.root?.path ?? 'rootfs', bundle), readonly: config.root?.readonly ?? false },

@@ -6,6 +6,8 @@ import type { NamespaceType } from '../linux/namespaces.ts'
 import type { RlimitType } from '../linux/rlimits.ts'
 
 export interface Config {
+  /** config.json as it was read. */
+  readonly text: string
   readonly ociVersion: string
   /** Absolute path of the bundle. */
   readonly bundle: string

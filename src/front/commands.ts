@@ -2,20 +2,16 @@
 // Whatever these don't expect is left to them.
 
 import { AT, O } from '../linux/open-flags.ts'
-import type { SyscallName } from '../linux/syscalls.ts'
 import { type Argument, type DataObject, u32, u64 } from '../plan/builder.ts'
-import type { Label, Value } from '../plan/step.ts'
-import { ABILITY, CARD, CARD_FILE, CARD_MAGIC, CARD_ROOM, CHECK, FAILURE_FILE } from './card.ts'
-import type { Front } from './front.ts'
+import { ABILITY, CARD, CARD_FILE, CARD_MAGIC, CARD_ROOM, CHECK, FAILURE_FILE, INIT_FILE } from '../plan/card.ts'
+import type { Label, Operand, Value } from '../plan/step.ts'
+import { type Front, flags, lowerCall, lowerStatus, STATX } from './calls.ts'
 import { skipString } from './text.ts'
 
 const LOCK_EX = 2
 const POLLIN = 1
 const SIGSET_BYTES = 8
 const LONGEST_FAILURE = 8192
-const STATX_BASIC = 0x7ff
-/** Offsets in struct statx. */
-const STATX = { links: 16, inode: 32 } as const
 const STDOUT = 1
 
 interface Container {
@@ -39,17 +35,21 @@ export function lowerState(front: Front): void {
   plan.place(running)
   setStatus(front, status, 'running')
   plan.place(known)
-  const parts = plan.buffer('iovec', 48)
-  const piece = (index: number, field: number): void => {
-    plan.store(parts.at(16 * index), 8, plan.add(container.card.address, container.card.field(field, 4)))
-    plan.store(parts.at(16 * index + 8), 8, container.card.field(field + 4, 4))
+  const { card } = container
+  const pieces: readonly (readonly [address: Operand, length: Operand])[] = [
+    [plan.add(card.address, card.field(CARD.head, 4)), card.field(CARD.head + 4, 4)],
+    [card.at(CARD.digits), card.field(CARD.digitsLength, 4)],
+    [plan.add(card.address, card.field(CARD.middle, 4)), card.field(CARD.middle + 4, 4)],
+    [status.field(0, 8), status.field(8, 8)],
+    [plan.add(card.address, card.field(CARD.tail, 4)), card.field(CARD.tail + 4, 4)],
+  ]
+  const parts = plan.buffer('iovec', 16 * pieces.length)
+  for (const [index, [address, length]] of pieces.entries()) {
+    plan.store(parts.at(16 * index), 8, address)
+    plan.store(parts.at(16 * index + 8), 8, length)
   }
-  piece(0, CARD.head)
-  plan.store(parts.at(16), 8, status.field(0, 8))
-  plan.store(parts.at(24), 8, status.field(8, 8))
-  piece(2, CARD.tail)
   const broken = plan.label('broken')
-  plan.syscall('writev', [STDOUT, parts.address, 3], { onError: { '*': broken } })
+  plan.syscall('writev', [STDOUT, parts.address, pieces.length], { onError: { '*': broken } })
   plan.exit(0)
   plan.place(broken)
   plan.exit(1)
@@ -106,7 +106,7 @@ export function lowerDelete(front: Front): void {
     plan.place(used)
   })
   // The record goes first: whoever looks now finds no container.
-  for (const name of ['state.json', CARD_FILE, 'gate', 'verdict', 'lock'])
+  for (const name of ['state.json', INIT_FILE, CARD_FILE, 'gate', 'verdict', 'lock'])
     remove([container.directory, name, 0], engine)
   remove([AT.FDCWD, path.address, AT.REMOVEDIR], engine)
   plan.exit(0)
@@ -128,12 +128,6 @@ function lowerContainer(front: Front, locked: boolean): Container {
   plan.branch(length, 'below', CARD.size, engine)
   plan.branch(card.field(CARD.magic, 4), 'ne', CARD_MAGIC, engine)
   return { directory, card }
-}
-
-function lowerStatus(front: Front, fd: Value): DataObject {
-  const room = front.plan.buffer('statx', 256)
-  lowerCall(front, 'statx', [fd, '', AT.EMPTY_PATH, STATX_BASIC, room.address])
-  return room
 }
 
 function lowerAble({ plan, engine }: Front, { card }: Container, ability: number): void {
@@ -185,18 +179,4 @@ function eachString({ plan }: Front, { card }: Container, list: number, body: (s
   skipString(plan, cursor)
   plan.jump(again)
   plan.place(done)
-}
-
-/** A system call whose failure is the engine's affair, but for the errnos that are expected. */
-function lowerCall(
-  { plan, engine }: Front,
-  name: SyscallName,
-  args: readonly Argument[],
-  expected: Readonly<Record<string, Label>> = {},
-): Value {
-  return plan.syscall(name, args, { onError: { ...expected, '*': engine } })
-}
-
-function flags(bits: number): { kind: 'open-flags'; flags: number } {
-  return { kind: 'open-flags', flags: bits | O.CLOEXEC }
 }

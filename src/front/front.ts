@@ -4,9 +4,11 @@
 // the engine would not do again.
 
 import { AT } from '../linux/open-flags.ts'
-import { type DataObject, PlanBuilder } from '../plan/builder.ts'
-import type { Label, Plan, Value } from '../plan/step.ts'
+import { PlanBuilder } from '../plan/builder.ts'
+import type { Plan, Value } from '../plan/step.ts'
+import { type Front, lowerEnvironment } from './calls.ts'
 import { lowerDelete, lowerStart, lowerState } from './commands.ts'
+import { lowerRun } from './run.ts'
 import { copyString, expectPrefix, expectText, putText } from './text.ts'
 
 const STDERR = 2
@@ -23,15 +25,6 @@ export const ENGINE = 'runt-engine'
 const VALUE_FLAGS = ['--log', '--log-format'] as const
 const BARE_FLAGS = ['--systemd-cgroup'] as const
 
-/** What the parts of the front share. */
-export interface Front {
-  readonly plan: PlanBuilder
-  /** "ROOT/ID" as a C string. */
-  readonly path: DataObject
-  /** Let the engine do it. */
-  readonly engine: Label
-}
-
 /** The front's plan. */
 export function lowerFront(): Plan {
   const plan = new PlanBuilder(STDERR, 0, { loops: true })
@@ -39,7 +32,7 @@ export function lowerFront(): Plan {
   const argv = plan.add(plan.entry(), WORD, plan.value('argv'))
   const word = plan.add(argv, WORD, plan.value('word'))
   const root = lowerGlobalFlags(front, word)
-  lowerCommands(front, word, root)
+  lowerCommands(front, argv, word, root)
   lowerEngine(front, argv)
   return plan.finish()
 }
@@ -91,9 +84,13 @@ const COMMANDS = [
   { name: 'delete', flags: ['--force', '-f'], lower: lowerDelete },
 ] as const
 
-function lowerCommands(front: Front, word: Value, root: Value): void {
+function lowerCommands(front: Front, argv: Value, word: Value, root: Value): void {
   const { plan, engine } = front
   const text = plan.load(word, 8)
+  const notRun = plan.label('not_run')
+  expectText(plan, text, 'run', notRun)
+  lowerRun(front, argv, word, root)
+  plan.place(notRun)
   for (const { name, flags, lower } of COMMANDS) {
     const other = plan.label('other_command')
     expectText(plan, text, name, other)
@@ -142,15 +139,7 @@ function lowerEngine({ plan, engine }: Front, argv: Value): void {
   plan.load(end, 1, byte)
   plan.branch(byte, 'ne', '/'.charCodeAt(0), again)
   putText(plan, end, `/${ENGINE}`)
-  // The environment begins behind argv's final NULL.
-  const environment = plan.add(argv, 0, plan.value('environment'))
-  const word = plan.value('word')
-  const more = plan.label('more')
-  plan.place(more)
-  plan.load(environment, 8, word)
-  plan.add(environment, WORD, environment)
-  plan.branch(word, 'ne', 0, more)
-  plan.syscall('execve', [exe.address, argv, environment], { onError: { '*': lost } })
+  plan.syscall('execve', [exe.address, argv, lowerEnvironment(plan, argv)], { onError: { '*': lost } })
   plan.place(lost)
   const words = `runt: ${ENGINE} can't be executed; it belongs beside runt\n`
   plan.syscall('write', [STDERR, words, words.length], { ignore: { EBADF: 'nobody listens', EPIPE: 'nobody listens' } })

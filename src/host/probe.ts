@@ -1,21 +1,26 @@
 // What this machine and this call give to a container: read before, so that the lowerings needn't.
 
 import { RuntError } from '../errors.ts'
-import { O, RESOLVE, S_IF, S_IFMT } from '../linux/open-flags.ts'
+import { S_IF, S_IFMT } from '../linux/open-flags.ts'
 import { RLIMITS } from '../linux/rlimits.ts'
-import { close, open, readAll, readFile, status, tryOpenBelow } from '../native/file.ts'
+import { readFile, status } from '../native/file.ts'
 import { failedWith, syscall, trySyscall } from '../native/syscall.ts'
 
 const CAPABILITY_VERSION_3 = 0x20080522
 
 /** Our permitted capabilities, as a bit set. capget(2) */
 export function permittedCapabilities(): bigint {
+  const view = new DataView(capabilityData().buffer)
+  return BigInt(view.getUint32(4, true)) | (BigInt(view.getUint32(16, true)) << 32n)
+}
+
+/** Our effective, permitted and inheritable capabilities as the kernel gives them. */
+export function capabilityData(): Uint8Array {
   const header = new Uint8Array(8)
   new DataView(header.buffer).setUint32(0, CAPABILITY_VERSION_3, true)
   const data = new Uint8Array(24)
   syscall('capget', header, data)
-  const view = new DataView(data.buffer)
-  return BigInt(view.getUint32(4, true)) | (BigInt(view.getUint32(16, true)) << 32n)
+  return data
 }
 
 /** Are we in the machine's own user namespace? Its map is the identity over all ids. user_namespaces(7) */
@@ -77,43 +82,6 @@ export function requireKernel(): void {
   throw new RuntError('host', `kernel ${release} is too old: runt needs ${OLDEST.join('.')} or newer`, {
     hint: 'it uses openat2, open_tree, mount_setattr, close_range, pidfds and clone3',
   })
-}
-
-const LARGEST_PASSWD = 1 << 20
-
-/**
- * The home of a user as the container's own /etc/passwd has it: read below the process's root, following nothing that
- * leads out, and only from a plain file. The only use of that file (CVE-2016-3697).
- * @returns "/" when it doesn't say
- */
-export function homeOf(pid: number, uid: number): string {
-  const text = readInside(pid, 'etc/passwd')
-  for (const line of text.split('\n')) {
-    const [, , id, , , home] = line.split(':')
-    if (id === `${uid}` && home !== undefined && home.startsWith('/')) return home
-  }
-  return '/'
-}
-
-function readInside(pid: number, path: string): string {
-  let root: number | undefined
-  let fd = -1
-  try {
-    root = open(`/proc/${pid}/root`, O.PATH | O.DIRECTORY)
-    fd = tryOpenBelow(root, path, O.RDONLY | O.NONBLOCK | O.NOCTTY, RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS)
-    if (fd < 0) return ''
-    const found = status('', fd)
-    if (found === undefined || (found.mode & S_IFMT) !== S_IF.REG) return ''
-    const bytes = readAll(fd, LARGEST_PASSWD)
-    return bytes === undefined ? '' : new TextDecoder().decode(bytes)
-  } catch (error) {
-    // A process that is gone has no home; what became of it is another's to tell.
-    if (failedWith(error, 'ENOENT', 'ESRCH')) return ''
-    throw error
-  } finally {
-    if (fd >= 0) close(fd)
-    if (root !== undefined) close(root)
-  }
 }
 
 /** A process's pid as it sees itself: the innermost of NSpid. proc_pid_status(5) */

@@ -1,8 +1,9 @@
-// Writes a container's card, from which the front answers without the engine: front/card.ts.
+// A container's card, from which the front answers without the engine: plan/card.ts, front/.
 
 import { notFrozen } from '../cgroup/freezer.ts'
-import { ABILITY, encodeCard } from '../front/card.ts'
+import type { Cgroup } from '../cgroup/manager.ts'
 import { pidfdInode } from '../host/pidfd.ts'
+import { ABILITY, encodeCard, nameProcess } from '../plan/card.ts'
 import { type Container, stateOf } from './container.ts'
 import type { Store } from './store.ts'
 
@@ -12,23 +13,39 @@ import type { Store } from './store.ts'
  */
 export function saveCard(store: Store, container: Container): void {
   const inode = pidfdInode(container.pid)
-  if (inode === undefined) return
-  const state = JSON.stringify(stateOf(container, 'created', container.pid), undefined, 2)
-  const before = '\n  "status": "'
-  const at = state.indexOf(before) + before.length
-  const own = new Set(Object.values(container.cgroup.directories))
-  const made = [...container.cgroup.made].reverse()
-  const card = encodeCard({
+  const card = inode === undefined ? undefined : cardOf(container)
+  if (inode === undefined || card === undefined) return
+  nameProcess(card, container.pid, inode)
+  store.saveCard(container.id, card)
+}
+
+/** A card that says nothing yet of the process; undefined when it would be too long. */
+export function cardOf(container: Container): Uint8Array | undefined {
+  const state = JSON.stringify(stateOf(container, 'created', 0), undefined, 2)
+  const pid = endOf(state, '\n  "pid": ')
+  const status = endOf(state, '\n  "status": "')
+  return encodeCard({
     abilities: abilities(container),
-    pid: container.pid,
-    inode,
-    head: state.slice(0, at),
-    tail: state.slice(at + 'created'.length),
+    head: state.slice(0, pid),
+    middle: state.slice(pid + '0'.length, status),
+    tail: state.slice(status + 'created'.length),
     checks: notFrozen(container.cgroup),
-    own: made.filter((directory) => own.has(directory)),
-    above: made.filter((directory) => !own.has(directory)),
+    ...removals(container.cgroup),
   })
-  if (card !== undefined) store.saveCard(container.id, card)
+}
+
+function endOf(text: string, part: string): number {
+  return text.indexOf(part) + part.length
+}
+
+/** Which folders a delete removes, the innermost first: the container's own, and those above. */
+export function removals({ directories, made }: Cgroup): { readonly own: string[]; readonly above: string[] } {
+  const leaves = new Set(Object.values(directories))
+  const inward = [...made].reverse()
+  return {
+    own: inward.filter((directory) => leaves.has(directory)),
+    above: inward.filter((directory) => !leaves.has(directory)),
+  }
 }
 
 function abilities({ hasProcess, hooks }: Container): number {

@@ -3,19 +3,21 @@
 
 import { createCgroup, missingOf } from '../cgroup/fs.ts'
 import { readHierarchies } from '../cgroup/hierarchy.ts'
-import { type Cgroup, planCgroup } from '../cgroup/manager.ts'
+import { planCgroup } from '../cgroup/manager.ts'
 import { cgroupPath } from '../cgroup/path.ts'
 import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
+import { homeOf } from '../host/home.ts'
 import { sendPidfd } from '../host/pidfd.ts'
-import { homeOf, pidInside, requireKernel } from '../host/probe.ts'
+import { pidInside, requireKernel } from '../host/probe.ts'
 import { debug, warn } from '../log.ts'
 import { needsHome } from '../lowering/execve.ts'
 import { type Facts, lineSlots } from '../lowering/facts.ts'
 import { lowerCreate } from '../lowering/lower.ts'
 import { compile } from '../machine/codegen.ts'
 import { targetFor } from '../machine/target.ts'
+import { isExecutable } from '../native/ffi.ts'
 import { close, readFileIfPresent, writeFileAtomically, writeKnob } from '../native/file.ts'
 import { REPLY } from '../plan/messages.ts'
 import type { Plan } from '../plan/step.ts'
@@ -26,12 +28,14 @@ import { labelsFrom, planFailure } from '../process/report.ts'
 import { encodeReply, type Failure, type Message } from '../process/sync.ts'
 import { describeStatus, processStat, reap } from '../process/wait.ts'
 import { saveCard } from './card.ts'
-import { type Container, OCI_VERSION, type Status, stateOf } from './container.ts'
+import { type Container, type Status, stateOf } from './container.ts'
 import { destroy } from './delete.ts'
 import { consoleTarget, gatherFacts, type LaunchOptions, ungrantable } from './facts.ts'
 import { runHooks } from './hooks.ts'
 import { checkId } from './id.ts'
 import { noProfile, type Profile } from './profile.ts'
+import { newRecord } from './record.ts'
+import { becomeSolo, type SoloOptions } from './solo.ts'
 import type { Lock, Store } from './store.ts'
 
 export interface CreateOptions extends LaunchOptions {
@@ -40,6 +44,8 @@ export interface CreateOptions extends LaunchOptions {
   readonly pidfdSocket: string | undefined
   /** Go on without cgroups where they may not be used. */
   readonly rootless: boolean
+  /** Make it step by step, with runt beside it: what the short way falls back on. */
+  readonly supervised: boolean
   /** For tests: this step of the plan fails with this errno. */
   readonly inject?: { readonly step: number; readonly errno: number }
 }
@@ -70,7 +76,11 @@ export async function createContainer(
  * Everything up to the gate: init is on record, and has been told so.
  * @throws RuntError; nothing is left of the container then
  */
-export async function launch(store: Store, options: CreateOptions, profile: Profile): Promise<Launched> {
+export async function launch(
+  store: Store,
+  options: CreateOptions & Partial<SoloOptions>,
+  profile: Profile,
+): Promise<Launched> {
   checkId(options.id)
   requireKernel()
   const config = await loadConfig(options.bundle)
@@ -79,6 +89,7 @@ export async function launch(store: Store, options: CreateOptions, profile: Prof
   profile.mark('config')
   const hierarchies = readHierarchies()
   const planned = planCgroup(hierarchies, cgroupPath(config.linux.cgroupsPath, options.id))
+  if (!options.supervised && isExecutable()) becomeSolo(store, options, { config, terminal, hierarchies, planned })
   const lock = store.claim(options.id)
   const attempt: Attempt = {
     container: newRecord(config, options.id, missingOf(planned)),
@@ -264,26 +275,4 @@ function undo(store: Store, attempt: Attempt, lock: Lock): void {
     if (container.pid === 0) reap(ANY_CHILD)
   }
   lock[Symbol.dispose]()
-}
-
-function newRecord(config: Config, id: string, cgroup: Cgroup): Container {
-  const { namespaces } = config.linux
-  return {
-    version: 1,
-    id,
-    phase: 'creating',
-    ociVersion: OCI_VERSION,
-    bundle: config.bundle,
-    rootfs: config.root.path,
-    annotations: config.annotations,
-    created: new Date().toISOString(),
-    owner: process.geteuid?.() ?? 0,
-    pid: 0,
-    startTime: 0,
-    cgroup,
-    sharesPidNamespace: !namespaces.some(({ type, path }) => type === 'pid' && path === undefined),
-    hasProcess: config.process !== undefined,
-    hooks: { poststart: config.hooks.poststart, poststop: config.hooks.poststop },
-    startSteps: {},
-  }
 }

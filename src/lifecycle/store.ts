@@ -1,7 +1,6 @@
 // state.json on disk: one folder a container below --root, written whole or not at all, one writer at a time.
 
 import { RuntError } from '../errors.ts'
-import { CARD_FILE, FAILURE_FILE } from '../front/card.ts'
 import { ERRNO } from '../linux/errno.ts'
 import { O } from '../linux/open-flags.ts'
 import {
@@ -19,6 +18,9 @@ import {
   writeFileAtomically,
 } from '../native/file.ts'
 import { failedWith, SyscallError, trySyscall } from '../native/syscall.ts'
+import { CARD_FILE, FAILURE_FILE, INIT_FILE } from '../plan/card.ts'
+import { IMAGES_FOLDER } from '../plan/ticket.ts'
+import { parseStat } from '../process/wait.ts'
 import type { Container } from './container.ts'
 
 const LOCK_EX = 2
@@ -48,7 +50,7 @@ export class Store {
   claim(id: string): Lock {
     const directory = this.directory(id)
     try {
-      if (!exists(this.root)) makeDirectories(this.root, 0o711)
+      this.makeRoot()
       for (;;) {
         if (!makeDirectory(directory, 0o711)) {
           throw new RuntError('container-exists', `container with given ID already exists: ${id}`, {
@@ -62,6 +64,11 @@ export class Store {
       if (error instanceof RuntError) throw error
       throw new RuntError('state', `${directory}: ${error instanceof Error ? error.message : error}`, { cause: error })
     }
+  }
+
+  /** The folder of all containers. */
+  makeRoot(): void {
+    if (!exists(this.root)) makeDirectories(this.root, 0o711)
   }
 
   /** Lock a container that exists. @throws RuntError when it doesn't */
@@ -103,6 +110,13 @@ export class Store {
     return failure
   }
 
+  /** Where the front looks for images that were kept. */
+  keepImage(slot: string, file: Uint8Array): void {
+    const folder = `${this.root}/${IMAGES_FOLDER}`
+    makeDirectory(folder, 0o700)
+    writeFileAtomically(`${folder}/${slot}`, file, 0o700)
+  }
+
   /** @throws RuntError when there is no such container, or its state can't be read */
   load(id: string): Container {
     const container = this.find(id)
@@ -118,13 +132,33 @@ export class Store {
     try {
       const record: unknown = JSON.parse(text)
       if (!isRecordOf(record, id)) throw new TypeError('not the record of this container')
-      return record
+      return record.phase === 'creating' ? this.#created(record) : record
     } catch (error) {
       throw new RuntError('state', `${path}: ${error instanceof Error ? error.message : error}`, {
         cause: error,
         hint: `runt delete --force ${id} removes what is left of it`,
       })
     }
+  }
+
+  /** A container whose own image made it: the file beside the record says that it is there, and which process it is. */
+  #created(record: Container): Container {
+    const stat = readFileIfPresent(`${this.directory(record.id)}/${INIT_FILE}`)
+    if (stat === undefined) return record
+    const created = record.created === '' ? this.#timeOf(record.id) : record.created
+    return {
+      ...record,
+      created,
+      phase: 'created',
+      pid: Number.parseInt(stat, 10),
+      startTime: parseStat(stat).startTime,
+    }
+  }
+
+  /** RFC 3339: an image that is used again and again does not know the time, but the record that it wrote has one. */
+  #timeOf(id: string): string {
+    const modified = status(`${this.directory(id)}/state.json`)?.modified
+    return new Date(Number(modified?.seconds ?? 0) * 1000 + (modified?.nanoseconds ?? 0) / 1e6).toISOString()
   }
 
   /** Is there a folder for it, with or without a record? */
@@ -136,7 +170,7 @@ export class Store {
   ids(): string[] {
     try {
       return listDirectory(this.root)
-        .filter(({ kind }) => kind === 'directory')
+        .filter(({ kind, name }) => kind === 'directory' && name !== IMAGES_FOLDER)
         .map(({ name }) => name)
         .sort()
     } catch (error) {
@@ -154,7 +188,8 @@ export class Store {
   remove(id: string): void {
     const directory = this.directory(id)
     // The record goes first: whoever looks now finds no container.
-    for (const name of ['state.json', CARD_FILE, 'gate', 'verdict', 'lock']) tryUnlink(`${directory}/${name}`)
+    for (const name of ['state.json', INIT_FILE, CARD_FILE, 'gate', 'verdict', 'lock'])
+      tryUnlink(`${directory}/${name}`)
     let result = tryRemoveDirectory(directory)
     if (result === -ERRNO.ENOTEMPTY || result === -ERRNO.EEXIST) {
       for (const { name, kind } of listDirectory(directory)) if (kind === 'other') tryUnlink(`${directory}/${name}`)

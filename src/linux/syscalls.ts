@@ -138,6 +138,7 @@ export const SYSCALLS = {
   ppoll: [271, 73],
   rt_sigaction: [13, 134],
   rt_sigprocmask: [14, 135],
+  rt_sigtimedwait: [128, 137],
   mmap: [9, 222],
   munmap: [11, 215],
   mprotect: [10, 226],

@@ -1,6 +1,7 @@
 // Descriptors at the image's start and the FIFOs of the gate, made while host paths still mean the host's.
 
 import { AT, CLOSE_RANGE_CLOEXEC, O, S_IF } from '../linux/open-flags.ts'
+import type { Operand } from '../plan/step.ts'
 import type { Context } from './context.ts'
 
 const ALL_FDS = 0xffffffff
@@ -38,10 +39,6 @@ function makeFifo({ plan, facts }: Context, name: string, slot: number): void {
 }
 
 /** Give a descriptor its fixed number; the old one is temporary. */
-export function moveToSlot(
-  { plan }: Pick<Context, 'plan'>,
-  fd: ReturnType<Context['plan']['syscall']>,
-  slot: number,
-): void {
+export function moveToSlot({ plan }: Pick<Context, 'plan'>, fd: Operand, slot: number): void {
   plan.syscall('dup3', [fd, slot, { kind: 'open-flags', flags: O.CLOEXEC }])
 }

@@ -80,6 +80,10 @@ export interface Slots {
   readonly console: number
   /** For calls that want a path: /proc/self/fd/N. */
   readonly path: number
+  /** What an image that does runt's part keeps to the end: the container's folder, its lock, init's pidfd. */
+  readonly directory: number
+  readonly lock: number
+  readonly pidfd: number
   /** The first number that is only for temporary descriptors. */
   readonly free: number
 }
@@ -92,6 +96,7 @@ export interface SlotUse {
   readonly hookOutput: boolean
   readonly console: boolean
   readonly path: boolean
+  readonly solo: boolean
 }
 
 /** The two slots that runt itself fills. @param preserved how many descriptors from 3 on belong to the container */
@@ -112,6 +117,9 @@ export function slots(preserved: number, use: SlotUse): Slots {
     hookOutput: take(use.hookOutput),
     console: take(use.console),
     path: take(use.path),
+    directory: take(use.solo),
+    lock: take(use.solo),
+    pidfd: take(use.solo),
     free: next,
   }
 }

@@ -121,7 +121,7 @@ const STATX_BASIC_STATS = 0x7ff
 const STATX_SIZE = 256
 
 /** Where struct statx keeps what we look at. */
-export const STATX = { mode: 28, uid: 20, rdevMajor: 128, rdevMinor: 132 } as const
+export const STATX = { links: 16, uid: 20, mode: 28, inode: 32, rdevMajor: 128, rdevMinor: 132 } as const
 
 /** statx(2) of a descriptor into room of its own. */
 export function statDescriptor(

@@ -42,14 +42,22 @@ import { lowerStartGate } from './start-gate.ts'
 
 /** The plan of a container's init. @param facts probed before; see Facts */
 export function lowerCreate(config: Config, facts: Facts): Plan {
+  const context = newContext(config, facts)
+  lowerP0(context)
+  return context.plan.finish()
+}
+
+/** @param solo is the image to do runt's part as well? It may branch back then */
+export function newContext(config: Config, facts: Facts, { solo = false }: { readonly solo?: boolean } = {}): Context {
   const fixed = slots(facts.preservedFds, {
     gate: facts.mode === 'create',
     hookOutput: hasContainerHooks({ config }),
     console: facts.console?.kind === 'socket',
     path: facts.console?.kind === 'socket' || config.mounts.some(({ options }) => options.legacyFlags !== 0),
+    solo,
   })
-  const plan = new PlanBuilder(fixed.channel, hasContainerHooks({ config }) ? HOOK_OUTPUT_ROOM : 0)
-  const context: Context = {
+  const plan = new PlanBuilder(fixed.channel, hasContainerHooks({ config }) ? HOOK_OUTPUT_ROOM : 0, { loops: solo })
+  return {
     plan,
     config,
     facts,
@@ -59,8 +67,6 @@ export function lowerCreate(config: Config, facts: Facts): Plan {
     fresh: new Map(),
     procfs: undefined,
   }
-  lowerP0(context)
-  return plan.finish()
 }
 
 /** On the host's side: whatever needs the host's paths and rights, then P1 is born. */
@@ -68,8 +74,23 @@ function lowerP0(context: Context): void {
   const { plan, config, facts } = context
   lowerCloseOnExec(context)
   lowerReserveSlots(context)
+  lowerHiddenFromOthers(context)
+  const doors = lowerHostSide(context)
+  // In the foreground P0 stays as the parent; else P1 is runt's child, and goes to its subreaper when runt exits.
+  const parent = facts.mode === 'run-foreground' ? 0n : BigInt(CLONE.PARENT)
+  const init = plan.fork('init', newNamespaceFlags(config) | parent, () => lowerP1(context, doors), doors.v2)
+  lowerFirstProcess(context, init)
+}
+
+/** Who is about to enter a container is not to be looked at by who is in there, and makes files with just the modes it says. */
+export function lowerHiddenFromOthers({ plan }: Context): void {
   plan.syscall('prctl', [PR.SET_DUMPABLE, 0, 0, 0, 0], { name: 'dumpable' })
   plan.syscall('umask', [0])
+}
+
+/** What P0 opens, and where it goes, before P1 is born. */
+export function lowerHostSide(context: Context): CgroupDoors {
+  const { plan, config, facts } = context
   lowerOomScore(context)
   if (facts.mode === 'create') lowerGateFifos(context)
   lowerConsoleSocket(context)
@@ -81,14 +102,11 @@ function lowerP0(context: Context): void {
     lowerBindSources(context)
   }
   lowerJoinNamespaces(context)
-  // In the foreground P0 stays as the parent; else P1 is runt's child, and goes to its subreaper when runt exits.
-  const parent = facts.mode === 'run-foreground' ? 0n : BigInt(CLONE.PARENT)
-  const init = plan.fork('init', newNamespaceFlags(config) | parent, () => lowerP1(context, doors), doors.v2)
-  lowerFirstProcess(context, init)
+  return doors
 }
 
 /** The container's init, up to the program. */
-function lowerP1(context: Context, doors: CgroupDoors): void {
+export function lowerP1(context: Context, doors: CgroupDoors): void {
   const { plan, config, slots: fixed } = context
   // Left by filling its slot: a number that is free would go to the next temporary descriptor, and stay open.
   const cloexec = { kind: 'open-flags', flags: O.CLOEXEC } as const

@@ -42,6 +42,7 @@ function useAll(used: boolean[], step: Step): void {
     use(used, step.left)
     use(used, step.right)
   } else if (step.op === 'store') use(used, step.value)
+  else if (step.op === 'exit') use(used, step.status)
   else if (step.op === 'load') use(used, step.from)
   else if (step.op === 'put') {
     use(used, step.to)

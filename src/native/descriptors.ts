@@ -1,6 +1,7 @@
 // Descriptors between processes: socket pairs, SCM_RIGHTS, sealed memory, polling.
 
 import { ERRNO } from '../linux/errno.ts'
+import { F_ADD_SEALS, MFD, SEALS } from '../linux/memfd.ts'
 import { Arena } from './memory.ts'
 import { SyscallError, syscall, syscallAsync, trySyscall } from './syscall.ts'
 
@@ -78,15 +79,9 @@ export function connectUnix(path: string): number {
   throw new SyscallError('connect', -result, path)
 }
 
-const MFD_CLOEXEC = 0x1
-const MFD_ALLOW_SEALING = 0x2
-const MFD_EXEC = 0x10
-const F_ADD_SEALS = 1033
-const SEALS_ALL_BUT_FUTURE = 0x1 | 0x2 | 0x4 | 0x8
-
 /** A file in memory. @param name for people, in /proc/PID/maps */
 export function memoryFile(name: string, bytes: Uint8Array): number {
-  const fd = syscall('memfd_create', name, MFD_CLOEXEC)
+  const fd = syscall('memfd_create', name, MFD.CLOEXEC)
   writeWhole(fd, bytes)
   syscall('lseek', fd, 0, 0)
   return fd
@@ -94,12 +89,12 @@ export function memoryFile(name: string, bytes: Uint8Array): number {
 
 /** An executable file in memory that nobody can change any more (CVE-2019-5736). memfd_create(2), fcntl(2) */
 export function sealedExecutable(name: string, bytes: Uint8Array): number {
-  let fd = trySyscall('memfd_create', name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC)
+  let fd = trySyscall('memfd_create', name, MFD.CLOEXEC | MFD.ALLOW_SEALING | MFD.EXEC)
   // Kernels before 6.3 don't know MFD_EXEC; theirs are executable as they are.
-  if (fd === -ERRNO.EINVAL) fd = syscall('memfd_create', name, MFD_CLOEXEC | MFD_ALLOW_SEALING)
+  if (fd === -ERRNO.EINVAL) fd = syscall('memfd_create', name, MFD.CLOEXEC | MFD.ALLOW_SEALING)
   if (fd < 0) throw new SyscallError('memfd_create', -fd, name)
   writeWhole(fd, bytes)
-  syscall('fcntl', fd, F_ADD_SEALS, SEALS_ALL_BUT_FUTURE)
+  syscall('fcntl', fd, F_ADD_SEALS, SEALS)
   return fd
 }
 

@@ -46,8 +46,13 @@ function libc(): Addon {
 /** The addon beside the installed executable, or the npm package's when the sources run in an engine. */
 function addonPath(): string {
   const arch = process.arch === 'x64' ? 'x64' : 'arm64'
-  if (process.argv[1]?.startsWith('/$bunfs/') === true) return `${process.execPath.replace(/\/[^/]*$/, '')}/ffi-rs.node`
+  if (isExecutable()) return `${process.execPath.replace(/\/[^/]*$/, '')}/ffi-rs.node`
   return createRequire(import.meta.url).resolve(`@yuuang/ffi-rs-linux-${arch}-gnu`)
+}
+
+/** Is this the built executable? Else an engine runs the sources. */
+export function isExecutable(): boolean {
+  return process.argv[1]?.startsWith('/$bunfs/') === true
 }
 
 function describe(funcName: string, args: readonly NativeArgument[]): Call {

@@ -211,6 +211,9 @@ export interface FileStatus {
   readonly rdevMajor: number
   readonly rdevMinor: number
   readonly inode: bigint
+  readonly size: bigint
+  /** mtime, since the epoch. */
+  readonly modified: { readonly seconds: bigint; readonly nanoseconds: number }
   readonly deviceMajor: number
   readonly deviceMinor: number
 }
@@ -231,6 +234,8 @@ export function status(path: string, at: number = AT.FDCWD): FileStatus | undefi
     uid: view.getUint32(20, true),
     gid: view.getUint32(24, true),
     inode: view.getBigUint64(32, true),
+    size: view.getBigUint64(40, true),
+    modified: { seconds: view.getBigInt64(112, true), nanoseconds: view.getUint32(120, true) },
     rdevMajor: view.getUint32(128, true),
     rdevMinor: view.getUint32(132, true),
     deviceMajor: view.getUint32(136, true),

@@ -16,6 +16,7 @@ import {
   type Plan,
   REPORT,
   type Step,
+  type SyscallStep,
   type Value,
 } from './step.ts'
 
@@ -37,6 +38,9 @@ export interface SyscallOptions {
   /** Write into this value's slot: the second try of the call that made it. */
   readonly result?: Value
 }
+
+/** @param gate the step from which on failures are told to start */
+type LateContents = (steps: readonly Step[], gate: number | undefined) => Uint8Array
 
 /** A data object and the ways to point into it. */
 export class DataObject {
@@ -71,6 +75,8 @@ export class PlanBuilder {
   #profile: DataObject | undefined
   #gate: number | undefined
   #entry: DataObject | undefined
+  #rescue: { readonly label: Label; readonly onError: SyscallStep['onError'] } | undefined
+  readonly #late: { readonly object: DataObject; readonly length: DataObject; readonly contents: LateContents }[] = []
   readonly #loops: boolean
 
   /**
@@ -105,13 +111,27 @@ export class PlanBuilder {
       args: operands,
       result,
       ignore: options.ignore ?? NO_ERRORS,
-      onError: options.onError ?? NO_ERRORS,
+      onError: this.#rescued(options.onError),
       path: options.path ?? 'host',
       origin: this.#origin,
       about: options.about ?? this.#about,
       atLeast: options.atLeast,
     })
     return result
+  }
+
+  /**
+   * From here on whatever fails goes on at this label, instead of ending the image with a report; undefined for the report
+   * again. Not in the child of a fork.
+   */
+  rescueAt(label: Label | undefined): void {
+    this.#rescue = label === undefined ? undefined : { label, onError: Object.freeze({ '*': label }) }
+  }
+
+  #rescued(onError: SyscallStep['onError'] = NO_ERRORS): SyscallStep['onError'] {
+    const rescue = this.#rescue
+    if (rescue === undefined || onError['*'] !== undefined) return onError
+    return onError === NO_ERRORS ? rescue.onError : { ...onError, '*': rescue.label }
   }
 
   label(name: string): Label {
@@ -165,7 +185,8 @@ export class PlanBuilder {
 
   /** Report a failure of this step and exit. */
   fail(code: number | Value | Field, about?: string, text?: Value): void {
-    this.#steps.push({ op: 'fail', code, origin: this.#origin, about: about ?? this.#about, text })
+    if (this.#rescue !== undefined) this.jump(this.#rescue.label)
+    else this.#steps.push({ op: 'fail', code, origin: this.#origin, about: about ?? this.#about, text })
   }
 
   /** Fail unless a number is as it must be. */
@@ -176,7 +197,7 @@ export class PlanBuilder {
     this.place(fine)
   }
 
-  exit(status: number): void {
+  exit(status: number | Value | Field): void {
     this.#push({ op: 'exit', status })
   }
 
@@ -213,7 +234,10 @@ export class PlanBuilder {
     const pid = this.syscall('clone3', [args.address, 88], { name })
     const parent = this.label('parent')
     this.branch(pid, 'ne', 0, parent)
+    const rescue = this.#rescue
+    this.#rescue = undefined
     child()
+    this.#rescue = rescue
     this.place(parent)
     return pid
   }
@@ -254,6 +278,17 @@ export class PlanBuilder {
     return this.#object([], size, true, text)
   }
 
+  /**
+   * Constant bytes that depend on the steps themselves, which are known when the plan is finished.
+   * @returns where they will be, and a field with their length
+   */
+  late(text: string, contents: LateContents): { readonly address: Address; readonly length: Field } {
+    const object = this.#object([], 0, false, text)
+    const length = this.#object([u64(0)], 8, false, `length of ${text}`)
+    this.#late.push({ object, length, contents })
+    return { address: object.address, length: length.field(0, 8) }
+  }
+
   /** The table of time stamps; its size is known when the plan is finished. */
   profileTable(): DataObject {
     this.#profile ??= this.buffer('profile', 0)
@@ -266,6 +301,11 @@ export class PlanBuilder {
   }
 
   finish(): Plan {
+    for (const { object, length, contents } of this.#late) {
+      const bytes = contents(this.#steps, this.#gate)
+      this.#fill(object, [bytes], bytes.length)
+      this.#fill(length, [u64(bytes.length)], 8)
+    }
     const data = this.#data.map((object) =>
       object.id === this.#profile?.address.data ? { ...object, size: 8 * this.#steps.length } : object,
     )
@@ -279,6 +319,11 @@ export class PlanBuilder {
       ...(this.#loops ? { loops: true } : {}),
       ...(this.#profile === undefined ? {} : { profile: this.#profile.address.data }),
     }
+  }
+
+  #fill({ address }: DataObject, parts: readonly DataPart[], size: number): void {
+    const object = this.#data[address.data]
+    if (object !== undefined) this.#data[address.data] = { ...object, parts, size }
   }
 
   #push(step: StepWithoutOrigin): void {

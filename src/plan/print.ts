@@ -80,7 +80,7 @@ export function printStep(step: Step, plan: Plan): string {
     case 'fail':
       return `fail ${printOperand(step.code, plan.data)}${step.about === undefined ? '' : ` (${step.about})`}`
     case 'exit':
-      return `exit ${step.status}`
+      return `exit ${typeof step.status === 'number' ? step.status : printOperand(step.status, plan.data)}`
     case 'pivot':
       return "--- paths are the container's from here ---"
   }

@@ -113,7 +113,7 @@ export type Step =
   | (StepBase & { readonly op: 'put'; readonly to: Value; readonly value: Operand })
   /** Give up: report (this step, code) and exit. `text`: how many bytes of the report's text field are filled. */
   | (StepBase & { readonly op: 'fail'; readonly code: number | Value | Field; readonly text?: Value | undefined })
-  | (StepBase & { readonly op: 'exit'; readonly status: number })
+  | (StepBase & { readonly op: 'exit'; readonly status: number | Value | Field })
   /** From here on paths are the container's. */
   | (StepBase & { readonly op: 'pivot' })
 

@@ -124,6 +124,7 @@ export function verify(plan: Plan): void {
           facts = undefined
           break
         case 'exit':
+          checkOperand(step.status, facts, data)
           facts = undefined
           break
         default: // pivot

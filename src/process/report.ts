@@ -21,7 +21,7 @@ export function stepLabel(step: Step): StepLabel {
 }
 
 /** Labels of the steps from one on: what may still fail after the gate. */
-export function labelsFrom(plan: Plan, first: number): Record<number, StepLabel> {
+export function labelsFrom(plan: Pick<Plan, 'steps'>, first: number): Record<number, StepLabel> {
   const labels: Record<number, StepLabel> = {}
   for (const [index, step] of plan.steps.entries()) {
     if (index >= first && (step.op === 'syscall' || step.op === 'fail')) labels[index] = stepLabel(step)

@@ -16,7 +16,11 @@ export interface ProcessStat {
 /** /proc/PID/stat; undefined when there is no such process. */
 export function processStat(pid: number): ProcessStat | undefined {
   const text = readFileIfPresent(`/proc/${pid}/stat`)
-  if (text === undefined) return undefined
+  return text === undefined ? undefined : parseStat(text)
+}
+
+/** @param text of /proc/PID/stat */
+export function parseStat(text: string): ProcessStat {
   // The command stands in parentheses and may hold any character.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
   return { state: fields[0] ?? 'X', startTime: Number(fields[19]) }

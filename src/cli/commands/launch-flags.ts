@@ -38,5 +38,6 @@ export function launchOptions(args: Parsed, globals: Globals, mode: CreateOption
     preserveFds: args.number('preserve-fds', 0, MOST_FDS) ?? 0,
     profile: args.boolean('profile'),
     rootless: globals.rootless,
+    supervised: globals.supervised,
   }
 }

@@ -8,15 +8,19 @@ export const CARD = {
   /** Init's, and the inode of its pidfd: the kernel gives each process one of its own, and never again. */
   pid: 8,
   inode: 16,
-  /** The state as JSON: before the status, and behind it. */
-  head: 24,
-  tail: 32,
+  /** The pid in decimal, as eight bytes, and how many of them count. */
+  digits: 24,
+  digitsLength: 32,
+  /** The state as JSON: what stands before the pid, between pid and status, and behind the status. */
+  head: 36,
+  middle: 44,
+  tail: 52,
   /** What can be read when the container is not frozen: see CHECK. */
-  checks: 40,
+  checks: 60,
   /** Cgroup folders to remove on delete, as C strings up to an empty one: the container's own, and those above. */
-  own: 44,
-  above: 48,
-  size: 52,
+  own: 64,
+  above: 68,
+  size: 72,
 } as const
 
 /** An element of `checks`: this file has this byte there. A path of 0 ends the list. */
@@ -33,14 +37,14 @@ export const CARD_ROOM = 32768
 /** Names in a container's folder that the front knows. */
 export const CARD_FILE = 'card'
 export const FAILURE_FILE = 'failure'
+export const INIT_FILE = 'init'
 
 export interface Card {
   /** ABILITY bits. */
   readonly abilities: number
-  readonly pid: number
-  readonly inode: bigint
-  /** The state as runt prints it: up to the status's word, and from there on. */
+  /** The state as runt prints it, without pid and status. */
   readonly head: string
+  readonly middle: string
   readonly tail: string
   readonly checks: readonly { readonly path: string; readonly position: number; readonly byte: string }[]
   /** Innermost first. */
@@ -50,7 +54,7 @@ export interface Card {
 
 const encoder = new TextEncoder()
 
-/** @returns a card's bytes; undefined when it would be too long */
+/** @returns a card's bytes, without the process; undefined when it would be too long */
 export function encodeCard(card: Card): Uint8Array | undefined {
   const bytes = new Uint8Array(CARD_ROOM)
   const view = new DataView(bytes.buffer)
@@ -63,11 +67,15 @@ export function encodeCard(card: Card): Uint8Array | undefined {
   }
   view.setUint32(CARD.magic, CARD_MAGIC, true)
   view.setUint32(CARD.abilities, card.abilities, true)
-  view.setUint32(CARD.pid, card.pid, true)
-  view.setBigUint64(CARD.inode, card.inode, true)
-  for (const [field, text] of [[CARD.head, card.head] as const, [CARD.tail, card.tail] as const]) {
-    view.setUint32(field, put(text), true)
-    view.setUint32(field + 4, end - view.getUint32(field, true), true)
+  const texts = [
+    [CARD.head, card.head],
+    [CARD.middle, card.middle],
+    [CARD.tail, card.tail],
+  ] as const
+  for (const [field, text] of texts) {
+    const start = put(text)
+    view.setUint32(field, start, true)
+    view.setUint32(field + 4, end - start, true)
   }
   view.setUint32(CARD.checks, checks, true)
   for (const [index, { path, position, byte }] of card.checks.entries()) {
@@ -83,4 +91,13 @@ export function encodeCard(card: Card): Uint8Array | undefined {
 
 function cStrings(texts: readonly string[]): string {
   return `${texts.map((text) => `${text}\0`).join('')}\0`
+}
+
+/** Write into a card which process it is about. */
+export function nameProcess(card: Uint8Array, pid: number, inode: bigint): void {
+  const view = new DataView(card.buffer, card.byteOffset)
+  view.setUint32(CARD.pid, pid, true)
+  view.setBigUint64(CARD.inode, inode, true)
+  const digits = encoder.encodeInto(`${pid}`, card.subarray(CARD.digits, CARD.digitsLength)).written
+  view.setUint32(CARD.digitsLength, digits, true)
 }

@@ -1,0 +1,54 @@
+// What the parts of the front share: system calls whose failure is the engine's affair.
+
+import { AT, O } from '../linux/open-flags.ts'
+import type { SyscallName } from '../linux/syscalls.ts'
+import type { Argument, DataObject, PlanBuilder } from '../plan/builder.ts'
+import type { Label, Value } from '../plan/step.ts'
+
+const WORD = 8
+const STATX_BASIC = 0x7ff
+/** Offsets in struct statx. */
+export const STATX = { links: 16, uid: 20, mode: 28, inode: 32, size: 40, seconds: 112, nanoseconds: 120 } as const
+
+/** What the parts of the front share. */
+export interface Front {
+  readonly plan: PlanBuilder
+  /** "ROOT/ID" as a C string. */
+  readonly path: DataObject
+  /** Let the engine do it. */
+  readonly engine: Label
+}
+
+/** A system call whose failure is the engine's affair, but for the errnos that are expected. */
+export function lowerCall(
+  { plan, engine }: Front,
+  name: SyscallName,
+  args: readonly Argument[],
+  expected: Readonly<Record<string, Label>> = {},
+): Value {
+  return plan.syscall(name, args, { onError: { ...expected, '*': engine } })
+}
+
+/** open(2) flags, with O_CLOEXEC. */
+export function flags(bits: number): { kind: 'open-flags'; flags: number } {
+  return { kind: 'open-flags', flags: bits | O.CLOEXEC }
+}
+
+/** statx(2) of a descriptor. */
+export function lowerStatus(front: Front, fd: Value): DataObject {
+  const room = front.plan.buffer('statx', 256)
+  lowerCall(front, 'statx', [fd, '', AT.EMPTY_PATH, STATX_BASIC, room.address])
+  return room
+}
+
+/** The environment begins behind argv's final NULL. */
+export function lowerEnvironment(plan: PlanBuilder, argv: Value): Value {
+  const environment = plan.add(argv, 0, plan.value('environment'))
+  const word = plan.value('word')
+  const more = plan.label('more')
+  plan.place(more)
+  plan.load(environment, 8, word)
+  plan.add(environment, WORD, environment)
+  plan.branch(word, 'ne', 0, more)
+  return environment
+}

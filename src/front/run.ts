@@ -1,0 +1,210 @@
+// run, when the image of the same call was kept (lifecycle/kept-image.ts) and everything that it depends on is as it was then:
+// the image is executed as it is, and nothing is read, checked or compiled anew.
+
+import { F_ADD_SEALS, MFD, SEALS } from '../linux/memfd.ts'
+import { AT, O, S_IF, S_IFMT } from '../linux/open-flags.ts'
+import { RLIMITS } from '../linux/rlimits.ts'
+import { u32, u64 } from '../plan/builder.ts'
+import type { Field, Value } from '../plan/step.ts'
+import {
+  ABSENT,
+  FILE_ROOM,
+  FIRST_SLOT_NAME,
+  IMAGES_FOLDER,
+  SAME_INODE,
+  SLOTS,
+  STAT_GUARD,
+  TICKET,
+  TICKET_MAGIC,
+  TICKET_OFFSET,
+  TICKET_ROOM,
+} from '../plan/ticket.ts'
+import { type Front, flags, lowerCall, lowerEnvironment, lowerStatus, STATX } from './calls.ts'
+import { copyString, expectPrefix, expectSame, putText, skipString } from './text.ts'
+
+const WORD = 8
+const CAPABILITY_VERSION_3 = 0x20080522
+const WRITABLE_BY_OTHERS = 0o022
+const F_GETFD = 1
+
+/** @param word points to the word `run` @param root the state root */
+export function lowerRun(front: Front, argv: Value, word: Value, root: Value): void {
+  const { plan, engine } = front
+  const environment = lowerEnvironment(plan, argv)
+  lowerPlainCall(front, environment)
+  const image = lowerOpenKept(front, word, root)
+  const ticket = plan.buffer('ticket', TICKET_ROOM)
+  const head = plan.buffer('elf_header', TICKET_OFFSET + WORD)
+  lowerCall(front, 'pread64', [image, head.address, TICKET_OFFSET + WORD, 0])
+  plan.branch(head.field(TICKET_OFFSET, 8), 'eq', 0, engine)
+  const length = lowerCall(front, 'pread64', [image, ticket.address, TICKET_ROOM, head.field(TICKET_OFFSET, 8)])
+  plan.branch(length, 'below', TICKET.size, engine)
+  plan.branch(ticket.field(TICKET.magic, 4), 'ne', TICKET_MAGIC, engine)
+  const at = (field: number, name: string): Value => plan.add(ticket.address, ticket.field(field, 4), plan.value(name))
+  lowerSameWords(front, argv, at(TICKET.words, 'words'))
+  const directory = plan.buffer('cwd', 4096)
+  lowerCall(front, 'getcwd', [directory.address, 4096])
+  expectSame(plan, plan.add(directory.address, 0), at(TICKET.directory, 'directory'), engine)
+  lowerSameRights(front, ticket)
+  lowerSameFiles(front, ticket.address, at(TICKET.stats, 'guard'))
+  lowerSameContents(front, ticket, at(TICKET.filePath, 'path'), at(TICKET.fileContents, 'contents'))
+  const memory = lowerSealedCopy(front, image, head.field(TICKET_OFFSET, 8))
+  lowerCall(front, 'execveat', [memory, '', argv, environment, AT.EMPTY_PATH])
+  plan.jump(engine)
+}
+
+/** What runs as init is nobody's file (CVE-2019-5736), and a state root that is mounted noexec will do. */
+function lowerSealedCopy(front: Front, image: Value, length: Field): Value {
+  const { plan } = front
+  const memory = lowerCall(front, 'memfd_create', ['runt:init', MFD.CLOEXEC | MFD.ALLOW_SEALING | MFD.EXEC])
+  const offset = plan.struct('offset', [u64(0)])
+  plan.branch(lowerCall(front, 'sendfile', [memory, image, offset.address, length]), 'ne', length, front.engine)
+  lowerCall(front, 'fcntl', [memory, F_ADD_SEALS, SEALS])
+  return memory
+}
+
+/** Only root's, with its streams open and no sockets handed on. */
+function lowerPlainCall(front: Front, environment: Value): void {
+  const { plan, engine } = front
+  plan.branch(lowerCall(front, 'geteuid', []), 'ne', 0, engine)
+  for (const stream of [0, 1, 2]) lowerCall(front, 'fcntl', [stream, F_GETFD, 0])
+  const cursor = plan.add(environment, 0, plan.value('entry'))
+  const entry = plan.value('text')
+  const again = plan.label('next_entry')
+  const other = plan.label('other_entry')
+  const done = plan.label('plain')
+  plan.place(again)
+  plan.load(cursor, 8, entry)
+  plan.branch(entry, 'eq', 0, done)
+  expectPrefix(plan, entry, 'LISTEN_', other)
+  plan.jump(engine)
+  plan.place(other)
+  plan.add(cursor, WORD, cursor)
+  plan.jump(again)
+  plan.place(done)
+}
+
+/** ROOT/@images/SLOT, by the last word, which must be the id; only what is root's own is ever executed. */
+function lowerOpenKept(front: Front, word: Value, root: Value): Value {
+  const { plan, engine, path } = front
+  const cursor = plan.add(word, 0, plan.value('word'))
+  const id = plan.add(cursor, 0, plan.value('id'))
+  const text = plan.value('text')
+  const next = plan.label('next_word')
+  const last = plan.label('last_word')
+  plan.place(next)
+  plan.add(cursor, WORD, cursor)
+  plan.load(cursor, 8, text)
+  plan.branch(text, 'eq', 0, last)
+  plan.add(text, 0, id)
+  plan.jump(next)
+  plan.place(last)
+  plan.load(plan.add(word, WORD), 8, text)
+  plan.branch(text, 'eq', 0, engine)
+  const sum = plan.struct('sum', [u32(0), u32(0)])
+  const total = plan.add(0, 0, plan.value('sum'))
+  const byte = plan.value('byte')
+  const more = plan.label('more')
+  plan.place(more)
+  plan.load(id, 1, byte)
+  plan.add(total, byte, total)
+  plan.add(id, 1, id)
+  plan.branch(byte, 'ne', 0, more)
+  plan.store(sum.address, 8, total)
+  const to = plan.add(path.address, 0, plan.value('end'))
+  const folder = `/${IMAGES_FOLDER}/`
+  copyString(plan, root, to, { end: plan.add(path.at(4096 - 32), 0), tooLong: engine })
+  putText(plan, to, folder)
+  plan.put(plan.add(to, folder.length), plan.add(sum.field(0, 4, SLOTS - 1), FIRST_SLOT_NAME))
+  const image = lowerCall(front, 'openat', [AT.FDCWD, path.address, flags(O.RDONLY | O.NOFOLLOW), 0])
+  const found = lowerStatus(front, image)
+  plan.branch(found.field(STATX.uid, 4), 'ne', 0, engine)
+  plan.branch(found.field(STATX.mode, 2, S_IFMT), 'ne', S_IF.REG, engine)
+  plan.branch(found.field(STATX.mode, 2, WRITABLE_BY_OTHERS), 'ne', 0, engine)
+  return image
+}
+
+/** Every word of the call, and none more. */
+function lowerSameWords({ plan, engine }: Front, argv: Value, expected: Value): void {
+  const cursor = plan.add(argv, WORD, plan.value('word'))
+  const text = plan.value('text')
+  const byte = plan.value('byte')
+  const next = plan.label('next_word')
+  const end = plan.label('no_word')
+  plan.place(next)
+  plan.load(cursor, 8, text)
+  plan.branch(text, 'eq', 0, end)
+  expectSame(plan, text, expected, engine)
+  skipString(plan, expected)
+  plan.add(cursor, WORD, cursor)
+  plan.jump(next)
+  plan.place(end)
+  plan.load(expected, 1, byte)
+  plan.branch(byte, 'ne', 0, engine)
+}
+
+type Buffer = ReturnType<Front['plan']['buffer']>
+
+function lowerSameRights(front: Front, ticket: Buffer): void {
+  const { plan, engine } = front
+  const header = plan.struct('cap_header', [u32(CAPABILITY_VERSION_3), u32(0)])
+  const capabilities = plan.buffer('cap_data', 24)
+  lowerCall(front, 'capget', [header.address, capabilities.address])
+  const limit = plan.buffer('rlimit', 16)
+  lowerCall(front, 'prlimit64', [0, RLIMITS.RLIMIT_NOFILE, 0, limit.address])
+  for (const [found, expected, size] of [
+    [capabilities, TICKET.capabilities, 24],
+    [limit, TICKET.nofile, 16],
+  ] as const) {
+    for (let at = 0; at < size; at += 8) plan.branch(found.field(at, 8), 'ne', ticket.field(expected + at, 8), engine)
+  }
+}
+
+function lowerSameFiles(front: Front, ticket: Buffer['address'], guard: Value): void {
+  const { plan, engine } = front
+  const path = plan.value('path')
+  const kind = plan.value('kind')
+  const found = plan.buffer('statx', 256)
+  const again = plan.label('next_guard')
+  const next = plan.label('same')
+  const absent = plan.label('absent')
+  const done = plan.label('all_same')
+  const expectField = (offset: number, width: 4 | 8, expected: number): void =>
+    plan.branch(found.field(offset, width), 'ne', plan.load(plan.add(guard, expected), width), engine)
+  plan.place(again)
+  plan.load(guard, 4, path)
+  plan.branch(path, 'eq', 0, done)
+  plan.add(path, ticket, path)
+  plan.load(plan.add(guard, STAT_GUARD.kind), 4, kind)
+  lowerCall(front, 'statx', [AT.FDCWD, path, 0, 0x7ff, found.address], { ENOENT: absent })
+  plan.branch(kind, 'eq', ABSENT, engine)
+  expectField(STATX.inode, 8, STAT_GUARD.inode)
+  plan.branch(kind, 'eq', SAME_INODE, next)
+  expectField(STATX.size, 8, STAT_GUARD.length)
+  expectField(STATX.seconds, 8, STAT_GUARD.seconds)
+  expectField(STATX.nanoseconds, 4, STAT_GUARD.nanoseconds)
+  plan.jump(next)
+  plan.place(absent)
+  plan.branch(kind, 'ne', ABSENT, engine)
+  plan.place(next)
+  plan.add(guard, STAT_GUARD.size, guard)
+  plan.jump(again)
+  plan.place(done)
+}
+
+/** The config, byte for byte: eight at a time, with zeros behind both. */
+function lowerSameContents(front: Front, ticket: Buffer, path: Value, expected: Value): void {
+  const { plan, engine } = front
+  const room = plan.buffer('file', FILE_ROOM + WORD)
+  const file = lowerCall(front, 'openat', [AT.FDCWD, path, flags(O.RDONLY), 0])
+  const length = lowerCall(front, 'read', [file, room.address, FILE_ROOM])
+  plan.branch(length, 'ne', ticket.field(TICKET.fileLength, 4), engine)
+  const cursor = plan.add(room.address, 0, plan.value('cursor'))
+  const end = plan.add(cursor, length)
+  const again = plan.label('next_eight')
+  plan.place(again)
+  plan.branch(plan.load(cursor, 8), 'ne', plan.load(expected, 8), engine)
+  plan.add(cursor, 8, cursor)
+  plan.add(expected, 8, expected)
+  plan.branch(cursor, 'below', end, again)
+}

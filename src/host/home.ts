@@ -1,0 +1,64 @@
+// Where a user is at home: the container's own /etc/passwd, and the only use of that file (CVE-2016-3697).
+
+import { ERRNO } from '../linux/errno.ts'
+import { O, RESOLVE, S_IF, S_IFMT } from '../linux/open-flags.ts'
+import { close, open, readAll, status, tryOpenBelow } from '../native/file.ts'
+import { failedWith } from '../native/syscall.ts'
+
+const LARGEST_PASSWD = 1 << 20
+
+/**
+ * The home of a user in a container that is there: read below the process's root, following nothing that leads out.
+ * @returns "/" when the file doesn't say
+ */
+export function homeOf(pid: number, uid: number): string {
+  try {
+    return homeBelow(`/proc/${pid}/root`, uid, RESOLVE.NO_MAGICLINKS) ?? '/'
+  } catch (error) {
+    // A process that is gone has no home; what became of it is another's to tell.
+    if (failedWith(error, 'ENOENT', 'ESRCH')) return '/'
+    throw error
+  }
+}
+
+/**
+ * The same before there is a container, from its root on the host.
+ * @returns undefined when a link is on the way: it may lead elsewhere once there are mounts
+ */
+export function homeIn(root: string, uid: number): string | undefined {
+  return homeBelow(root, uid, RESOLVE.NO_SYMLINKS)
+}
+
+/** @returns undefined when the way is not as `resolve` wants it */
+function homeBelow(folder: string, uid: number, resolve: number): string | undefined {
+  const root = open(folder, O.PATH | O.DIRECTORY)
+  try {
+    const flags = O.RDONLY | O.NONBLOCK | O.NOCTTY
+    const fd = tryOpenBelow(root, 'etc/passwd', flags, RESOLVE.IN_ROOT | resolve)
+    if (fd < 0) return fd === -ERRNO.ELOOP ? undefined : '/'
+    try {
+      return homeFrom(readPlain(fd), uid)
+    } finally {
+      close(fd)
+    }
+  } finally {
+    close(root)
+  }
+}
+
+/** Only a plain file, and not a huge one. */
+function readPlain(fd: number): string {
+  const found = status('', fd)
+  if (found === undefined || (found.mode & S_IFMT) !== S_IF.REG) return ''
+  const bytes = readAll(fd, LARGEST_PASSWD)
+  return bytes === undefined ? '' : new TextDecoder().decode(bytes)
+}
+
+/** passwd(5) */
+function homeFrom(text: string, uid: number): string {
+  for (const line of text.split('\n')) {
+    const [, , id, , , home] = line.split(':')
+    if (id === `${uid}` && home !== undefined && home.startsWith('/')) return home
+  }
+  return '/'
+}

@@ -1,0 +1,28 @@
+// The record of a container that is about to be created.
+
+import type { Cgroup } from '../cgroup/manager.ts'
+import type { Config } from '../config/types.ts'
+import { type Container, OCI_VERSION } from './container.ts'
+
+/** @param cgroup what is there of it, or will be */
+export function newRecord(config: Config, id: string, cgroup: Cgroup): Container {
+  const { namespaces } = config.linux
+  return {
+    version: 1,
+    id,
+    phase: 'creating',
+    ociVersion: OCI_VERSION,
+    bundle: config.bundle,
+    rootfs: config.root.path,
+    annotations: config.annotations,
+    created: new Date().toISOString(),
+    owner: process.geteuid?.() ?? 0,
+    pid: 0,
+    startTime: 0,
+    cgroup,
+    sharesPidNamespace: !namespaces.some(({ type, path }) => type === 'pid' && path === undefined),
+    hasProcess: config.process !== undefined,
+    hooks: { poststart: config.hooks.poststart, poststop: config.hooks.poststop },
+    startSteps: {},
+  }
+}

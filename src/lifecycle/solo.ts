@@ -1,0 +1,146 @@
+// The short way to a container: its image does runt's part as well, and runt becomes the image (lowering/solo/). It is for
+// containers that need no help on the way. Whatever fails, the image becomes the engine again with the flag --supervised,
+// and that goes the long way: create.ts.
+
+import { missingOf } from '../cgroup/fs.ts'
+import type { Hierarchies } from '../cgroup/hierarchy.ts'
+import type { Cgroup } from '../cgroup/manager.ts'
+import { cgroupScript } from '../cgroup/script.ts'
+import type { Config } from '../config/types.ts'
+import { homeIn } from '../host/home.ts'
+import { pidfdInode } from '../host/pidfd.ts'
+import { isDebugging } from '../log.ts'
+import { needsHome } from '../lowering/execve.ts'
+import type { ConsoleTarget, Facts } from '../lowering/facts.ts'
+import { lowerSolo } from '../lowering/solo/solo.ts'
+import { compile, type Image } from '../machine/codegen.ts'
+import { targetFor } from '../machine/target.ts'
+import { REPLY } from '../plan/messages.ts'
+import type { Plan } from '../plan/step.ts'
+import { verify } from '../plan/verify.ts'
+import { becomeImage } from '../process/become.ts'
+import { labelsFrom } from '../process/report.ts'
+import { cardOf, removals } from './card.ts'
+import type { CreateOptions } from './create.ts'
+import { gatherFacts, ungrantable } from './facts.ts'
+import { keepImage } from './kept-image.ts'
+import { newRecord } from './record.ts'
+import type { Store } from './store.ts'
+
+export interface SoloOptions {
+  /** Leave a container that has ended on record. */
+  readonly keep: boolean
+  readonly noSubreaper: boolean
+}
+
+/** What is known of a call before anything is made. */
+export interface Prepared {
+  readonly config: Config
+  readonly terminal: ConsoleTarget | undefined
+  readonly hierarchies: Hierarchies
+  /** From planCgroup(). */
+  readonly planned: Cgroup
+}
+
+/**
+ * Become the container's image. Comes back when this container is not for the short way, or the image can't be executed:
+ * then nothing has happened.
+ */
+export function becomeSolo(store: Store, options: CreateOptions & Partial<SoloOptions>, prepared: Prepared): void {
+  const words = process.argv.slice(2)
+  const solo = soloImage(store, options, prepared, process.execPath)
+  if (solo === undefined) return
+  const { facts, image } = solo
+  store.makeRoot()
+  if (options.mode === 'run-foreground') keepImage(store, prepared.config, facts, image.bytes, words)
+  becomeImage(image.bytes, [process.execPath, '--supervised', ...words], facts.preservedFds)
+}
+
+/**
+ * @param engine what the image becomes when it can't go on
+ * @returns undefined when this container is not for the short way
+ */
+export function soloImage(
+  store: Store,
+  options: CreateOptions & Partial<SoloOptions>,
+  { config, terminal, hierarchies, planned }: Prepared,
+  engine: string,
+): { readonly plan: Plan; readonly image: Image; readonly facts: Facts } | undefined {
+  if (!isPlain(config, options, terminal)) return undefined
+  const cgroup = missingOf(planned)
+  if (Object.keys(cgroup.directories).length < Object.keys(planned.directories).length) return undefined
+  const script = cgroupScript(hierarchies, cgroup, config.linux.resources)
+  if (script === undefined) return undefined
+  const container = newRecord(config, options.id, cgroup)
+  const directory = store.directory(options.id)
+  const facts = gatherFacts(config, options, terminal, directory, cgroup, hierarchies, 0)
+  const home = homeEntry(config, facts)
+  if (home === 'unknown' || ungrantable(config, facts.grantable).length > 0) return undefined
+  const foreground = options.mode === 'run-foreground'
+  const plan = lowerSolo(config, facts, {
+    directory,
+    record: (steps, gate) => {
+      const startSteps = gate === undefined ? {} : labelsFrom({ steps }, gate)
+      // The image of a foreground run may be used again: it doesn't know when.
+      const record = { ...container, created: foreground ? '' : container.created, startSteps }
+      return new TextEncoder().encode(JSON.stringify(record))
+    },
+    card: !foreground && pidfdInode(process.pid) !== undefined ? cardOf(container) : undefined,
+    cgroup: script,
+    ...removals(cgroup),
+    pidFile: options.pidFile,
+    home,
+    keep: options.keep ?? false,
+    subreaper: options.noSubreaper !== true,
+    engine,
+    removal: [engine, '--root', store.root, 'delete', '--force', options.id],
+  })
+  verify(plan)
+  const { inject } = options
+  const image = compile(
+    plan,
+    targetFor(process.arch === 'arm64' ? 'arm64' : 'x64'),
+    inject === undefined ? {} : { inject },
+  )
+  return { plan, image, facts }
+}
+
+/** Nothing is asked for that runt must do itself, or that must be told as it happens. */
+function isPlain(config: Config, options: CreateOptions, terminal: ConsoleTarget | undefined): boolean {
+  const { hooks, linux, process: program } = config
+  const given = (type: string): boolean =>
+    linux.namespaces.some((each) => each.type === type && each.path !== undefined)
+  const made = (type: string): boolean => linux.namespaces.some((each) => each.type === type && each.path === undefined)
+  return (
+    !options.profile &&
+    !options.rootless &&
+    options.pidfdSocket === undefined &&
+    !isDebugging() &&
+    program !== undefined &&
+    config.warnings.length === 0 &&
+    terminal?.kind !== 'channel' &&
+    made('pid') &&
+    made('mount') &&
+    !made('user') &&
+    !given('user') &&
+    !given('cgroup') &&
+    Object.values(hooks).every((list) => list.length === 0)
+  )
+}
+
+const PASSWD = '/etc/passwd'
+
+/**
+ * HOME=… for a user whose environment has none, from the image's /etc/passwd: only when no mount will stand in its place.
+ * @returns 'unknown' when that can't be told from here
+ */
+function homeEntry(config: Config, facts: Facts): string | undefined | 'unknown' {
+  if (config.process === undefined || !needsHome(config.process.env)) return undefined
+  const covered = config.mounts.some(({ destination }) => {
+    const target = facts.targetOf(destination)
+    return target === '/' || `${PASSWD}/`.startsWith(`${target}/`)
+  })
+  const home = covered ? undefined : homeIn(config.root.path, config.process.user.uid)
+  if (home === undefined) return 'unknown'
+  return Buffer.byteLength(home) < REPLY.homeRoom - 'HOME='.length ? `HOME=${home}` : 'HOME=/'
+}

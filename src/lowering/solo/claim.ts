@@ -1,0 +1,105 @@
+// The container's folder, by the image itself: lifecycle/store.ts as steps. While it is being made the record says so; the
+// file `init` beside it says that it is there, and which process it is.
+
+import { AT, O } from '../../linux/open-flags.ts'
+import type { DataObject } from '../../plan/builder.ts'
+import { CARD, CARD_FILE, INIT_FILE } from '../../plan/card.ts'
+import type { Value } from '../../plan/step.ts'
+import type { Context } from '../context.ts'
+import { moveToSlot } from '../descriptors.ts'
+import { STATX, statDescriptor } from '../in-root.ts'
+import type { Solo } from './facts.ts'
+import type { Undo } from './undo.ts'
+
+const LOCK_EX = 2
+const NEW_CARD = `${CARD_FILE}.tmp`
+const NEW_INIT = `${INIT_FILE}.tmp`
+/** Everything that may lie in a container's folder. */
+export const NAMES = ['state.json', INIT_FILE, CARD_FILE, NEW_CARD, NEW_INIT, 'gate', 'verdict', 'lock'] as const
+/** Digits of the longest pid, and of a shorter one: pid_max is 4194304 at most. */
+const MOST_DIGITS = 7
+
+/** Make the folder, lock it, and leave the record of a container that is being created. */
+export function lowerClaim(context: Context, { directory: path, record }: Solo, undo: Undo): void {
+  const { plan, slots } = context
+  plan.syscall('mkdirat', [AT.FDCWD, path, 0o711], { about: path })
+  undo.onFailure('remove_folder', () => plan.syscall('unlinkat', [AT.FDCWD, path, AT.REMOVEDIR]))
+  moveToSlot(context, openAt(context, AT.FDCWD, path, O.PATH | O.DIRECTORY | O.NOFOLLOW), slots.directory)
+  for (const name of [...NAMES].reverse())
+    undo.onFailure('remove_file', () => plan.syscall('unlinkat', [slots.directory, name, 0]))
+  moveToSlot(context, openAt(context, slots.directory, 'lock', O.RDWR | O.CREAT | O.NOFOLLOW), slots.lock)
+  plan.syscall('flock', [slots.lock, LOCK_EX])
+  // Somebody may have taken the folder away before it was locked.
+  plan.branch(statDescriptor(context, slots.lock).field(STATX.links, 4), 'eq', 0, undo.now)
+  const text = plan.late('state.json', record)
+  writeFile(context, slots.directory, 'state.json', text.address, text.length)
+}
+
+/** What is known of init once it is ready. */
+export interface Ready {
+  readonly init: Value
+  /** /proc/PID/stat. */
+  readonly stat: DataObject
+  readonly statLength: Value
+}
+
+/** Put the container on record as created: card, pid file, init. */
+export function lowerRecord(
+  context: Context,
+  { card, pidFile }: Solo,
+  { init, stat, statLength }: Ready,
+  undo: Undo,
+): void {
+  const { plan, slots } = context
+  const digits = lowerDigits(context, stat)
+  if (pidFile !== undefined) {
+    const beside = `${pidFile}.${context.facts.id}.tmp`
+    undo.onFailure('remove_pid_file', () => plan.syscall('unlinkat', [AT.FDCWD, beside, 0]))
+    writeFile(context, AT.FDCWD, beside, stat.address, digits, 0o644)
+    plan.syscall('renameat2', [AT.FDCWD, beside, AT.FDCWD, pidFile, 0])
+  }
+  if (card !== undefined) {
+    const found = statDescriptor(context, slots.pidfd)
+    const object = plan.struct('card', [card])
+    plan.store(object.at(CARD.pid), 4, init)
+    plan.store(object.at(CARD.inode), 8, found.field(STATX.inode, 8))
+    plan.store(object.at(CARD.digits), 8, stat.field(0, 8))
+    plan.store(object.at(CARD.digitsLength), 4, digits)
+    writeFile(context, slots.directory, NEW_CARD, object.address, card.length)
+    plan.syscall('renameat2', [slots.directory, NEW_CARD, slots.directory, CARD_FILE, 0])
+  }
+  writeFile(context, slots.directory, NEW_INIT, stat.address, statLength)
+  plan.syscall('renameat2', [slots.directory, NEW_INIT, slots.directory, INIT_FILE, 0])
+}
+
+/** How many digits the pid has, at the start of stat's line. */
+function lowerDigits({ plan }: Context, stat: DataObject): Value {
+  const digits = plan.add(1, 0, plan.value('digits'))
+  const counted = plan.label('counted')
+  for (let at = 1; at < MOST_DIGITS; at++) {
+    plan.branch(stat.field(at, 1), 'eq', ' '.charCodeAt(0), counted)
+    plan.add(digits, 1, digits)
+  }
+  plan.place(counted)
+  return digits
+}
+
+function openAt({ plan }: Context, at: Value | number, path: string, flags: number, mode = 0o600): Value {
+  return plan.syscall('openat', [at, path, { kind: 'open-flags', flags: flags | O.CLOEXEC }, mode], { about: path })
+}
+
+type Operand = Parameters<Context['plan']['syscall']>[1][number]
+
+function writeFile(
+  context: Context,
+  at: Value | number,
+  path: string,
+  address: Operand,
+  length: Operand,
+  mode = 0o600,
+): void {
+  const { plan } = context
+  const file = openAt(context, at, path, O.WRONLY | O.CREAT | O.TRUNC | O.NOFOLLOW, mode)
+  plan.syscall('write', [file, address, length], { about: path })
+  plan.syscall('close', [file])
+}

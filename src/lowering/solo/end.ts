@@ -1,0 +1,73 @@
+// The end of a container that ran in the foreground, and the way back to the engine.
+
+import { AT } from '../../linux/open-flags.ts'
+import { type DataObject, u64 } from '../../plan/builder.ts'
+import type { Value } from '../../plan/step.ts'
+import type { Context } from '../context.ts'
+import { STATX, statDescriptor } from '../in-root.ts'
+import { NAMES } from './claim.ts'
+import type { Solo } from './facts.ts'
+
+const LOCK_EX = 2
+const POINTER = 8
+
+/** lifecycle/delete.ts as steps, then exit as the program did. What can't be removed so is left to the engine. */
+export function lowerEnd(context: Context, solo: Solo, status: DataObject): void {
+  const { plan, slots } = context
+  const done = plan.label('done')
+  if (!solo.keep) {
+    const trouble = plan.label('trouble')
+    plan.rescueAt(trouble)
+    plan.syscall('flock', [slots.lock, LOCK_EX])
+    const found = statDescriptor(context, slots.lock)
+    // Somebody has deleted it, and it may be another one's name by now.
+    plan.branch(found.field(STATX.links, 4), 'eq', 0, done)
+    const gone = { ENOENT: 'it is gone already' }
+    for (const folder of solo.own) plan.syscall('unlinkat', [AT.FDCWD, folder, AT.REMOVEDIR], { ignore: gone })
+    for (const folder of solo.above) {
+      const used = plan.label('used')
+      plan.syscall('unlinkat', [AT.FDCWD, folder, AT.REMOVEDIR], { onError: { '*': used } })
+      plan.place(used)
+    }
+    for (const name of NAMES) plan.syscall('unlinkat', [slots.directory, name, 0], { ignore: gone })
+    plan.syscall('unlinkat', [AT.FDCWD, solo.directory, AT.REMOVEDIR])
+    plan.jump(done)
+    plan.place(trouble)
+    plan.rescueAt(done)
+    lowerRemoval(context, solo)
+  }
+  plan.place(done)
+  plan.rescueAt(undefined)
+  const signalled = plan.label('signalled')
+  plan.branch(status.field(0, 1, 0x7f), 'ne', 0, signalled)
+  plan.exit(status.field(1, 1))
+  plan.place(signalled)
+  plan.exit(plan.add(status.field(0, 1, 0x7f), 128))
+}
+
+/** Let an engine remove the rest, and wait for it. */
+function lowerRemoval(context: Context, { engine, removal }: Solo): void {
+  const { plan, slots } = context
+  plan.syscall('close', [slots.lock])
+  const child = (): void => {
+    const args = plan.strings(removal)
+    plan.syscall('execve', [engine, args.address, plan.constant('no environment', [u64(0)]).address])
+    plan.exit(1)
+  }
+  const pid = plan.fork('removal', 0n, child)
+  plan.syscall('wait4', [pid, 0, 0, 0])
+}
+
+/** execve(2) of the engine with our own words: those that were made for it. */
+export function lowerBecomeEngine({ plan }: Context, { engine }: Solo): void {
+  const argv = plan.add(plan.entry(), POINTER, plan.value('argv'))
+  const environment = plan.add(argv, 0, plan.value('environment'))
+  const word: Value = plan.value('word')
+  const more = plan.label('more')
+  plan.place(more)
+  plan.load(environment, 8, word)
+  plan.add(environment, POINTER, environment)
+  plan.branch(word, 'ne', 0, more)
+  plan.syscall('execve', [engine, argv, environment])
+  plan.exit(1)
+}

@@ -1,0 +1,67 @@
+// In the foreground: signals are the program's, its orphans are ours, and its end is what we wait for.
+
+import { SIGNAL } from '../../linux/signals.ts'
+import { type DataObject, u64 } from '../../plan/builder.ts'
+import type { Value } from '../../plan/step.ts'
+import type { Context } from '../context.ts'
+
+const SIG_BLOCK = 0
+const SIG_SETMASK = 2
+const SIGSET_BYTES = 8
+const SIGNALS = 64
+const WNOHANG_WALL = 1 | 0x40000000
+const ANY_CHILD = -1
+
+function allSignals({ plan }: Context): DataObject {
+  return plan.constant('all signals', [u64(0xffffffffffffffffn)])
+}
+
+/** No signal gets lost from here on. All are at their default, as for a program that runt spawns. @returns the old mask */
+export function lowerBlockSignals(context: Context): DataObject {
+  const { plan } = context
+  const mask = plan.buffer('sigset', SIGSET_BYTES)
+  plan.syscall('rt_sigprocmask', [SIG_BLOCK, allSignals(context).address, mask.address, SIGSET_BYTES])
+  const byDefault = plan.constant('sigaction{SIG_DFL}', [0, 0, 0, 0].map(u64))
+  const signal = plan.add(1, 0, plan.value('signal'))
+  const again = plan.label('next_signal')
+  plan.place(again)
+  plan.syscall('rt_sigaction', [signal, byDefault.address, 0, SIGSET_BYTES], {
+    ignore: { EINVAL: 'SIGKILL and SIGSTOP have no other' },
+  })
+  plan.add(signal, 1, signal)
+  plan.branch(signal, 'below', SIGNALS + 1, again)
+  return mask
+}
+
+/** @param mask from lowerBlockSignals(); none blocked when there is none, as a program expects it */
+export function lowerSignalMask({ plan }: Context, mask = plan.constant('no signals', [u64(0)])): void {
+  plan.syscall('rt_sigprocmask', [SIG_SETMASK, mask.address, 0, SIGSET_BYTES])
+}
+
+/** The window's size is for a terminal that is relayed, and a broken pipe was our own. */
+const KEPT = [SIGNAL.SIGWINCH, SIGNAL.SIGPIPE]
+
+/** Pass signals on and reap orphans until the program has ended. @returns its wait(2) status */
+export function lowerStandIn(context: Context, init: Value): DataObject {
+  const { plan, slots } = context
+  const status = plan.buffer('status', 8)
+  const next = plan.label('next')
+  const children = plan.label('children')
+  const ended = plan.label('ended')
+  plan.place(next)
+  const signal = plan.syscall('rt_sigtimedwait', [allSignals(context).address, 0, 0, SIGSET_BYTES], { name: 'signal' })
+  plan.branch(signal, 'eq', SIGNAL.SIGCHLD, children)
+  for (const kept of KEPT) plan.branch(signal, 'eq', kept, next)
+  plan.syscall('pidfd_send_signal', [slots.pidfd, signal, 0, 0], { onError: { '*': next } })
+  plan.jump(next)
+  plan.place(children)
+  const child = plan.syscall('wait4', [ANY_CHILD, status.address, WNOHANG_WALL, 0], {
+    name: 'child',
+    onError: { '*': next },
+  })
+  plan.branch(child, 'eq', 0, next)
+  plan.branch(child, 'eq', init, ended)
+  plan.jump(children)
+  plan.place(ended)
+  return status
+}
