@@ -87,10 +87,16 @@ const COMMANDS = [
 function lowerCommands(front: Front, argv: Value, word: Value, root: Value): void {
   const { plan, engine } = front
   const text = plan.load(word, 8)
+  const launch = plan.label('launch')
   const notRun = plan.label('not_run')
+  const neither = plan.label('neither')
   expectText(plan, text, 'run', notRun)
-  lowerRun(front, argv, word, root)
+  plan.jump(launch)
   plan.place(notRun)
+  expectText(plan, text, 'create', neither)
+  plan.place(launch)
+  lowerRun(front, argv, word, root)
+  plan.place(neither)
   for (const { name, flags, lower } of COMMANDS) {
     const other = plan.label('other_command')
     expectText(plan, text, name, other)

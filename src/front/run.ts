@@ -1,4 +1,4 @@
-// run, when the image of the same call was kept (lifecycle/kept-image.ts) and everything that it depends on is as it was then:
+// create and run, when the image of the same call was kept (lifecycle/kept-image.ts) and everything that it depends on is as it was then:
 // the image is executed as it is, and nothing is read, checked or compiled anew.
 
 import { F_ADD_SEALS, MFD, SEALS } from '../linux/memfd.ts'

@@ -1,4 +1,4 @@
-// A foreground run's image is kept, with a ticket that says what it depends on: the next call with the same words, on the same
+// An image that does all by itself is kept, with a ticket that says what it depends on: the next call with the same words, on the same
 // config and machine, is answered by the front from it (front/run.ts). A slot an id, so that what is kept is bounded.
 
 import type { Config } from '../config/types.ts'

@@ -12,6 +12,8 @@ import { pidfdInode } from '../host/pidfd.ts'
 import { isDebugging } from '../log.ts'
 import { needsHome } from '../lowering/execve.ts'
 import type { ConsoleTarget, Facts } from '../lowering/facts.ts'
+import { TIME_MARK } from '../lowering/solo/clock.ts'
+import type { Calendar } from '../lowering/solo/facts.ts'
 import { lowerSolo } from '../lowering/solo/solo.ts'
 import { compile, type Image } from '../machine/codegen.ts'
 import { targetFor } from '../machine/target.ts'
@@ -33,6 +35,12 @@ export interface SoloOptions {
   readonly noSubreaper: boolean
 }
 
+const encoder = new TextEncoder()
+
+/** For how long a kept image knows the date. */
+const KNOWN_DAYS = 64
+const DAY = 86_400_000 // milliseconds
+
 /** What is known of a call before anything is made. */
 export interface Prepared {
   readonly config: Config
@@ -52,7 +60,7 @@ export function becomeSolo(store: Store, options: CreateOptions & Partial<SoloOp
   if (solo === undefined) return
   const { facts, image } = solo
   store.makeRoot()
-  if (options.mode === 'run-foreground') keepImage(store, prepared.config, facts, image.bytes, words)
+  keepImage(store, prepared.config, facts, image.bytes, words)
   becomeImage(image.bytes, [process.execPath, '--supervised', ...words], facts.preservedFds)
 }
 
@@ -71,21 +79,25 @@ export function soloImage(
   if (Object.keys(cgroup.directories).length < Object.keys(planned.directories).length) return undefined
   const script = cgroupScript(hierarchies, cgroup, config.linux.resources)
   if (script === undefined) return undefined
-  const container = newRecord(config, options.id, cgroup)
   const directory = store.directory(options.id)
   const facts = gatherFacts(config, options, terminal, directory, cgroup, hierarchies, 0)
   const home = homeEntry(config, facts)
   if (home === 'unknown' || ungrantable(config, facts.grantable).length > 0) return undefined
   const foreground = options.mode === 'run-foreground'
+  // The image may be used again: the time is for it to find.
+  const record = { ...newRecord(config, options.id, cgroup), created: TIME_MARK }
+  const card = !foreground && pidfdInode(process.pid) !== undefined ? cardOf(record) : undefined
   const plan = lowerSolo(config, facts, {
     directory,
-    record: (steps, gate) => {
-      const startSteps = gate === undefined ? {} : labelsFrom({ steps }, gate)
-      // The image of a foreground run may be used again: it doesn't know when.
-      const record = { ...container, created: foreground ? '' : container.created, startSteps }
-      return new TextEncoder().encode(JSON.stringify(record))
+    calendar: calendar(KNOWN_DAYS),
+    record: {
+      contents: (steps, gate) => {
+        const startSteps = gate === undefined ? {} : labelsFrom({ steps }, gate)
+        return encoder.encode(JSON.stringify({ ...record, startSteps }))
+      },
+      timeAt: placeOf(encoder.encode(JSON.stringify(record)), `"created":"${TIME_MARK}`),
     },
-    card: !foreground && pidfdInode(process.pid) !== undefined ? cardOf(container) : undefined,
+    card: card === undefined ? undefined : { bytes: card, timeAt: placeOf(card, `"created": "${TIME_MARK}`) },
     cgroup: script,
     ...removals(cgroup),
     pidFile: options.pidFile,
@@ -103,6 +115,18 @@ export function soloImage(
     inject === undefined ? {} : { inject },
   )
   return { plan, image, facts }
+}
+
+/** The days that an image knows, from today. */
+function calendar(days: number): Calendar {
+  const today = Math.floor(Date.now() / DAY) * DAY
+  const dates = Array.from({ length: days }, (_, day) => new Date(today + day * DAY).toISOString().slice(0, 11))
+  return { first: today / 1000, dates }
+}
+
+/** Where the mark of the time stands, behind what it is looked for with: text that no annotation can hold, for its quotes. */
+function placeOf(bytes: Uint8Array, text: string): number {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf(text) + text.length - TIME_MARK.length
 }
 
 /** Nothing is asked for that runt must do itself, or that must be told as it happens. */

@@ -145,20 +145,7 @@ export class Store {
   #created(record: Container): Container {
     const stat = readFileIfPresent(`${this.directory(record.id)}/${INIT_FILE}`)
     if (stat === undefined) return record
-    const created = record.created === '' ? this.#timeOf(record.id) : record.created
-    return {
-      ...record,
-      created,
-      phase: 'created',
-      pid: Number.parseInt(stat, 10),
-      startTime: parseStat(stat).startTime,
-    }
-  }
-
-  /** RFC 3339: an image that is used again and again does not know the time, but the record that it wrote has one. */
-  #timeOf(id: string): string {
-    const modified = status(`${this.directory(id)}/state.json`)?.modified
-    return new Date(Number(modified?.seconds ?? 0) * 1000 + (modified?.nanoseconds ?? 0) / 1e6).toISOString()
+    return { ...record, phase: 'created', pid: Number.parseInt(stat, 10), startTime: parseStat(stat).startTime }
   }
 
   /** Is there a folder for it, with or without a record? */

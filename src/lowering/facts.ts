@@ -112,8 +112,9 @@ export function slots(preserved: number, use: SlotUse): Slots {
   return {
     ...lines,
     root: take(true),
-    gate: take(use.gate),
+    // execve(2) lets go of the last one first: whoever has heard the verdict finds the gate gone.
     verdict: take(use.gate),
+    gate: take(use.gate),
     hookOutput: take(use.hookOutput),
     console: take(use.console),
     path: take(use.path),

@@ -279,11 +279,11 @@ export class PlanBuilder {
   }
 
   /**
-   * Constant bytes that depend on the steps themselves, which are known when the plan is finished.
+   * Bytes that depend on the steps themselves, which are known when the plan is finished; steps may write into them.
    * @returns where they will be, and a field with their length
    */
   late(text: string, contents: LateContents): { readonly address: Address; readonly length: Field } {
-    const object = this.#object([], 0, false, text)
+    const object = this.#object([], 0, true, text)
     const length = this.#object([u64(0)], 8, false, `length of ${text}`)
     this.#late.push({ object, length, contents })
     return { address: object.address, length: length.field(0, 8) }

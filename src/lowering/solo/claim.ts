@@ -8,6 +8,7 @@ import type { Value } from '../../plan/step.ts'
 import type { Context } from '../context.ts'
 import { moveToSlot } from '../descriptors.ts'
 import { STATX, statDescriptor } from '../in-root.ts'
+import { lowerClock, lowerStamp } from './clock.ts'
 import type { Solo } from './facts.ts'
 import type { Undo } from './undo.ts'
 
@@ -19,8 +20,8 @@ export const NAMES = ['state.json', INIT_FILE, CARD_FILE, NEW_CARD, NEW_INIT, 'g
 /** Digits of the longest pid, and of a shorter one: pid_max is 4194304 at most. */
 const MOST_DIGITS = 7
 
-/** Make the folder, lock it, and leave the record of a container that is being created. */
-export function lowerClaim(context: Context, { directory: path, record }: Solo, undo: Undo): void {
+/** Make the folder, lock it, and leave the record of a container that is being created. @returns the time that it has */
+export function lowerClaim(context: Context, { directory: path, record, calendar }: Solo, undo: Undo): DataObject {
   const { plan, slots } = context
   plan.syscall('mkdirat', [AT.FDCWD, path, 0o711], { about: path })
   undo.onFailure('remove_folder', () => plan.syscall('unlinkat', [AT.FDCWD, path, AT.REMOVEDIR]))
@@ -31,12 +32,16 @@ export function lowerClaim(context: Context, { directory: path, record }: Solo, 
   plan.syscall('flock', [slots.lock, LOCK_EX])
   // Somebody may have taken the folder away before it was locked.
   plan.branch(statDescriptor(context, slots.lock).field(STATX.links, 4), 'eq', 0, undo.now)
-  const text = plan.late('state.json', record)
+  const time = lowerClock(context, calendar, undo)
+  const text = plan.late('state.json', record.contents)
+  lowerStamp(context, time, text, record.timeAt)
   writeFile(context, slots.directory, 'state.json', text.address, text.length)
+  return time
 }
 
 /** What is known of init once it is ready. */
 export interface Ready {
+  readonly time: DataObject
   readonly init: Value
   /** /proc/PID/stat. */
   readonly stat: DataObject
@@ -47,7 +52,7 @@ export interface Ready {
 export function lowerRecord(
   context: Context,
   { card, pidFile }: Solo,
-  { init, stat, statLength }: Ready,
+  { time, init, stat, statLength }: Ready,
   undo: Undo,
 ): void {
   const { plan, slots } = context
@@ -60,12 +65,13 @@ export function lowerRecord(
   }
   if (card !== undefined) {
     const found = statDescriptor(context, slots.pidfd)
-    const object = plan.struct('card', [card])
+    const object = plan.struct('card', [card.bytes])
+    lowerStamp(context, time, object, card.timeAt)
     plan.store(object.at(CARD.pid), 4, init)
     plan.store(object.at(CARD.inode), 8, found.field(STATX.inode, 8))
     plan.store(object.at(CARD.digits), 8, stat.field(0, 8))
     plan.store(object.at(CARD.digitsLength), 4, digits)
-    writeFile(context, slots.directory, NEW_CARD, object.address, card.length)
+    writeFile(context, slots.directory, NEW_CARD, object.address, card.bytes.length)
     plan.syscall('renameat2', [slots.directory, NEW_CARD, slots.directory, CARD_FILE, 0])
   }
   writeFile(context, slots.directory, NEW_INIT, stat.address, statLength)

@@ -18,13 +18,33 @@ export interface CgroupWork {
   readonly devices: { readonly folder: string; readonly program: Uint8Array } | undefined
 }
 
+/** The days that an image knows by name. */
+export interface Calendar {
+  /** Seconds since the epoch at the first one's begin. */
+  readonly first: number
+  /** "2026-11-24T" */
+  readonly dates: readonly string[]
+}
+
+/** A text in which the time is to be written. */
+export interface Stamped {
+  readonly bytes: Uint8Array
+  /** Where TIME_MARK stands. */
+  readonly timeAt: number
+}
+
 export interface Solo {
   /** The container's folder, absolute. The folder above it is there. */
   readonly directory: string
-  /** state.json. @param gate the step from which on failures are told to start */
-  readonly record: (steps: readonly Step[], gate: number | undefined) => Uint8Array
-  /** The container's card, with no pid yet; see front/card.ts. */
-  readonly card: Uint8Array | undefined
+  readonly calendar: Calendar
+  /** state.json. */
+  readonly record: {
+    /** @param gate the step from which on failures are told to start */
+    readonly contents: (steps: readonly Step[], gate: number | undefined) => Uint8Array
+    readonly timeAt: number
+  }
+  /** The container's card, with no pid yet; see plan/card.ts. */
+  readonly card: Stamped | undefined
   readonly cgroup: CgroupWork
   /** Cgroup folders to remove at the end, innermost first: the container's own, and those above. */
   readonly own: readonly string[]

@@ -44,7 +44,7 @@ export function lowerSolo(config: Config, facts: Facts, solo: Solo): Plan {
   lowerReserveSlots(context)
   lowerHiddenFromOthers(context)
   if (facts.mode === 'run-foreground' && solo.subreaper) plan.syscall('prctl', [PR.SET_CHILD_SUBREAPER, 1, 0, 0, 0])
-  lowerClaim(context, solo, undo)
+  const time = lowerClaim(context, solo, undo)
   lowerCgroupWork(context, solo.cgroup, undo)
   const doors = lowerHostSide(context)
   const pidfd = plan.buffer('pidfd', 8)
@@ -69,7 +69,7 @@ export function lowerSolo(config: Config, facts: Facts, solo: Solo): Plan {
   // A number in decimal; the kind of a message is less than that.
   plan.branch(stat.field(0, 1), 'below', '0'.charCodeAt(0), undo.now)
   expect(context, undo, MESSAGE.ready)
-  lowerRecord(context, solo, { init, stat, statLength }, undo)
+  lowerRecord(context, solo, { time, init, stat, statLength }, undo)
   reply(context, solo)
   if (facts.mode !== 'create') {
     const rest = plan.buffer('verdict', REPORT.text)
