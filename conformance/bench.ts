@@ -8,10 +8,11 @@
 //   plain v1 tree; runt on the machine as it is has a table of its own.
 
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { callNative } from '../src/native/ffi.ts'
+import { IMAGES_FOLDER } from '../src/plan/ticket.ts'
 import { Ground } from './box.ts'
 import { baseConfig, edited, makeRootfs, missingForBundles } from './bundle.ts'
 import type { Runtime } from './runtime.ts'
@@ -29,7 +30,9 @@ const CANDIDATES: Readonly<Record<string, readonly string[]>> = {
 }
 const STEPS = ['create', 'start', 'state', 'delete'] as const
 const CYCLE = 'create+start+state+delete'
-const ROWS = ['run', CYCLE, ...STEPS] as const
+/** Before runt has kept an image of this call. */
+const FIRST = ['run, first time', 'create, first time'] as const
+const ROWS = ['run', CYCLE, ...STEPS, ...FIRST] as const
 type Row = (typeof ROWS)[number]
 
 interface Sample {
@@ -112,6 +115,14 @@ function measure(subject: Subject, counts: boolean): void {
     return [step, timed(subject, step, ...flags, 'bench')]
   })
   samples.push(...steps, [CYCLE, sum(steps.map(([, sample]) => sample))])
+  for (const row of FIRST) {
+    rmSync(`${subject.stateRoot}/${IMAGES_FOLDER}`, { recursive: true, force: true })
+    const [name = ''] = row.split(',')
+    samples.push([row, timed(subject, name, '--bundle', subject.bundle, 'bench')])
+    if (name === 'create') command(subject, ['delete', '--force', 'bench'])
+  }
+  // The next round's calls are to find what was kept.
+  command(subject, ['run', '--bundle', subject.bundle, 'bench'])
   if (counts) for (const [row, sample] of samples) subject.samples[row].push(sample)
 }
 
@@ -210,7 +221,9 @@ interface Trace {
 function traced(subject: Subject): Trace {
   const file = `${subject.folder}/trace`
   if (spawnSync('strace', ['-V']).status !== 0) return { total: Number.NaN, image: undefined, forks: 0, execs: 0 }
-  command(subject, ['run', '--bundle', subject.bundle, 'bench'], ['strace', '-f', '-qq', '-o', file])
+  // What the image of the long way asks for: it does nothing of runt's own part.
+  const words = subject.runtime.name === 'runt' ? ['--supervised'] : []
+  command(subject, [...words, 'run', '--bundle', subject.bundle, 'bench'], ['strace', '-f', '-qq', '-o', file])
   const calls = readFileSync(file, 'utf8')
     .split('\n')
     .filter((line) => /^\d+ +\w+\(/.test(line))

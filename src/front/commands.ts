@@ -20,25 +20,32 @@ interface Container {
   readonly card: DataObject
 }
 
-/** state: one of created and running is told; of others there is more to say. */
+/** state: created, running or stopped; whether one that is frozen is paused takes a closer look. */
 export function lowerState(front: Front): void {
-  const { plan, engine } = front
+  const { plan } = front
   const container = lowerContainer(front, false)
-  lowerAlive(front, container, engine)
-  lowerNotFrozen(front, container)
+  const { card } = container
   const status = plan.struct('status', [u64(0), u64(0)])
+  const pid = plan.struct('pid', [u64(0), u64(0)])
   const known = plan.label('known')
+  const stopped = plan.label('stopped')
+  lowerAlive(front, container, stopped)
+  lowerNotFrozen(front, container)
+  setText(front, pid, card.at(CARD.digits), card.field(CARD.digitsLength, 4))
   const running = plan.label('running')
   setStatus(front, status, 'created')
   lowerCall(front, 'openat', [container.directory, 'gate', flags(O.WRONLY | O.NONBLOCK), 0], { ENXIO: running })
   plan.jump(known)
   plan.place(running)
   setStatus(front, status, 'running')
+  plan.jump(known)
+  plan.place(stopped)
+  setStatus(front, status, 'stopped')
+  setText(front, pid, '0', 1)
   plan.place(known)
-  const { card } = container
   const pieces: readonly (readonly [address: Operand, length: Operand])[] = [
     [plan.add(card.address, card.field(CARD.head, 4)), card.field(CARD.head + 4, 4)],
-    [card.at(CARD.digits), card.field(CARD.digitsLength, 4)],
+    [pid.field(0, 8), pid.field(8, 8)],
     [plan.add(card.address, card.field(CARD.middle, 4)), card.field(CARD.middle + 4, 4)],
     [status.field(0, 8), status.field(8, 8)],
     [plan.add(card.address, card.field(CARD.tail, 4)), card.field(CARD.tail + 4, 4)],
@@ -55,9 +62,13 @@ export function lowerState(front: Front): void {
   plan.exit(1)
 }
 
-function setStatus({ plan }: Front, status: DataObject, word: string): void {
-  plan.store(status.address, 8, word)
-  plan.store(status.at(8), 8, word.length)
+function setStatus(front: Front, status: DataObject, word: string): void {
+  setText(front, status, word, word.length)
+}
+
+function setText({ plan }: Front, text: DataObject, address: Argument, length: Operand): void {
+  plan.store(text.address, 8, address)
+  plan.store(text.at(8), 8, length)
 }
 
 /** start: open the gate, hear the verdict. A bad one is written down for the engine, which knows how to tell it. */

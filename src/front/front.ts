@@ -95,7 +95,7 @@ function lowerCommands(front: Front, argv: Value, word: Value, root: Value): voi
   plan.place(notRun)
   expectText(plan, text, 'create', neither)
   plan.place(launch)
-  lowerRun(front, argv, word, root)
+  lowerRun(front, argv, root)
   plan.place(neither)
   for (const { name, flags, lower } of COMMANDS) {
     const other = plan.label('other_command')

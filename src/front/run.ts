@@ -27,12 +27,12 @@ const CAPABILITY_VERSION_3 = 0x20080522
 const WRITABLE_BY_OTHERS = 0o022
 const F_GETFD = 1
 
-/** @param word points to the word `run` @param root the state root */
-export function lowerRun(front: Front, argv: Value, word: Value, root: Value): void {
+/** @param root the state root */
+export function lowerRun(front: Front, argv: Value, root: Value): void {
   const { plan, engine } = front
   const environment = lowerEnvironment(plan, argv)
   lowerPlainCall(front, environment)
-  const image = lowerOpenKept(front, word, root)
+  const image = lowerOpenKept(front, argv, root)
   const ticket = plan.buffer('ticket', TICKET_ROOM)
   const head = plan.buffer('elf_header', TICKET_OFFSET + WORD)
   lowerCall(front, 'pread64', [image, head.address, TICKET_OFFSET + WORD, 0])
@@ -84,32 +84,28 @@ function lowerPlainCall(front: Front, environment: Value): void {
   plan.place(done)
 }
 
-/** ROOT/@images/SLOT, by the last word, which must be the id; only what is root's own is ever executed. */
-function lowerOpenKept(front: Front, word: Value, root: Value): Value {
+/** ROOT/@images/SLOT, by the sum of all words; only what is root's own is ever executed. */
+function lowerOpenKept(front: Front, argv: Value, root: Value): Value {
   const { plan, engine, path } = front
-  const cursor = plan.add(word, 0, plan.value('word'))
-  const id = plan.add(cursor, 0, plan.value('id'))
+  const cursor = plan.add(argv, 0, plan.value('word'))
   const text = plan.value('text')
+  const byte = plan.value('byte')
+  const total = plan.add(0, 0, plan.value('sum'))
   const next = plan.label('next_word')
-  const last = plan.label('last_word')
+  const more = plan.label('more')
+  const all = plan.label('all_words')
   plan.place(next)
   plan.add(cursor, WORD, cursor)
   plan.load(cursor, 8, text)
-  plan.branch(text, 'eq', 0, last)
-  plan.add(text, 0, id)
-  plan.jump(next)
-  plan.place(last)
-  plan.load(plan.add(word, WORD), 8, text)
-  plan.branch(text, 'eq', 0, engine)
-  const sum = plan.struct('sum', [u32(0), u32(0)])
-  const total = plan.add(0, 0, plan.value('sum'))
-  const byte = plan.value('byte')
-  const more = plan.label('more')
+  plan.branch(text, 'eq', 0, all)
   plan.place(more)
-  plan.load(id, 1, byte)
+  plan.load(text, 1, byte)
   plan.add(total, byte, total)
-  plan.add(id, 1, id)
+  plan.add(text, 1, text)
   plan.branch(byte, 'ne', 0, more)
+  plan.jump(next)
+  plan.place(all)
+  const sum = plan.struct('sum', [u32(0), u32(0)])
   plan.store(sum.address, 8, total)
   const to = plan.add(path.address, 0, plan.value('end'))
   const folder = `/${IMAGES_FOLDER}/`

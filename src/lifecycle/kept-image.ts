@@ -1,5 +1,5 @@
 // An image that does all by itself is kept, with a ticket that says what it depends on: the next call with the same words, on the same
-// config and machine, is answered by the front from it (front/run.ts). A slot an id, so that what is kept is bounded.
+// config and machine, is answered by the front from it (front/run.ts). There are 64 places, and calls share them.
 
 import type { Config } from '../config/types.ts'
 import { capabilityData } from '../host/probe.ts'
@@ -51,7 +51,7 @@ export function keepImage(
   file.set(image)
   file.set(ticket, start)
   new DataView(file.buffer).setUint32(TICKET_OFFSET, start, true)
-  store.keepImage(slotOf(facts.id), file)
+  store.keepImage(slotOf(words), file)
 }
 
 function guard(path: string, kind: number): StatGuard {

@@ -36,7 +36,7 @@ export const TICKET_OFFSET = 40
 
 /** Kept images lie below the state root; no container can have that name. */
 export const IMAGES_FOLDER = '@images'
-/** One image a slot: a power of two. */
+/** One image a slot, many calls to one: a power of two. */
 export const SLOTS = 64
 
 export interface StatGuard {
@@ -59,10 +59,10 @@ export interface Ticket {
 
 const encoder = new TextEncoder()
 
-/** Which slot an id has: the sum of its bytes, as the front computes it. */
-export function slotOf(id: string): string {
+/** Which slot a call has: the sum of its words' bytes, as the front computes it. */
+export function slotOf(words: readonly string[]): string {
   let sum = 0
-  for (let at = 0; at < id.length; at++) sum += id.charCodeAt(at)
+  for (const byte of encoder.encode(words.join(''))) sum += byte
   return slotName(sum & (SLOTS - 1))
 }
 
