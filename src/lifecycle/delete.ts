@@ -1,5 +1,6 @@
 // delete: undo what create did, in reverse, then the poststop hooks. runtime.md, Delete and steps 12–13 of the lifecycle.
 
+import { isFrozen, tryThaw } from '../cgroup/freezer.ts'
 import { killCgroup, removeCgroup } from '../cgroup/fs.ts'
 import { RuntError } from '../errors.ts'
 import { debug, warn } from '../log.ts'
@@ -79,9 +80,10 @@ export function destroy(store: Store, container: Container): void {
     warn(warning)
 }
 
-function killInit({ id, pid, startTime }: Container): void {
+function killInit({ id, pid, startTime, cgroup }: Container): void {
   if (pid === 0) return
-  signalProcess(pid, startTime, SIGKILL)
+  // What v1's freezer holds can't even die.
+  if (signalProcess(pid, startTime, SIGKILL) && isFrozen(cgroup)) tryThaw(cgroup)
   if (isAlive(pid, startTime) && !waitForEnd(pid, PATIENCE) && isAlive(pid, startTime)) {
     throw new RuntError(
       'container-status',

@@ -1,5 +1,6 @@
 // kill: a signal to the container's process. runtime.md, Kill
 
+import { tryThaw } from '../cgroup/freezer.ts'
 import { killCgroup } from '../cgroup/processes.ts'
 import { RuntError } from '../errors.ts'
 import { parseSignal } from '../linux/signals.ts'
@@ -28,8 +29,11 @@ export function killContainer(store: Store, id: string, signal: string, { all }:
     killCgroup(container.cgroup, number)
     return
   }
-  requireStatus('kill', id, statusOf(store, container))
+  const status = statusOf(store, container)
+  requireStatus('kill', id, status)
   // Without a pid namespace of its own the kernel doesn't end the others when init goes.
   if (number === SIGKILL && container.sharesPidNamespace) killCgroup(container.cgroup, SIGKILL)
   else if (!signalProcess(container.pid, container.startTime, number)) requireStatus('kill', id, 'stopped')
+  // What v1's freezer holds can't even die. Other signals wait until resume.
+  if (number === SIGKILL && status === 'paused') tryThaw(container.cgroup)
 }

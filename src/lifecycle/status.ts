@@ -25,13 +25,15 @@ function isAtGate(store: Store, id: string): boolean {
   return true
 }
 
-type Operation = 'start' | 'kill' | 'delete'
+type Operation = 'start' | 'kill' | 'delete' | 'pause' | 'resume'
 
 /** Which states an operation is legal in. runtime.md, Operations; delete of `created` is what engines need. */
 const LEGAL: Readonly<Record<Operation, readonly Status[]>> = {
   start: ['created'],
   kill: ['created', 'running', 'paused'],
   delete: ['created', 'stopped'],
+  pause: ['created', 'running'],
+  resume: ['paused'],
 }
 
 /** @throws RuntError in the words that engines know */
@@ -47,4 +49,6 @@ const REFUSALS: Readonly<Record<Operation, (id: string, status: Status) => strin
       : `cannot start container ${id}: it is ${status}, not created`,
   kill: (id, status) => `container not running: ${id} is ${status}`,
   delete: (id, status) => `cannot delete container ${id} that is not stopped: ${status}`,
+  pause: (id, status) => `container not running: ${id} is ${status}`,
+  resume: (id, status) => `container not paused: ${id} is ${status}`,
 }

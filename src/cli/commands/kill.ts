@@ -8,8 +8,8 @@ export const kill: Command = {
   flags: [{ name: 'all', short: 'a', kind: 'boolean', help: 'to every process of the container' }],
   arity: [1, 2],
   async run(args, { store }) {
-    const [id = '', signal = 'SIGTERM'] = args.operands
-    killContainer(store, id, signal, { all: args.boolean('all') })
+    const [id = '', signal = ''] = args.operands
+    killContainer(store, id, signal === '' ? 'SIGTERM' : signal, { all: args.boolean('all') })
     return 0
   },
 }

@@ -1,7 +1,7 @@
-import { RuntError } from '../../errors.ts'
 import { listContainers } from '../../lifecycle/state.ts'
 import type { Command } from '../command.ts'
 import { print, table } from '../output.ts'
+import { formatOf } from './format.ts'
 
 const HEADER = ['ID', 'PID', 'STATUS', 'BUNDLE', 'CREATED', 'OWNER']
 
@@ -15,10 +15,7 @@ export const list: Command = {
   ],
   arity: [0, 0],
   async run(args, { store }) {
-    const format = args.string('format') ?? 'table'
-    if (format !== 'table' && format !== 'json') {
-      throw new RuntError('usage', `--format ${JSON.stringify(format)} is none of table, json`)
-    }
+    const format = formatOf(args, ['table', 'json'])
     const states = listContainers(store)
     if (args.boolean('quiet')) print(states.map(({ id }) => `${id}\n`).join(''))
     else if (format === 'json') print(JSON.stringify(states))

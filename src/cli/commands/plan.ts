@@ -1,8 +1,8 @@
-import { RuntError } from '../../errors.ts'
 import { planOf } from '../../lifecycle/plan.ts'
 import { print as printPlan, toJson } from '../../plan/print.ts'
 import type { Command } from '../command.ts'
 import { print, printJson } from '../output.ts'
+import { formatOf } from './format.ts'
 
 export const plan: Command = {
   name: 'plan',
@@ -14,10 +14,7 @@ export const plan: Command = {
   ],
   arity: [0, 1],
   async run(args, { store }) {
-    const format = args.string('format') ?? 'text'
-    if (format !== 'text' && format !== 'json') {
-      throw new RuntError('usage', `--format ${JSON.stringify(format)} is none of text, json`)
-    }
+    const format = formatOf(args, ['text', 'json'])
     const bundle = args.operands[0] ?? args.string('bundle') ?? '.'
     const lowered = await planOf(store, bundle.startsWith('/') ? bundle : `${process.cwd()}/${bundle}`)
     if (format === 'json') printJson(toJson(lowered))

@@ -1,7 +1,7 @@
-import { RuntError } from '../../errors.ts'
 import { describeProblem, validateBundle } from '../../lifecycle/validate.ts'
 import type { Command } from '../command.ts'
 import { print, printJson } from '../output.ts'
+import { formatOf } from './format.ts'
 
 export const validate: Command = {
   name: 'validate',
@@ -13,10 +13,7 @@ export const validate: Command = {
   ],
   arity: [0, 0],
   async run(args) {
-    const format = args.string('format') ?? 'text'
-    if (format !== 'text' && format !== 'json') {
-      throw new RuntError('usage', `--format ${JSON.stringify(format)} is none of text, json`)
-    }
+    const format = formatOf(args, ['text', 'json'])
     const bundle = args.string('bundle') ?? '.'
     const problems = await validateBundle(bundle.startsWith('/') ? bundle : `${process.cwd()}/${bundle}`)
     if (format === 'json') printJson(problems)

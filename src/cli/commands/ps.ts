@@ -1,0 +1,23 @@
+import { containerPids, psTable } from '../../lifecycle/ps.ts'
+import type { Command } from '../command.ts'
+import { print } from '../output.ts'
+import { formatOf } from './format.ts'
+
+export const ps: Command = {
+  name: 'ps',
+  operands: 'ID [PS_OPTION ...]',
+  summary: 'show the processes of a container',
+  flags: [
+    { name: 'format', short: 'f', kind: 'string', value: 'table|json', help: 'what ps(1) says, or pids (table)' },
+  ],
+  arity: [1, Number.POSITIVE_INFINITY],
+  stopEarly: true,
+  async run(args, { store }) {
+    const [id = '', ...options] = args.operands
+    const format = formatOf(args, ['table', 'json'])
+    const pids = containerPids(store, id)
+    const own = options[0] === '--' ? options.slice(1) : options
+    print(format === 'json' ? `${JSON.stringify(pids)}\n` : psTable(pids, own.length === 0 ? ['-ef'] : own))
+    return 0
+  },
+}

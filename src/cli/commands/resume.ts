@@ -1,0 +1,14 @@
+import { resumeContainer } from '../../lifecycle/pause.ts'
+import type { Command } from '../command.ts'
+
+export const resume: Command = {
+  name: 'resume',
+  operands: 'ID',
+  summary: 'let a paused container go on',
+  flags: [],
+  arity: [1, 1],
+  async run({ operands: [id = ''] }, { store }) {
+    resumeContainer(store, id)
+    return 0
+  },
+}
