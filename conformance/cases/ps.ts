@@ -20,7 +20,7 @@ check('K1', 'ps --format json lists the pids of all processes', async (box) => {
 check('K1', 'ps shows what ps(1) says of them, and of no others', async (box) => {
   await box.launch(TWO)
   const { pid } = await box.state()
-  const [titles, ...lines] = succeeded(await box.command(['ps', box.id]))
+  const [titles = '', ...lines] = succeeded(await box.command(['ps', box.id]))
     .stdout.trim()
     .split('\n')
   assert.match(titles, /^UID +PID +PPID/)
@@ -32,7 +32,7 @@ check('K1', 'ps shows what ps(1) says of them, and of no others', async (box) =>
 check('K1', 'what follows the id of ps are options of ps(1)', async (box) => {
   await box.launch(TWO)
   const { stdout } = succeeded(await box.command(['ps', box.id, '-e', '-o', 'args,pid']))
-  const [titles, ...lines] = stdout.trim().split('\n')
+  const [titles = '', ...lines] = stdout.trim().split('\n')
   assert.match(titles, /^COMMAND +PID$/)
   assert.match(lines.sort().join('\n'), /sleep 101 +\d+\n.*sleep 102 +\d+$/)
 })
@@ -57,7 +57,7 @@ check('K1', 'ps of a stopped container is empty, of an unknown one an error', as
   await box.launch(TWO)
   await box.kill('KILL')
   await box.waitForStatus('stopped')
-  const [titles, ...lines] = succeeded(await box.command(['ps', box.id]))
+  const [titles = '', ...lines] = succeeded(await box.command(['ps', box.id]))
     .stdout.trim()
     .split('\n')
   assert.match(titles, /PID/)

@@ -5,6 +5,7 @@ import type { Command } from './command.ts'
 export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   create: async () => (await import('./commands/create.ts')).create,
   delete: async () => (await import('./commands/delete.ts')).deleteCommand,
+  events: async () => (await import('./commands/events.ts')).events,
   kill: async () => (await import('./commands/kill.ts')).kill,
   list: async () => (await import('./commands/list.ts')).list,
   pause: async () => (await import('./commands/pause.ts')).pause,

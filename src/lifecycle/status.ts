@@ -25,7 +25,7 @@ function isAtGate(store: Store, id: string): boolean {
   return true
 }
 
-type Operation = 'start' | 'kill' | 'delete' | 'pause' | 'resume'
+type Operation = 'start' | 'kill' | 'delete' | 'pause' | 'resume' | 'events'
 
 /** Which states an operation is legal in. runtime.md, Operations; delete of `created` is what engines need. */
 const LEGAL: Readonly<Record<Operation, readonly Status[]>> = {
@@ -34,6 +34,7 @@ const LEGAL: Readonly<Record<Operation, readonly Status[]>> = {
   delete: ['created', 'stopped'],
   pause: ['created', 'running'],
   resume: ['paused'],
+  events: ['created', 'running', 'paused'],
 }
 
 /** @throws RuntError in the words that engines know */
@@ -50,5 +51,6 @@ const REFUSALS: Readonly<Record<Operation, (id: string, status: Status) => strin
   kill: (id, status) => `container not running: ${id} is ${status}`,
   delete: (id, status) => `cannot delete container ${id} that is not stopped: ${status}`,
   pause: (id, status) => `container not running: ${id} is ${status}`,
+  events: (id) => `container with id ${id} is not running`,
   resume: (id, status) => `container not paused: ${id} is ${status}`,
 }

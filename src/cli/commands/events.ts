@@ -1,0 +1,26 @@
+import { containerStats, followEvents, type OomEvent, type StatsEvent } from '../../lifecycle/events.ts'
+import type { Command } from '../command.ts'
+import { parseDuration } from '../duration.ts'
+import { print, toJson } from '../output.ts'
+
+export const events: Command = {
+  name: 'events',
+  operands: 'ID',
+  summary: 'tell, a JSON document a line, what a container uses and that it ran out of memory, until it stops',
+  flags: [
+    { name: 'interval', kind: 'string', value: 'DURATION', help: 'time between two of its stats (5s)' },
+    { name: 'stats', kind: 'boolean', help: 'print the stats once, and nothing else' },
+  ],
+  arity: [1, 1],
+  async run(args, { store }) {
+    const [id = ''] = args.operands
+    const interval = parseDuration('interval', args.string('interval') ?? '5s')
+    if (args.boolean('stats')) print(`${toJson(containerStats(store, id))}\n`)
+    else followEvents(store, id, interval, tell)
+    return 0
+  },
+}
+
+function tell(event: StatsEvent | OomEvent): void {
+  print(`${toJson(event)}\n`)
+}
