@@ -1,22 +1,6 @@
 // One class for every error that a person may see. Thrown where it happens, printed once in cli/main.ts.
 
-export type ErrorCode =
-  | 'usage'
-  | 'bundle'
-  | 'config-invalid'
-  | 'config-unsupported'
-  | 'container-exists'
-  | 'container-not-found'
-  | 'container-status'
-  | 'id-invalid'
-  | 'host'
-  | 'init'
-  | 'hook'
-  | 'cgroup'
-  | 'state'
-  | 'signal'
-  | 'syscall'
-  | 'internal'
+import type { ErrorCode } from './error-codes.ts'
 
 export interface RuntErrorOptions {
   readonly cause?: unknown
@@ -46,4 +30,26 @@ export class RuntError extends Error {
     this.hint = options.hint
     this.data = options.data ?? {}
   }
+}
+
+/** What the JSON log line of an error has beside level, msg and time. */
+export function logFields(error: unknown): Readonly<Record<string, unknown>> {
+  if (error instanceof RuntError) {
+    return {
+      code: error.code,
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+      ...callOf(error.cause),
+      ...error.data,
+    }
+  }
+  const call = callOf(error)
+  return call === undefined
+    ? { code: 'internal' satisfies ErrorCode }
+    : { code: 'syscall' satisfies ErrorCode, ...call }
+}
+
+/** native/'s SyscallError, known by its members: this file is below that room. */
+function callOf(error: unknown): Readonly<Record<string, unknown>> | undefined {
+  if (!(error instanceof Error && 'syscall' in error && 'code' in error)) return undefined
+  return { syscall: error.syscall, errno: error.code }
 }

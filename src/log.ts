@@ -52,7 +52,9 @@ function write(level: LogLevel, message: string, fields: Readonly<Record<string,
   const time = new Date().toISOString()
   const line =
     sink.format === 'json'
-      ? JSON.stringify({ level, msg: message, time, ...fields })
+      ? JSON.stringify({ level, msg: message, time, ...fields }, (_, value) =>
+          typeof value === 'bigint' ? `${value}` : value,
+        )
       : `time="${time}" level=${level} msg=${JSON.stringify(message)}`
   writeAll(sink.fd, `${line}\n`)
 }

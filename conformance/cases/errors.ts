@@ -2,8 +2,9 @@
 
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
-import { failed } from '../box.ts'
-import { check } from '../case.ts'
+import { type Box, failed } from '../box.ts'
+import type { Edits } from '../bundle.ts'
+import { check, skip } from '../case.ts'
 
 check('K3', 'a program that is not in the PATH is told in the words that engines look for', async (box) => {
   const said = await box.rejected({ '/process/args': ['nothing-of-the-kind'] })
@@ -45,6 +46,45 @@ check('K3', 'an error is on stderr and, as a JSON line, in the log', async (box)
   assert.ok(stderr.includes(last.msg.split('\n')[0]), `${JSON.stringify(last.msg)} is not in ${JSON.stringify(stderr)}`)
   assert.match(last.time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/)
 })
+
+/** What the last line of the log says, beside the message that every runtime has. */
+async function lastError(box: Box, args: readonly string[]): Promise<Record<string, unknown>> {
+  const log = box.path('log')
+  failed(await box.command(['--log', log, '--log-format', 'json', ...args]))
+  return JSON.parse(readFileSync(log, 'utf8').trim().split('\n').at(-1) ?? '')
+}
+
+const create = (box: Box, edits: Edits): string[] => {
+  box.configure(edits)
+  return ['create', '--bundle', box.bundle, box.id]
+}
+
+const CODES: readonly (readonly [code: string, args: (box: Box) => string[], fields: readonly string[]])[] = [
+  ['usage', () => ['frobnicate'], []],
+  ['bundle', (box) => ['create', '--bundle', box.path('none'), box.id], []],
+  ['config-invalid', (box) => create(box, { '/process/cwd': 7 }), ['bundle', 'problems']],
+  ['id-invalid', () => ['state', 'a/b'], ['hint']],
+  ['container-not-found', () => ['state', 'nobody'], []],
+  ['program-not-found', (box) => create(box, { '/process/args': ['nothing-of-the-kind'] }), ['pointer', 'errno']],
+  ['program-not-executable', (box) => create(box, { '/process/args': ['/etc'] }), ['pointer', 'errno']],
+  [
+    'init',
+    (box) => create(box, { '/mounts/-': { destination: '/x', type: 'nofs', source: 'x' } }),
+    ['pointer', 'syscall'],
+  ],
+  ['hook', (box) => create(box, { '/hooks': { createRuntime: [{ path: '/bin/false' }] } }), []],
+  ['cgroup', (box) => create(box, { '/linux/resources/cpu': { cpus: '4000' } }), []],
+]
+
+for (const [code, args, fields] of CODES) {
+  check('K3', `the last line of a JSON log has the code ${code}`, async (box) => {
+    if (box.runtime.name !== 'runt') skip('codes are a word of runt: engines do not ask for them')
+    const line = await lastError(box, args(box))
+    assert.is(line.code, code, JSON.stringify(line))
+    for (const field of ['msg', 'time', ...fields])
+      assert.ok(field in line, `${field} is not in ${JSON.stringify(line)}`)
+  })
+}
 
 check('K3', 'a log is appended to', async (box) => {
   const log = box.path('log')

@@ -1,6 +1,6 @@
 // argv → command → exit status. The only place that prints an error, and the only process.exit.
 
-import { RuntError } from '../errors.ts'
+import { logFields, RuntError } from '../errors.ts'
 import { Store } from '../lifecycle/store.ts'
 import { configureLog, type LogFormat, logError } from '../log.ts'
 import { type Flag, type Parsed, parseArgs } from './args.ts'
@@ -98,10 +98,10 @@ function logFormat(flags: Parsed): LogFormat {
 function report(error: unknown): number {
   if (error instanceof RuntError) {
     const hint = error.hint === undefined ? '' : `\n  ${error.hint}`
-    logError(`${error.message}${hint}`, { code: error.code })
+    logError(`${error.message}${hint}`, logFields(error))
     return error.exitStatus
   }
-  logError(error instanceof Error ? error.message : `${error}`, { code: 'internal' })
+  logError(error instanceof Error ? error.message : `${error}`, logFields(error))
   return 1
 }
 

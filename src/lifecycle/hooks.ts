@@ -45,7 +45,7 @@ function runHook(name: string, hook: Hook, state: Uint8Array): void {
     if (hook.timeout !== undefined && !waitForEnd(pid, hook.timeout * 1000)) {
       syscall('kill', pid, 9)
       reap(pid)
-      throw new RuntError('hook', `${name}: did not end within ${hook.timeout} s`)
+      throw new RuntError('hook-timeout', `${name}: did not end within ${hook.timeout} s`)
     }
     const status = reap(pid)
     if (status === 0) return

@@ -1,7 +1,8 @@
 // (step, code) → what a person reads: which config property, which object, which call, which error, and the cure if known.
 
+import type { ErrorCode } from '../error-codes.ts'
 import { RuntError } from '../errors.ts'
-import { errnoName, errnoText } from '../linux/errno.ts'
+import { ERRNO, errnoName, errnoText } from '../linux/errno.ts'
 import { HOOK_FAILED } from '../plan/messages.ts'
 import type { Plan, Step } from '../plan/step.ts'
 import type { Failure } from './sync.ts'
@@ -66,10 +67,16 @@ export function failureError(label: StepLabel | undefined, failure: Failure): Ru
   const object = label.about === '' ? '' : `${label.about}: `
   // A check of runt's own says all in words; the words of a missing program are those that engines look for.
   const end = label.call === '' ? label.about : `${object}${label.call}: ${error}: ${errnoText(failure.code)}`
-  return new RuntError('init', `${where}${end}`, {
+  return new RuntError(codeOf(label, failure), `${where}${end}`, {
     data: { ...data, errno: error },
     ...(hint === undefined ? {} : { hint }),
   })
+}
+
+/** Engines tell a program that isn't there from one that can't be executed. */
+function codeOf({ origin }: StepLabel, { code }: Failure): ErrorCode {
+  if (!origin.startsWith('/process/args')) return 'init'
+  return code === ERRNO.ENOENT || code === ERRNO.ENOTDIR ? 'program-not-found' : 'program-not-executable'
 }
 
 /** /mounts/2/options → mounts[2].options, as a person writes it. */
