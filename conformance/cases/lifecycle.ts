@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import * as assert from 'uvu/assert'
 import type { Box } from '../box.ts'
 import { failed, succeeded } from '../box.ts'
-import { check } from '../case.ts'
+import { check, skip } from '../case.ts'
 
 const FOREVER = 'exec sleep 100'
 const bindFolder = (box: Box) => ({ destination: '/data', type: 'bind', source: box.folder, options: ['bind'] })
@@ -305,6 +305,35 @@ check('K1', 'list --quiet shows ids, list --format json all', async (box) => {
 check('K1', 'list of a state root that does not exist is empty', async (box) => {
   const result = await box.command(['list', '--quiet'])
   assert.equal([result.status, result.stdout], [0, ''], result.stderr)
+})
+
+check('K1', 'list --all-roots finds containers whose root is below the runtime folder', async (box) => {
+  if (box.runtime.name !== 'runt') skip('a flag of runt')
+  const runtimeFolder = box.path('runtime')
+  const root = `${runtimeFolder}/engine/deep`
+  mkdirSync(root, { recursive: true })
+  await box.create()
+  box.configure({ '/linux/cgroupsPath': `${box.cgroup}-other` })
+  succeeded(await box.command(['--root', root, 'create', '--bundle', box.bundle, 'other']))
+  try {
+    const env = { XDG_RUNTIME_DIR: runtimeFolder }
+    const { stdout } = succeeded(await box.command(['list', '--all-roots', '--format', 'json'], { env }))
+    const states: { id: string; root: string; status: string }[] = JSON.parse(stdout)
+    const found = states.filter(({ root: each }) => each.startsWith(box.folder))
+    assert.equal(
+      found.map(({ id, root: each, status }) => [id, each, status]),
+      [
+        [box.id, box.stateRoot, 'created'],
+        ['other', root, 'created'],
+      ],
+    )
+    const text = succeeded(await box.command(['list', '--all-roots'], { env })).stdout
+    assert.match(text, /^ID +PID +STATUS +BUNDLE +CREATED +OWNER +ROOT$/m)
+    assert.match(text, new RegExp(`^other .* ${root}$`, 'm'))
+    assert.equal(JSON.parse((await box.command(['list', '-f', 'json'], { env })).stdout).length, 1)
+  } finally {
+    await box.command(['--root', root, 'delete', '--force', 'other'])
+  }
 })
 
 check('K2', 'init is a child of whoever adopts orphans once create is back', async (box) => {

@@ -22,8 +22,9 @@ export function toJson(value: unknown): string {
   return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${toJson(member)}`).join(',')}}`
 }
 
-/** Columns padded to their widest cell. */
-export function table(rows: readonly (readonly string[])[]): string {
+/** Columns padded to their widest cell. What steers a terminal isn't shown: some cells come from others' files. */
+export function table(lines: readonly (readonly string[])[]): string {
+  const rows = lines.map((line) => line.map((cell) => cell.replace(/\p{Cc}/gu, '?')))
   const widths: number[] = []
   for (const row of rows)
     for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, cell.length)

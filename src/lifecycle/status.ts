@@ -19,7 +19,13 @@ export function statusOf(store: Store, container: Container): Status {
 
 /** Init alone holds the gate open for reading; a writer gets in only while it waits there. fifo(7) */
 function isAtGate(store: Store, id: string): boolean {
-  const fd = trySyscall('openat', AT.FDCWD, `${store.directory(id)}/gate`, O.WRONLY | O.NONBLOCK | O.CLOEXEC, 0)
+  const fd = trySyscall(
+    'openat',
+    AT.FDCWD,
+    `${store.directory(id)}/gate`,
+    O.WRONLY | O.NONBLOCK | O.NOFOLLOW | O.CLOEXEC,
+    0,
+  )
   if (fd < 0) return false
   close(fd)
   return true

@@ -10,8 +10,8 @@ import {
   makeDirectories,
   makeDirectory,
   open,
+  readAll,
   readBytesIfPresent,
-  readFileIfPresent,
   status,
   tryRemoveDirectory,
   tryUnlink,
@@ -127,7 +127,7 @@ export class Store {
   /** The record; undefined when there is none (no folder, or one that create had no time to fill). */
   find(id: string): Container | undefined {
     const path = `${this.directory(id)}/state.json`
-    const text = readFileIfPresent(path)
+    const text = readOwn(path)
     if (text === undefined) return undefined
     try {
       const record: unknown = JSON.parse(text)
@@ -143,9 +143,18 @@ export class Store {
 
   /** A container whose own image made it: the file beside the record says that it is there, and which process it is. */
   #created(record: Container): Container {
-    const stat = readFileIfPresent(`${this.directory(record.id)}/${INIT_FILE}`)
+    const stat = readOwn(`${this.directory(record.id)}/${INIT_FILE}`)
     if (stat === undefined) return record
     return { ...record, phase: 'created', pid: Number.parseInt(stat, 10), startTime: parseStat(stat).startTime }
+  }
+
+  /** Does the folder of this name hold a container's record that we may read? For names that nobody promised to be ids. */
+  isOnRecord(name: string): boolean {
+    try {
+      return this.find(name) !== undefined
+    } catch {
+      return false
+    }
   }
 
   /** Is there a folder for it, with or without a record? */
@@ -210,6 +219,22 @@ function lockIfThere(path: string): Lock | undefined {
   } catch (error) {
     if (failedWith(error, 'ENOENT', 'ENOTDIR')) return undefined
     throw error
+  }
+}
+
+/** The folder may be a user's, and we root: a link or a FIFO in place of the file must not lead us away, or stop us. */
+function readOwn(path: string): string | undefined {
+  let fd: number
+  try {
+    fd = open(path, O.RDONLY | O.NOFOLLOW | O.NONBLOCK)
+  } catch (error) {
+    if (failedWith(error, 'ENOENT', 'ENOTDIR')) return undefined
+    throw error
+  }
+  try {
+    return new TextDecoder().decode(readAll(fd))
+  } finally {
+    close(fd)
   }
 }
 

@@ -1,9 +1,10 @@
-import { listContainers } from '../../lifecycle/state.ts'
+import type { State } from '../../lifecycle/container.ts'
+import { listAllContainers, listContainers } from '../../lifecycle/state.ts'
 import type { Command } from '../command.ts'
 import { print, table } from '../output.ts'
 import { formatOf } from './format.ts'
 
-const HEADER = ['ID', 'PID', 'STATUS', 'BUNDLE', 'CREATED', 'OWNER']
+const COLUMNS = ['id', 'pid', 'status', 'bundle', 'created', 'owner'] as const
 
 export const list: Command = {
   name: 'list',
@@ -12,23 +13,21 @@ export const list: Command = {
   flags: [
     { name: 'format', short: 'f', kind: 'string', value: 'table|json', help: 'form of the list (table)' },
     { name: 'quiet', short: 'q', kind: 'boolean', help: 'only ids' },
+    { name: 'all-roots', kind: 'boolean', help: 'also those of every other root that can be found below /run' },
   ],
   arity: [0, 0],
   async run(args, { store }) {
     const format = formatOf(args, ['table', 'json'])
-    const states = listContainers(store)
+    const allRoots = args.boolean('all-roots')
+    const states: readonly (State & { readonly root?: string })[] = allRoots
+      ? await listAllContainers(store, process.env.XDG_RUNTIME_DIR)
+      : listContainers(store)
     if (args.boolean('quiet')) print(states.map(({ id }) => `${id}\n`).join(''))
     else if (format === 'json') print(JSON.stringify(states))
     else {
-      const rows = states.map((state) => [
-        state.id,
-        `${state.pid}`,
-        state.status,
-        state.bundle,
-        state.created,
-        state.owner,
-      ])
-      print(table([HEADER, ...rows]))
+      const columns = allRoots ? ([...COLUMNS, 'root'] as const) : COLUMNS
+      const rows = states.map((state) => columns.map((column) => `${state[column]}`))
+      print(table([columns.map((column) => column.toUpperCase()), ...rows]))
     }
     return 0
   },
