@@ -10,7 +10,12 @@ export interface Globals {
   readonly rootless: boolean
   readonly debug: boolean
   readonly supervised: boolean
+  /** For commands that speak of all. */
+  readonly commands: Commands
 }
+
+/** Name → how to load it. */
+export type Commands = Readonly<Record<string, () => Promise<Command>>>
 
 export interface Command {
   readonly name: string

@@ -1,11 +1,12 @@
 // The list of commands; help, completion and the manual read it. Each is loaded when it is called.
 
-import type { Command } from './command.ts'
+import type { Commands } from './command.ts'
 
-export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+export const COMMANDS: Commands = {
   create: async () => (await import('./commands/create.ts')).create,
   delete: async () => (await import('./commands/delete.ts')).deleteCommand,
   events: async () => (await import('./commands/events.ts')).events,
+  features: async () => (await import('./commands/features.ts')).features,
   kill: async () => (await import('./commands/kill.ts')).kill,
   list: async () => (await import('./commands/list.ts')).list,
   pause: async () => (await import('./commands/pause.ts')).pause,

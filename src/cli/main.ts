@@ -76,6 +76,7 @@ function readGlobals(flags: Parsed): Globals {
     rootless: rootless === 'true' || (rootless === 'auto' && euid !== 0),
     debug: flags.boolean('debug'),
     supervised: flags.boolean('supervised'),
+    commands: COMMANDS,
   }
 }
 

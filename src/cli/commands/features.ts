@@ -1,0 +1,17 @@
+import { featuresOf } from '../../lifecycle/features.ts'
+import type { Command } from '../command.ts'
+import { print } from '../output.ts'
+import { BUILD } from '../version.ts'
+
+export const features: Command = {
+  name: 'features',
+  operands: '',
+  summary: 'print what this build of runt understands, as JSON',
+  flags: [],
+  arity: [0, 0],
+  async run(_args, { commands }) {
+    const structure = featuresOf({ ...BUILD, checkpoint: Object.hasOwn(commands, 'checkpoint') })
+    print(`${JSON.stringify(structure, undefined, 4)}\n`)
+    return 0
+  },
+}

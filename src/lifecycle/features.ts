@@ -1,0 +1,79 @@
+// features: what this build understands, asked of the tables and checks that read config.json. It depends on nothing else:
+// not on the host, not on a list of its own. features.md, features-linux.md
+
+import { SPEC_VERSION } from '../config/check-container.ts'
+import type { OciConfig } from '../config/generated/oci.d.ts'
+import { mountOptionNames } from '../config/mount-options.ts'
+import { HOOK_KINDS } from '../config/types.ts'
+import { findUnsupported } from '../config/unsupported.ts'
+import { CAPABILITY_NAMES } from '../linux/capabilities.ts'
+import { NAMESPACES } from '../linux/namespaces.ts'
+
+/** What is known where runt is put together. */
+export interface Build {
+  readonly version: string
+  readonly commit: string
+  /** Is there a command of that name? */
+  readonly checkpoint: boolean
+}
+
+/** Oldest version whose configs are understood. */
+const OLDEST_SPEC = '1.0.0'
+
+/** The features structure, as features.md has it. */
+export function featuresOf({ version, commit, checkpoint }: Build): Readonly<Record<string, unknown>> {
+  return {
+    ociVersionMin: OLDEST_SPEC,
+    ociVersionMax: SPEC_VERSION,
+    hooks: HOOK_KINDS,
+    mountOptions: mountOptionNames().filter((option) =>
+      supports({ mounts: [{ destination: '/x', options: [option] }] }),
+    ),
+    linux: linuxFeatures(),
+    annotations: {
+      'runt.version': version,
+      'runt.commit': commit,
+      // Engines ask for this one by the name that runc gave it.
+      'org.opencontainers.runc.checkpoint.enabled': `${checkpoint}`,
+    },
+    // No annotation of a config changes what runt does.
+    potentiallyUnsafeConfigAnnotations: [],
+  }
+}
+
+function linuxFeatures(): Readonly<Record<string, unknown>> {
+  const process = { cwd: '/', args: ['x'] }
+  const mappings = [{ containerID: 0, hostID: 1, size: 1 }]
+  return {
+    namespaces: Object.keys(NAMESPACES).sort(),
+    capabilities: CAPABILITY_NAMES,
+    cgroup: {
+      v1: true,
+      v2: true,
+      systemd: false, // --systemd-cgroup is refused
+      systemdUser: false,
+      rdma: supports({ linux: { resources: { rdma: { x: { hcaHandles: 1 } } } } }),
+    },
+    // The names that the filters' compiler knows belong beside `enabled`, from its own tables.
+    seccomp: { enabled: supports({ linux: { seccomp: { defaultAction: 'SCMP_ACT_ERRNO' } } }) },
+    apparmor: { enabled: supports({ process: { ...process, apparmorProfile: 'x' } }) },
+    selinux: { enabled: supports({ process: { ...process, selinuxLabel: 'x' } }) },
+    intelRdt: {
+      enabled: supports({ linux: { intelRdt: { closID: 'x' } } }),
+      schemata: supports({ linux: { intelRdt: { schemata: ['x'] } } }),
+      monitoring: supports({ linux: { intelRdt: { enableMonitoring: true } } }),
+    },
+    mountExtensions: {
+      idmap: {
+        enabled: supports({ mounts: [{ destination: '/x', uidMappings: mappings, gidMappings: mappings }] }),
+      },
+    },
+    netDevices: { enabled: supports({ linux: { netDevices: { x: {} } } }) },
+  }
+}
+
+/** Would a config that has this be refused for what it asks? */
+function supports(part: Partial<OciConfig>): boolean {
+  const linux = { namespaces: [{ type: 'mount' as const }], ...part.linux }
+  return findUnsupported({ ociVersion: SPEC_VERSION, ...part, linux }).length === 0
+}
