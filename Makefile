@@ -29,7 +29,7 @@ help:
 	@echo 'make install PREFIX= DESTDIR=   install to $(PREFIX); make uninstall removes it'
 	@echo 'make clean                      remove what was built'
 
-build: dist/runt dist/runt-engine dist/ffi-rs.node
+build: dist/runt dist/runt-engine dist/ffi-rs.node dist/share
 
 # npm writes this file last, so it is as good as a stamp.
 $(PACKAGES): package-lock.json
@@ -57,11 +57,16 @@ dist/ffi-rs.node: $(PACKAGES)
 	@mkdir -p dist
 	@cp $(ADDON) $@
 
+# Manual pages and completions come from the same table of commands as the help.
+dist/share: bin/build-share.ts $(SOURCES) $(GENERATED) package.json
+	@rm -rf $@
+	@$(BUN) bin/build-share.ts $@
+
 run: build
 	@sh bin/demo
 
 test: build
-	@sh bin/debian-packages busybox-static runc crun strace binutils binutils-aarch64-linux-gnu qemu-user-static
+	@sh bin/debian-packages busybox-static runc crun strace binutils binutils-aarch64-linux-gnu qemu-user-static zsh fish mandoc
 	@$(BUN) conformance/run-tests.ts
 
 bench: build
@@ -87,10 +92,15 @@ install: build
 	install -m 0755 dist/runt-engine '$(DESTDIR)$(PREFIX)/lib/runt/runt-engine'
 	install -m 0644 dist/ffi-rs.node '$(DESTDIR)$(PREFIX)/lib/runt/ffi-rs.node'
 	ln -sf ../lib/runt/runt '$(DESTDIR)$(PREFIX)/bin/runt'
+	install -d '$(DESTDIR)$(PREFIX)/share'
+	umask 022 && cp -R --no-preserve=mode dist/share/. '$(DESTDIR)$(PREFIX)/share'
 
 uninstall:
 	rm -f '$(DESTDIR)$(PREFIX)/bin/runt' '$(DESTDIR)$(PREFIX)/lib/runt/runt' \
-		'$(DESTDIR)$(PREFIX)/lib/runt/runt-engine' '$(DESTDIR)$(PREFIX)/lib/runt/ffi-rs.node'
+		'$(DESTDIR)$(PREFIX)/lib/runt/runt-engine' '$(DESTDIR)$(PREFIX)/lib/runt/ffi-rs.node' \
+		'$(DESTDIR)$(PREFIX)'/share/man/man8/runt.8 '$(DESTDIR)$(PREFIX)'/share/man/man8/runt-*.8 \
+		'$(DESTDIR)$(PREFIX)/share/bash-completion/completions/runt' '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_runt' \
+		'$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/runt.fish'
 	-rmdir '$(DESTDIR)$(PREFIX)/lib/runt' 2>/dev/null
 
 clean:

@@ -22,6 +22,8 @@ export interface Command {
   /** Operands as the usage line shows them. */
   readonly operands: string
   readonly summary: string
+  /** Paragraphs for the manual and the help: what the summary can't say. */
+  readonly details?: readonly string[]
   readonly flags: readonly Flag[]
   /** How many operands there may be. */
   readonly arity: readonly [least: number, most: number]

@@ -13,7 +13,24 @@ export async function helpText(name: string | undefined): Promise<string> {
   if (load === undefined) throw new RuntError('usage', `unknown command ${JSON.stringify(name)}`)
   const command = await load()
   const flags = command.flags.length === 0 ? '' : `\nFlags:\n${flagTable(command.flags)}`
-  return `runt ${name} ${command.operands}\n\n  ${command.summary}\n${flags}`
+  const details = (command.details ?? []).map((text) => `\n${wrap(text)}`).join('')
+  return `runt ${name} ${command.operands}\n\n  ${command.summary}\n${details}${flags}`
+}
+
+const WIDTH = 78
+
+/** Lines of two blanks and at most 78 letters. */
+function wrap(text: string): string {
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > WIDTH) {
+      lines.push(line)
+      line = ''
+    }
+    line = line === '' ? word : `${line} ${word}`
+  }
+  return [...lines, line].map((each) => `  ${each}\n`).join('')
 }
 
 async function overview(): Promise<string> {

@@ -9,6 +9,8 @@ import { checkId } from './id.ts'
 import { requireStatus, statusOf } from './status.ts'
 import type { Store } from './store.ts'
 
+export { signalNames } from '../linux/signals.ts'
+
 const SIGKILL = 9
 
 export interface KillOptions {

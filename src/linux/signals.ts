@@ -71,6 +71,11 @@ function parseRealTime(name: string): number | undefined {
   return number >= RTMIN && number <= RTMAX ? number : undefined
 }
 
+/** Every name of a signal but those of the real-time ones, without SIG. */
+export function signalNames(): readonly string[] {
+  return NAMES
+}
+
 /** SIGTERM, SIGRT5 … for a signal's number. */
 export function signalName(number: number): string {
   const name = NAMES[number - 1]

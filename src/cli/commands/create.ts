@@ -5,8 +5,12 @@ import { printProfile, startProfile } from './profile.ts'
 
 export const create: Command = {
   name: 'create',
-  operands: 'ID',
+  operands: 'NEW_ID',
   summary: 'create a container from a bundle; its program waits for start',
+  details: [
+    "The container's namespaces, mounts, cgroup and all else are made as config.json says; its program is found, and not yet executed. When create is back, the first process waits, its pid is in the pid file, and runt start lets it go.",
+    "What can't be done as the config asks is an error, and leaves nothing behind.",
+  ],
   flags: [...LAUNCH_FLAGS],
   arity: [1, 1],
   async run(args, globals) {

@@ -5,6 +5,9 @@ export const deleteCommand: Command = {
   name: 'delete',
   operands: 'ID',
   summary: 'delete a container that has stopped or was not started',
+  details: [
+    'What create made goes, cgroups and record, and the poststop hooks run. With --force, a container in any state is killed first, and what a crash left behind is removed; that can be repeated until nothing is left.',
+  ],
   flags: [{ name: 'force', short: 'f', kind: 'boolean', help: 'kill it first; an unknown id is no error' }],
   arity: [1, 1],
   async run(args, { store }) {

@@ -7,6 +7,10 @@ export const events: Command = {
   name: 'events',
   operands: 'ID',
   summary: 'tell, a JSON document a line, what a container uses and that it ran out of memory, until it stops',
+  details: [
+    'Each line is a JSON document with type, id and, for stats, data: cpu, cpuset, memory, pids, blkio, hugetlb, intel_rdt and network_interfaces in the words of runc, on cgroup v1 and v2. Where the kernel measures pressure, cpu, memory and blkio have it as psi.',
+    'An event of type oom is told at the moment when the kernel runs out of memory for the container. The stream ends with the container.',
+  ],
   flags: [
     { name: 'interval', kind: 'string', value: 'DURATION', help: 'time between two of its stats (5s)' },
     { name: 'stats', kind: 'boolean', help: 'print the stats once, and nothing else' },

@@ -7,6 +7,9 @@ export const features: Command = {
   name: 'features',
   operands: '',
   summary: 'print what this build of runt understands, as JSON',
+  details: [
+    'The structure is the one of features.md of the specification. It depends on the build alone, not on the machine: what is listed here may still be refused by a kernel.',
+  ],
   flags: [],
   arity: [0, 0],
   async run(_args, { commands }) {

@@ -10,6 +10,9 @@ export const list: Command = {
   name: 'list',
   operands: '',
   summary: 'list containers',
+  details: [
+    'Each engine of containers chooses a root of its own, as /run/docker/runtime-runt/moby. With --all-roots runt looks for them below /run and in the runtime folders of users, and says where each container is on record.',
+  ],
   flags: [
     { name: 'format', short: 'f', kind: 'string', value: 'table|json', help: 'form of the list (table)' },
     { name: 'quiet', short: 'q', kind: 'boolean', help: 'only ids' },

@@ -5,6 +5,9 @@ export const pause: Command = {
   name: 'pause',
   operands: 'ID',
   summary: 'stop all processes of a container where they are, until resume',
+  details: [
+    "The container's cgroup is frozen: its processes don't notice. Nothing ends them but resume, delete --force, and kill with KILL. When some process does not stop within two seconds, all go on and it is an error.",
+  ],
   flags: [],
   arity: [1, 1],
   async run({ operands: [id = ''] }, { store }) {

@@ -8,6 +8,9 @@ export const plan: Command = {
   name: 'plan',
   operands: '[BUNDLE]',
   summary: 'print what create would ask of the kernel, without doing any of it',
+  details: [
+    "Each line is a system call that the container's first process will make, with the property of config.json that asks for it. The kernel is not asked anything.",
+  ],
   flags: [
     { name: 'bundle', short: 'b', kind: 'string', value: 'DIR', help: 'the folder with config.json (.)' },
     { name: 'format', short: 'f', kind: 'string', value: 'text|json', help: 'form of the plan (text)' },

@@ -7,6 +7,9 @@ export const ps: Command = {
   name: 'ps',
   operands: 'ID [PS_OPTION ...]',
   summary: 'show the processes of a container',
+  details: [
+    'What follows the id are options of ps(1), -ef when there are none; they must show the pid. Processes in cgroups that the container made itself are shown, too.',
+  ],
   flags: [
     { name: 'format', short: 'f', kind: 'string', value: 'table|json', help: 'what ps(1) says, or pids (table)' },
   ],

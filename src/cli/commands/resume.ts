@@ -5,6 +5,7 @@ export const resume: Command = {
   name: 'resume',
   operands: 'ID',
   summary: 'let a paused container go on',
+  details: ['Signals that were sent meanwhile arrive now.'],
   flags: [],
   arity: [1, 1],
   async run({ operands: [id = ''] }, { store }) {

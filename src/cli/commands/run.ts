@@ -5,8 +5,11 @@ import { printProfile, startProfile } from './profile.ts'
 
 export const run: Command = {
   name: 'run',
-  operands: 'ID',
+  operands: 'NEW_ID',
   summary: 'create a container, start it, and wait for its end',
+  details: [
+    'Like create, start and, once the program has ended, delete. In the foreground runt passes signals on to the program and ends as it does.',
+  ],
   flags: [
     ...LAUNCH_FLAGS,
     { name: 'detach', short: 'd', kind: 'boolean', help: "don't wait for its end" },

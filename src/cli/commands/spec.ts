@@ -5,6 +5,9 @@ export const spec: Command = {
   name: 'spec',
   operands: '',
   summary: 'write a config.json to start from',
+  details: [
+    'The config has what every container should have: namespaces, the usual mounts, few capabilities, masked paths. An existing config.json is not overwritten.',
+  ],
   flags: [
     { name: 'bundle', short: 'b', kind: 'string', value: 'DIR', help: 'where to write it (.)' },
     { name: 'rootless', kind: 'boolean', help: 'for a container of an ordinary user' },

@@ -7,6 +7,9 @@ export const validate: Command = {
   name: 'validate',
   operands: '',
   summary: 'check the config.json of a bundle, and say all that is wrong with it',
+  details: [
+    'Every problem is told with its line and column. A config may be valid and still ask for what runt does not support; that is told in the same way.',
+  ],
   flags: [
     { name: 'bundle', short: 'b', kind: 'string', value: 'DIR', help: 'the folder with config.json (.)' },
     { name: 'format', short: 'f', kind: 'string', value: 'text|json', help: 'form of the verdict (text)' },
