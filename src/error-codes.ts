@@ -10,6 +10,7 @@ export const ERROR_CODES = {
   'container-exists': 'the id is taken',
   'container-not-found': 'there is no container of that id',
   'container-status': 'the container is in a state in which this can not be done (id, status)',
+  'container-busy': 'another runt is at work on the container, and does not end (pid)',
   'program-not-found': "the container has no such program (pointer, syscall, errno): a shell's 127",
   'program-not-executable': "the container's program can not be executed (pointer, syscall, errno): a shell's 126",
   init: 'building the container failed (step, pointer, syscall, errno)',

@@ -224,6 +224,18 @@ check('K2', 'delete --force of a running container', async (box) => {
   assert.not.ok(isAlive(pid))
 })
 
+check('K2', 'delete --force ends a container that hangs in its startContainer hook', async (box) => {
+  const hook = { path: '/bin/sh', args: ['sh', '-c', 'echo >/data/seen; exec sleep 100'] }
+  await box.create({ '/mounts/-': bindFolder(box), '/hooks': { startContainer: [hook] } })
+  const started = box.command(['start', box.id])
+  await box.waitForFile(box.path('seen'))
+  const since = Date.now()
+  await box.delete('--force')
+  assert.ok(Date.now() - since < 5000)
+  box.assertNothingLeft()
+  await started
+})
+
 check('K2', 'delete --force of an unknown id is no error', async (box) => {
   const result = await box.command(['delete', '--force', 'nobody'])
   assert.is(result.status, 0, result.stderr)

@@ -8,7 +8,8 @@ import type { Label, Operand, Value } from '../plan/step.ts'
 import { type Front, flags, lowerCall, lowerStatus, STATX } from './calls.ts'
 import { skipString } from './text.ts'
 
-const LOCK_EX = 2
+/** Without waiting: the engine knows how long it may take. */
+const LOCK_EX_NB = 6
 const POLLIN = 1
 const SIGSET_BYTES = 8
 const LONGEST_FAILURE = 8192
@@ -129,7 +130,7 @@ function lowerContainer(front: Front, locked: boolean): Container {
   const directory = lowerCall(front, 'openat', [AT.FDCWD, path.address, flags(O.PATH | O.DIRECTORY | O.NOFOLLOW), 0])
   if (locked) {
     const lock = lowerCall(front, 'openat', [directory, 'lock', flags(O.RDWR | O.NOFOLLOW), 0])
-    lowerCall(front, 'flock', [lock, LOCK_EX])
+    lowerCall(front, 'flock', [lock, LOCK_EX_NB])
     // Whoever had it may have deleted the container.
     plan.branch(lowerStatus(front, lock).field(STATX.links, 4), 'eq', 0, engine)
   }

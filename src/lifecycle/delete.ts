@@ -9,10 +9,10 @@ import { type Container, stateOf } from './container.ts'
 import { runAllHooks } from './hooks.ts'
 import { checkId } from './id.ts'
 import { requireStatus, statusOf } from './status.ts'
-import { notFound, type Store } from './store.ts'
+import { type Lock, notFound, type Store } from './store.ts'
 
 const SIGKILL = 9
-/** How long a killed init may take to end, in milliseconds. */
+/** How long a killed init, or another runt, may take to end, in milliseconds. */
 const PATIENCE = 10_000
 
 export interface DeleteOptions {
@@ -28,7 +28,7 @@ export function deleteContainer(store: Store, id: string, { force }: DeleteOptio
     throw notFound(id)
   }
   if (force && store.removeEmpty(id)) return
-  using lock = store.lockIfPresent(id)
+  using lock = lockFor(store, id, force)
   if (lock === undefined && force) return
   if (lock === undefined) throw notFound(id)
   const container = findRecord(store, id, force)
@@ -41,6 +41,15 @@ export function deleteContainer(store: Store, id: string, { force }: DeleteOptio
   const status = container.phase === 'creating' ? 'stopped' : statusOf(store, container)
   if (!force) requireStatus('delete', id, status)
   destroy(store, container)
+}
+
+/** A forced delete ends what another runt may be waiting for: a startContainer hook, which runs as init. */
+function lockFor(store: Store, id: string, force: boolean): Lock | undefined {
+  if (force && store.isLocked(id)) {
+    const container = findRecord(store, id, force)
+    if (container !== undefined && container.pid > 0) signalProcess(container.pid, container.startTime, SIGKILL)
+  }
+  return store.lockIfPresent(id, PATIENCE)
 }
 
 /** Like destroy, for a container that somebody else may have deleted meanwhile, and made another one of its name. */
@@ -88,6 +97,9 @@ function killInit({ id, pid, startTime, cgroup }: Container): void {
     throw new RuntError(
       'container-status',
       `container ${id}: init ${pid} did not end within ${PATIENCE / 1000} s of SIGKILL`,
+      isFrozen(cgroup)
+        ? { hint: `a cgroup above ${cgroup.path} is frozen: nothing dies there before it is thawed` }
+        : {},
     )
   }
   reap(pid) // when it is a child of ours

@@ -1,5 +1,6 @@
 // state.json on disk: one folder a container below --root, written whole or not at all, one writer at a time.
 
+import { waitUntil } from '../cgroup/knob.ts'
 import { RuntError } from '../errors.ts'
 import { ERRNO } from '../linux/errno.ts'
 import { O } from '../linux/open-flags.ts'
@@ -12,6 +13,7 @@ import {
   open,
   readAll,
   readBytesIfPresent,
+  readFile,
   status,
   tryRemoveDirectory,
   tryUnlink,
@@ -78,15 +80,19 @@ export class Store {
     return lock
   }
 
-  /** @returns undefined when there is no such container (any more) */
-  lockIfPresent(id: string): Lock | undefined {
-    return lockIfThere(`${this.directory(id)}/lock`)
+  /**
+   * @param patience how long to wait for another runt, in milliseconds; for ever unless told
+   * @returns undefined when there is no such container (any more)
+   * @throws RuntError 'container-busy' when another runt is at work on it still
+   */
+  lockIfPresent(id: string, patience?: number): Lock | undefined {
+    return lockIfThere(`${this.directory(id)}/lock`, patience)
   }
 
   /** Is another runt at work on it right now? */
   isLocked(id: string): boolean {
     try {
-      takeLock(`${this.directory(id)}/lock`, LOCK_EX | LOCK_NB)[Symbol.dispose]()
+      takeLock(`${this.directory(id)}/lock`, O.RDWR, LOCK_EX | LOCK_NB)[Symbol.dispose]()
       return false
     } catch (error) {
       return failedWith(error, 'EAGAIN')
@@ -188,10 +194,22 @@ export class Store {
       tryUnlink(`${directory}/${name}`)
     let result = tryRemoveDirectory(directory)
     if (result === -ERRNO.ENOTEMPTY || result === -ERRNO.EEXIST) {
-      for (const { name, kind } of listDirectory(directory)) if (kind === 'other') tryUnlink(`${directory}/${name}`)
+      emptyDirectory(directory)
       result = tryRemoveDirectory(directory)
     }
     if (result < 0 && result !== -ERRNO.ENOENT) throw new SyscallError('unlinkat', -result, directory)
+  }
+}
+
+/** All that is in it, whoever put it there; links are not followed. */
+function emptyDirectory(directory: string): void {
+  for (const { name, kind } of listDirectory(directory)) {
+    const path = `${directory}/${name}`
+    if (kind === 'other') tryUnlink(path)
+    else {
+      emptyDirectory(path)
+      tryRemoveDirectory(path)
+    }
   }
 }
 
@@ -209,10 +227,10 @@ function lockNewFolder(directory: string): Lock | undefined {
  * Wait for the lock. Whoever had it may have deleted the container, and another one of its name may be there by now:
  * then it was the wrong lock.
  */
-function lockIfThere(path: string): Lock | undefined {
+function lockIfThere(path: string, patience?: number): Lock | undefined {
   try {
     for (;;) {
-      const lock = takeLock(path, LOCK_EX)
+      const lock = patience === undefined ? takeLock(path, O.RDWR | O.CREAT, LOCK_EX) : takeLockWithin(path, patience)
       if (status('', lock.fd)?.links !== 0) return lock
       lock[Symbol.dispose]()
     }
@@ -244,8 +262,33 @@ function isRecordOf(value: unknown, id: string): value is Container {
   return value.version === 1 && value.id === id
 }
 
-function takeLock(path: string, how: number): Lock {
-  const fd = open(path, O.RDWR | (how === LOCK_EX ? O.CREAT : 0) | O.NOFOLLOW, 0o600)
+function takeLockWithin(path: string, patience: number): Lock {
+  let lock: Lock | undefined
+  const isDone = () => {
+    try {
+      lock = takeLock(path, O.RDWR | O.CREAT, LOCK_EX | LOCK_NB)
+      return true
+    } catch (error) {
+      if (failedWith(error, 'EAGAIN')) return false
+      throw error
+    }
+  }
+  if (waitUntil(isDone, patience) && lock !== undefined) return lock
+  const pid = lockOwner(path)
+  throw new RuntError('container-busy', `${path}: another runt is at work on the container`, {
+    ...(pid === undefined ? {} : { hint: `it is process ${pid}`, data: { pid } }),
+  })
+}
+
+/** /proc/locks: "1: FLOCK ADVISORY WRITE 1234 00:1a:5678 0 EOF". proc_locks(5) @returns a pid */
+function lockOwner(path: string): number | undefined {
+  const inode = status(path)?.inode
+  const line = new RegExp(`^\\d+: FLOCK +ADVISORY +WRITE (\\d+) \\w+:\\w+:${inode} `, 'm').exec(readFile('/proc/locks'))
+  return line === null ? undefined : Number(line[1])
+}
+
+function takeLock(path: string, flags: number, how: number): Lock {
+  const fd = open(path, flags | O.NOFOLLOW, 0o600)
   const result = trySyscall('flock', fd, how)
   if (result < 0) {
     close(fd)
