@@ -371,7 +371,15 @@ check('K2', 'spec writes a config that can be run, and does not overwrite one', 
 })
 
 check('K2', '--version has the lines that engines read', async (box) => {
-  const { stdout } = await box.command(['--version'])
-  assert.match(stdout, /^\S+ version \S+/)
-  assert.match(stdout, /^spec: 1\.\d+\.\d+/m)
+  const { stdout } = succeeded(await box.command(['--version']))
+  const lines = stdout.trim().split('\n')
+  // Docker splits the first line that has the word "version" at it, and takes the commit from a line of its own.
+  const [name, version] = (lines.find((line) => line.includes('version')) ?? '')
+    .split('version')
+    .map((part) => part.trim())
+  assert.match(name ?? '', /^[a-z]+$/)
+  assert.match(version ?? '', /^\d+\.\d+/)
+  assert.match(stdout, /^commit: \S+$/m)
+  assert.match(stdout, /^spec: 1\.\d+\.\d+(-dev)?$/m)
+  for (const flag of ['-v', '--version']) assert.is((await box.command([flag])).stdout, stdout)
 })
