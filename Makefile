@@ -41,12 +41,15 @@ $(GENERATED): $(wildcard spec-schemas/*) $(PACKAGES)
 	$(BUN) spec-schemas/compile.ts
 	@touch $@
 
+# The copy, as an installation is one, starts 2 ms sooner than what bun wrote: it was written in large pieces, and lies in the page cache so.
 # .env and bunfig.toml of the working directory must not matter to a program that root runs in a bundle.
 dist/runt-engine: $(SOURCES) $(GENERATED) package.json Makefile
 	@mkdir -p dist
 	$(BUN) build --compile --minify --bytecode --format=esm --compile-jit-policy=1000 --no-compile-autoload-dotenv --no-compile-autoload-bunfig \
 		--define RUNT_COMMIT='"$(COMMIT)"' src/cli/main.ts --outfile dist/runt-engine.new
-	@mv dist/runt-engine.new dist/runt-engine
+	@cp dist/runt-engine.new dist/runt-engine.copy
+	@mv dist/runt-engine.copy dist/runt-engine
+	@rm dist/runt-engine.new
 
 # What users call: a few kilobytes that answer by themselves or become the engine.
 dist/runt: $(wildcard bin/build-front.ts src/front/*.ts src/plan/*.ts src/machine/*.ts src/machine/*/*.ts src/linux/*.ts) $(PACKAGES)
