@@ -5,7 +5,7 @@ export const ERROR_CODES = {
   usage: 'the words on the command line, or the flags together, make no sense',
   bundle: 'the bundle or its config.json can not be read, or may not be written',
   'config-invalid': 'config.json is not what the specification asks for (bundle, problems)',
-  'config-unsupported': 'config.json or a flag asks for what runt can not give (bundle, problems)',
+  'config-unsupported': 'config.json, a flag or a command asks for what runt can not give (bundle, problems)',
   'id-invalid': 'the id is not one that a container may have',
   'container-exists': 'the id is taken',
   'container-not-found': 'there is no container of that id',
