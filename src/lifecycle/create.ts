@@ -33,10 +33,11 @@ import { destroy } from './delete.ts'
 import { consoleTarget, gatherFacts, type LaunchOptions, ungrantable } from './facts.ts'
 import { runHooks } from './hooks.ts'
 import { checkId } from './id.ts'
+import type { Lock } from './lock.ts'
 import { noProfile, type Profile } from './profile.ts'
 import { newRecord } from './record.ts'
 import { becomeSolo, type SoloOptions } from './solo.ts'
-import type { Lock, Store } from './store.ts'
+import type { Store } from './store.ts'
 
 export interface CreateOptions extends LaunchOptions {
   readonly bundle: string

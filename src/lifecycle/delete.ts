@@ -8,8 +8,9 @@ import { isAlive, reap, signalProcess, waitForEnd } from '../process/wait.ts'
 import { type Container, stateOf } from './container.ts'
 import { runAllHooks } from './hooks.ts'
 import { checkId } from './id.ts'
+import type { Lock } from './lock.ts'
 import { requireStatus, statusOf } from './status.ts'
-import { type Lock, notFound, type Store } from './store.ts'
+import { notFound, type Store } from './store.ts'
 
 const SIGKILL = 9
 /** How long a killed init, or another runt, may take to end, in milliseconds. */

@@ -1,6 +1,5 @@
 // state.json on disk: one folder a container below --root, written whole or not at all, one writer at a time.
 
-import { waitUntil } from '../cgroup/knob.ts'
 import { RuntError } from '../errors.ts'
 import { ERRNO } from '../linux/errno.ts'
 import { O } from '../linux/open-flags.ts'
@@ -13,25 +12,17 @@ import {
   open,
   readAll,
   readBytesIfPresent,
-  readFile,
   status,
   tryRemoveDirectory,
   tryUnlink,
   writeFileAtomically,
 } from '../native/file.ts'
-import { failedWith, SyscallError, trySyscall } from '../native/syscall.ts'
+import { failedWith, SyscallError } from '../native/syscall.ts'
 import { CARD_FILE, FAILURE_FILE, INIT_FILE } from '../plan/card.ts'
 import { IMAGES_FOLDER } from '../plan/ticket.ts'
 import { parseStat } from '../process/wait.ts'
 import type { Container } from './container.ts'
-
-const LOCK_EX = 2
-const LOCK_NB = 4
-
-/** Held until disposed, or until the process ends. */
-export interface Lock extends Disposable {
-  readonly fd: number
-}
+import { isLocked, type Lock, lockIfThere, lockNewFolder } from './lock.ts'
 
 export class Store {
   readonly root: string
@@ -91,12 +82,7 @@ export class Store {
 
   /** Is another runt at work on it right now? */
   isLocked(id: string): boolean {
-    try {
-      takeLock(`${this.directory(id)}/lock`, O.RDWR, LOCK_EX | LOCK_NB)[Symbol.dispose]()
-      return false
-    } catch (error) {
-      return failedWith(error, 'EAGAIN')
-    }
+    return isLocked(`${this.directory(id)}/lock`)
   }
 
   save(container: Container): void {
@@ -213,33 +199,6 @@ function emptyDirectory(directory: string): void {
   }
 }
 
-/** @returns undefined when a delete has taken the folder away meanwhile */
-function lockNewFolder(directory: string): Lock | undefined {
-  try {
-    return lockIfThere(`${directory}/lock`)
-  } catch (error) {
-    tryRemoveDirectory(directory)
-    throw error
-  }
-}
-
-/**
- * Wait for the lock. Whoever had it may have deleted the container, and another one of its name may be there by now:
- * then it was the wrong lock.
- */
-function lockIfThere(path: string, patience?: number): Lock | undefined {
-  try {
-    for (;;) {
-      const lock = patience === undefined ? takeLock(path, O.RDWR | O.CREAT, LOCK_EX) : takeLockWithin(path, patience)
-      if (status('', lock.fd)?.links !== 0) return lock
-      lock[Symbol.dispose]()
-    }
-  } catch (error) {
-    if (failedWith(error, 'ENOENT', 'ENOTDIR')) return undefined
-    throw error
-  }
-}
-
 /** The folder may be a user's, and we root: a link or a FIFO in place of the file must not lead us away, or stop us. */
 function readOwn(path: string): string | undefined {
   let fd: number
@@ -260,41 +219,6 @@ function readOwn(path: string): string | undefined {
 function isRecordOf(value: unknown, id: string): value is Container {
   if (typeof value !== 'object' || value === null || !('version' in value && 'id' in value)) return false
   return value.version === 1 && value.id === id
-}
-
-function takeLockWithin(path: string, patience: number): Lock {
-  let lock: Lock | undefined
-  const isDone = () => {
-    try {
-      lock = takeLock(path, O.RDWR | O.CREAT, LOCK_EX | LOCK_NB)
-      return true
-    } catch (error) {
-      if (failedWith(error, 'EAGAIN')) return false
-      throw error
-    }
-  }
-  if (waitUntil(isDone, patience) && lock !== undefined) return lock
-  const pid = lockOwner(path)
-  throw new RuntError('container-busy', `${path}: another runt is at work on the container`, {
-    ...(pid === undefined ? {} : { hint: `it is process ${pid}`, data: { pid } }),
-  })
-}
-
-/** /proc/locks: "1: FLOCK ADVISORY WRITE 1234 00:1a:5678 0 EOF". proc_locks(5) @returns a pid */
-function lockOwner(path: string): number | undefined {
-  const inode = status(path)?.inode
-  const line = new RegExp(`^\\d+: FLOCK +ADVISORY +WRITE (\\d+) \\w+:\\w+:${inode} `, 'm').exec(readFile('/proc/locks'))
-  return line === null ? undefined : Number(line[1])
-}
-
-function takeLock(path: string, flags: number, how: number): Lock {
-  const fd = open(path, flags | O.NOFOLLOW, 0o600)
-  const result = trySyscall('flock', fd, how)
-  if (result < 0) {
-    close(fd)
-    throw new SyscallError('flock', -result, path)
-  }
-  return { fd, [Symbol.dispose]: () => close(fd) }
 }
 
 /** The words that engines know. */
