@@ -27,6 +27,9 @@ export function lockNewFolder(directory: string): Lock | undefined {
 /**
  * Wait for the lock. Whoever had it may have deleted the container, and another one of its name may be there by now:
  * then it was the wrong lock.
+ * @param patience milliseconds; for ever unless told
+ * @returns undefined when there is no such file
+ * @throws RuntError 'container-busy' when it is another's still
  */
 export function lockIfThere(path: string, patience?: number): Lock | undefined {
   try {
