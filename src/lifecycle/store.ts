@@ -12,7 +12,6 @@ import {
   open,
   readAll,
   readBytesIfPresent,
-  status,
   tryRemoveDirectory,
   tryUnlink,
   writeFileAtomically,
