@@ -4,8 +4,6 @@ import type { ErrorCode } from './error-codes.ts'
 
 export interface RuntErrorOptions {
   readonly cause?: unknown
-  /** Exit status of runt for this error; 1 unless told. */
-  readonly exitStatus?: number
   /** The cure, when it is known: printed on a line of its own. */
   readonly hint?: string
   /** Facts for the JSON log line: paths, pointers, errno. */
@@ -14,7 +12,6 @@ export interface RuntErrorOptions {
 
 export class RuntError extends Error {
   readonly code: ErrorCode
-  readonly exitStatus: number
   readonly hint: string | undefined
   readonly data: Readonly<Record<string, unknown>>
 
@@ -26,7 +23,6 @@ export class RuntError extends Error {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'RuntError'
     this.code = code
-    this.exitStatus = options.exitStatus ?? 1
     this.hint = options.hint
     this.data = options.data ?? {}
   }

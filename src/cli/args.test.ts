@@ -44,6 +44,41 @@ test('what follows an operand belongs to another when it is told so', () => {
   assert.equal(args.operands, ['id', '--detach', '--unknown'])
 })
 
+test('of what belongs to another every word stays, whatever it looks like', () => {
+  const cases: [words: string[], operands: string[]][] = [
+    [
+      ['-d', 'id', 'git', 'log', '--', 'path', '-x'],
+      ['id', 'git', 'log', '--', 'path', '-x'],
+    ],
+    [
+      ['--bundle', '/x', 'id', '--'],
+      ['id', '--'],
+    ],
+    [
+      ['--', '-id', '--', '-d'],
+      ['-id', '--', '-d'],
+    ],
+    [
+      ['-', '--'],
+      ['-', '--'],
+    ],
+    [['-d'], []],
+    [
+      ['-b=/x', '007', '1e3'],
+      ['007', '1e3'],
+    ],
+  ]
+  for (const [words, operands] of cases) {
+    assert.equal(parseArgs(words, FLAGS, { stopEarly: true }).operands, operands, words.join(' '))
+  }
+})
+
+test('a flag may be given more than once, and keeps its signs of equality', () => {
+  const args = parseArgs(['-b', 'A=1', '--bundle=B=2=3', '-b=C=4', 'id'], FLAGS, { stopEarly: true })
+  assert.equal(args.strings('bundle'), ['A=1', 'B=2=3', 'C=4'])
+  assert.equal(parseArgs([], FLAGS).strings('bundle'), [])
+})
+
 const REFUSED: readonly (readonly [words: readonly string[], why: RegExp])[] = [
   [['--unknown', 'id'], /unknown flag --unknown/],
   [['-x', 'id'], /unknown flag -x/],

@@ -18,6 +18,8 @@ export interface Parsed {
   readonly operands: readonly string[]
   /** A flag's text; undefined when it wasn't given. Of several the last counts. */
   string(name: string): string | undefined
+  /** All texts of a flag that may be given more than once. */
+  strings(name: string): readonly string[]
   boolean(name: string): boolean
   /** A decimal number in a range. @throws RuntError */
   number(name: string, least: number, most: number): number | undefined
@@ -30,31 +32,31 @@ export interface ParseOptions {
 
 /** @throws RuntError 'usage' for an unknown flag or one without its value */
 export function parseArgs(words: readonly string[], flags: readonly Flag[], options: ParseOptions = {}): Parsed {
-  checkValues(words, flags, options)
-  const parsed = minimist([...words], {
+  const own = options.stopEarly === true ? words.slice(0, firstOperand(words, flags)) : words
+  checkValues(own, flags)
+  const parsed = minimist([...own], {
     string: ['_', ...flags.filter(({ kind }) => kind === 'string').map(({ name }) => name)],
     boolean: flags.filter(({ kind }) => kind === 'boolean').map(({ name }) => positive(name)),
     alias: Object.fromEntries(
       flags.flatMap(({ name, short }) => (short === undefined ? [] : [[short, positive(name)]])),
     ),
-    stopEarly: options.stopEarly ?? false,
     unknown: (word) => {
       if (!word.startsWith('-') || word === '-') return true
       throw new RuntError('usage', `unknown flag ${word}`)
     },
   })
-  const read = (name: string): unknown => {
+  const all = (name: string): unknown[] => {
     const value: unknown = parsed[name]
-    return Array.isArray(value) ? value.at(-1) : value
+    return Array.isArray(value) ? value : [value]
   }
+  const strings = (name: string): string[] => all(name).filter((value) => typeof value === 'string')
   return {
-    operands: parsed._,
-    string: (name) => {
-      const value = read(name)
-      return typeof value === 'string' ? value : undefined
-    },
+    // Behind the first operand nothing is ours, not even "--".
+    operands: [...parsed._, ...words.slice(own.length)],
+    strings,
+    string: (name) => strings(name).at(-1),
     // minimist reads --no-pivot as pivot=false, as it does a flag that wasn't given: ask the words themselves.
-    boolean: (name) => (name.startsWith('no-') ? given(words, name, options) : read(name) === true),
+    boolean: (name) => (name.startsWith('no-') ? given(own, name) : all(name).at(-1) === true),
     number(name, least, most) {
       const text = this.string(name)
       if (text === undefined) return undefined
@@ -65,36 +67,41 @@ export function parseArgs(words: readonly string[], flags: readonly Flag[], opti
   }
 }
 
+/** Where the first operand stands, or the "--" before it. */
+function firstOperand(words: readonly string[], flags: readonly Flag[]): number {
+  let index = 0
+  for (let word = words[0]; word !== undefined && /^-./.test(word) && word !== '--'; word = words[index]) {
+    const flag = flagOf(word, flags)
+    index += flag?.kind === 'string' ? 2 : 1
+  }
+  return Math.min(words[index] === '--' ? index + 1 : index, words.length)
+}
+
+function flagOf(word: string, flags: readonly Flag[]): Flag | undefined {
+  return flags.find(({ name, short }) => word === `--${name}` || (short !== undefined && word === `-${short}`))
+}
+
 /** pivot for no-pivot, which minimist negates by itself. */
 function positive(name: string): string {
   return name.startsWith('no-') ? name.slice('no-'.length) : name
 }
 
-/** Is a negative flag among the words that are ours to read? */
-function given(words: readonly string[], name: string, options: ParseOptions): boolean {
+/** Is a negative flag among the words? */
+function given(words: readonly string[], name: string): boolean {
   for (const word of words) {
-    if (word === '--' || (options.stopEarly === true && !word.startsWith('-'))) return false
+    if (word === '--') return false
     if (word === `--${name}` || word === `--${name}=true`) return true
   }
   return false
 }
 
 /** A string flag at the end, or before another flag, has no value: minimist would make it ''. */
-function checkValues(words: readonly string[], flags: readonly Flag[], options: ParseOptions): void {
+function checkValues(words: readonly string[], flags: readonly Flag[]): void {
   for (const [index, word] of words.entries()) {
     if (word === '--') return
-    const flag = flags.find(({ name, short }) => word === `--${name}` || (short !== undefined && word === `-${short}`))
-    if (flag === undefined) {
-      if (options.stopEarly === true && !word.startsWith('-') && !isValue(words[index - 1], flags)) return
-      continue
-    }
     const next = words[index + 1]
-    if (flag.kind === 'string' && (next === undefined || /^--?[A-Za-z]/.test(next))) {
+    if (flagOf(word, flags)?.kind === 'string' && (next === undefined || /^--?[A-Za-z]/.test(next))) {
       throw new RuntError('usage', `flag ${word} needs a value`)
     }
   }
-}
-
-function isValue(before: string | undefined, flags: readonly Flag[]): boolean {
-  return flags.some(({ name, short, kind }) => kind === 'string' && (before === `--${name}` || before === `-${short}`))
 }

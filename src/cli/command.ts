@@ -29,6 +29,8 @@ export interface Command {
   readonly arity: readonly [least: number, most: number]
   /** Everything that follows the first operand belongs to another program. */
   readonly stopEarly?: boolean
+  /** The exit status for an error, where 1 could be taken for another program's. */
+  errorStatus?(error: unknown): number
   /** @returns the exit status */
   run(args: Parsed, globals: Globals): Promise<number>
 }

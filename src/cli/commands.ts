@@ -8,6 +8,7 @@ export const COMMANDS: Commands = {
   delete: async () => (await import('./commands/delete.ts')).deleteCommand,
   events: async () => (await import('./commands/events.ts')).events,
   features: async () => (await import('./commands/features.ts')).features,
+  exec: async () => (await import('./commands/exec.ts')).exec,
   kill: async () => (await import('./commands/kill.ts')).kill,
   list: async () => (await import('./commands/list.ts')).list,
   pause: async () => (await import('./commands/pause.ts')).pause,

@@ -4,12 +4,12 @@ import { logFields, RuntError } from '../errors.ts'
 import { Store } from '../lifecycle/store.ts'
 import { configureLog, type LogFormat, logError } from '../log.ts'
 import { type Flag, type Parsed, parseArgs } from './args.ts'
-import type { Globals } from './command.ts'
+import type { Command, Globals } from './command.ts'
 import { COMMANDS } from './commands.ts'
 import { GLOBAL_FLAGS } from './global-flags.ts'
 import { print } from './output.ts'
 
-const USAGE_STATUS = 1
+const ERROR_STATUS = 1
 
 async function main(words: readonly string[]): Promise<number> {
   const { operands, ...globals } = splitGlobals(words)
@@ -21,7 +21,7 @@ async function main(words: readonly string[]): Promise<number> {
   if (globals.flags.boolean('help') || name === undefined || name === 'help') {
     const help = await import('./help.ts')
     print(await help.helpText(name === 'help' ? rest[0] : name))
-    return name === undefined && !globals.flags.boolean('help') ? USAGE_STATUS : 0
+    return name === undefined && !globals.flags.boolean('help') ? ERROR_STATUS : 0
   }
   configureLog({
     file: globals.flags.string('log'),
@@ -42,6 +42,16 @@ async function runCommand(name: string, words: readonly string[], globals: Globa
     throw new RuntError('usage', `unknown command ${JSON.stringify(name)}`, { hint: 'runt help lists the commands' })
   }
   const command = await load()
+  try {
+    return await runParsed(command, words, globals)
+  } catch (error) {
+    report(error)
+    return command.errorStatus?.(error) ?? ERROR_STATUS
+  }
+}
+
+async function runParsed(command: Command, words: readonly string[], globals: Globals): Promise<number> {
+  const { name } = command
   const args = parseArgs(words, [...command.flags, HELP_FLAG], { stopEarly: command.stopEarly ?? false })
   if (args.boolean('help')) {
     print(await (await import('./help.ts')).helpText(name))
@@ -103,15 +113,15 @@ function logFormat(flags: Parsed): LogFormat {
   throw new RuntError('usage', `--log-format ${JSON.stringify(format)} is none of text, json`)
 }
 
-/** @returns the exit status for an error that nobody else dealt with */
+/** @returns the exit status for an error */
 function report(error: unknown): number {
   if (error instanceof RuntError) {
     const hint = error.hint === undefined ? '' : `\n  ${error.hint}`
     logError(`${error.message}${hint}`, logFields(error))
-    return error.exitStatus
+    return ERROR_STATUS
   }
   logError(error instanceof Error ? error.message : `${error}`, logFields(error))
-  return 1
+  return ERROR_STATUS
 }
 
 process.exit(await main(process.argv.slice(2)).catch(report))

@@ -1,5 +1,6 @@
 // Checks of /process (runtime-spec config.md, Process).
 
+import { cpuMask } from '../linux/cpu-list.ts'
 import type { Check, Checks } from './checks.ts'
 import type { OciConfig, OciProcess } from './generated/oci.d.ts'
 import { cleanPath } from './path.ts'
@@ -18,9 +19,12 @@ const args: Check = ({ process }, report) => {
 /** Past CVE-2024-21626: a folder behind a descriptor may be one of the host's. */
 const cwd: Check = ({ process }, report) => {
   if (process === undefined || !process.cwd.includes('/proc')) return
-  if (/^\/proc\/(self|thread-self|\d+)(\/task\/\d+)?\/fd(\/|$)/.test(cleanPath(process.cwd))) {
-    report('/process/cwd', process.cwd, 'must not lead through a descriptor')
-  }
+  if (leadsThroughDescriptor(process.cwd)) report('/process/cwd', process.cwd, 'must not lead through a descriptor')
+}
+
+/** /proc/self/fd/7 and the like. */
+export function leadsThroughDescriptor(path: string): boolean {
+  return /^\/proc\/(self|thread-self|\d+)(\/task\/\d+)?\/fd(\/|$)/.test(cleanPath(path))
 }
 
 /** Without a terminal its size is ignored. */
@@ -104,4 +108,12 @@ function deadline(given: NonNullable<OciProcess['scheduler']>, report: Report): 
   }
 }
 
-export const PROCESS_CHECKS: Checks = { args, cwd, consoleSize, rlimits, user, scheduler }
+const execCPUAffinity: Check = ({ process }, report) => {
+  for (const moment of ['initial', 'final'] as const) {
+    const list = process?.execCPUAffinity?.[moment]
+    if (list === undefined || list === '' || cpuMask(list) !== undefined) continue
+    report(`/process/execCPUAffinity/${moment}`, list, 'must be a list of CPUs as "0-3,7"')
+  }
+}
+
+export const PROCESS_CHECKS: Checks = { args, cwd, consoleSize, rlimits, user, scheduler, execCPUAffinity }

@@ -18,11 +18,13 @@ interface Place {
 
 /**
  * Put bigints into a config that the schema accepts, where its numbers are too large to be exact.
+ * @param root pointer of what the text holds, when it isn't the whole config
  * @returns those that don't fit 64 bits after all: the schema's comparison was rounded, too
  */
-export async function restoreIntegers(config: OciConfig, text: string): Promise<Finding[]> {
+export async function restoreIntegers(config: OciConfig, text: string, root = ''): Promise<Finding[]> {
   const inexact = WIDE_INTEGERS.flatMap(([path, width]) =>
     placesOf(config, path.split('/'), '')
+      .filter(({ pointer }) => pointer.startsWith(root))
       .filter(({ holder, name }) => typeof holder[name] === 'number' && !Number.isSafeInteger(holder[name]))
       .map((place) => ({ place, width })),
   )
@@ -31,7 +33,7 @@ export async function restoreIntegers(config: OciConfig, text: string): Promise<
   const report = reporter(findings, 'range')
   const tree = await parseTree(text)
   for (const { place, width } of inexact) {
-    const { node } = nodeAt(tree, place.pointer)
+    const { node } = nodeAt(tree, place.pointer.slice(root.length))
     const literal = node === undefined ? '' : textOf(text, node)
     const value = /^-?\d+$/.test(literal) ? BigInt(literal) : BigInt(place.holder[place.name] as number)
     const [least, most] = RANGES[width]

@@ -37,7 +37,7 @@ test('files that are no JSON text', async () => {
   assert.is(await errorOf(''), `config-invalid: bundle ${bundle}: config.json is empty`)
   assert.is(
     await errorOf('\ufeff{}'),
-    'config-invalid: config.json:1:1: starts with a byte order mark, which JSON has not',
+    `config-invalid: bundle ${bundle}: config.json:1:1: starts with a byte order mark, which JSON has not`,
   )
   assert.is(
     await errorOf(Uint8Array.of(0x22, 0xff, 0x22)),

@@ -1,12 +1,11 @@
 // A bundle → its Config. Nothing after this looks at config.json.
 
 import { RuntError } from '../errors.ts'
-import { AT, O } from '../linux/open-flags.ts'
-import { close, open, readAll } from '../native/file.ts'
 import { failedWith, type SyscallError } from '../native/syscall.ts'
 import { normalize } from './normalize.ts'
 import { absolutePath } from './path.ts'
 import { type ConfigProblem, describeProblem } from './problems.ts'
+import { readConfigFile } from './read.ts'
 import type { Config } from './types.ts'
 import { validateText } from './validate.ts'
 
@@ -25,7 +24,7 @@ export async function loadConfig(bundle: string): Promise<Config> {
   const verdict = await validateText(text)
   if (verdict.kind === 'valid') return normalize(verdict.config, absoluteBundle(bundle), text)
   const { problems } = verdict
-  const lines = problems.slice(0, TOLD).map(describeProblem)
+  const lines = problems.slice(0, TOLD).map((problem) => describeProblem(problem))
   if (problems.length > TOLD) lines.push(`config.json: and ${problems.length - TOLD} more problems`)
   throw new RuntError(`config-${verdict.kind}`, lines.join('\n'), { data: { bundle, problems } })
 }
@@ -44,25 +43,10 @@ function absoluteBundle(bundle: string): string {
 }
 
 function readConfig(bundle: string): string {
-  let bytes: Uint8Array
   try {
-    const fd = open(`${bundle}/config.json`, O.RDONLY | O.NONBLOCK, 0, AT.FDCWD)
-    try {
-      bytes = readAll(fd)
-    } finally {
-      close(fd)
-    }
+    return readConfigFile(`${bundle}/config.json`, `bundle ${bundle}: config.json`)
   } catch (error) {
-    throw unreadable(bundle, error)
-  }
-  if (bytes.length === 0) throw new RuntError('config-invalid', `bundle ${bundle}: config.json is empty`)
-  if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
-    throw new RuntError('config-invalid', 'config.json:1:1: starts with a byte order mark, which JSON has not')
-  }
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
-  } catch (error) {
-    throw new RuntError('config-invalid', `bundle ${bundle}: config.json is not UTF-8`, { cause: error })
+    throw error instanceof RuntError ? error : unreadable(bundle, error)
   }
 }
 

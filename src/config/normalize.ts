@@ -121,11 +121,18 @@ export function normalizeProcess(process: OciProcess, warnings: string[]): Proce
     })),
     noNewPrivileges: process.noNewPrivileges ?? false,
     oomScoreAdj: process.oomScoreAdj,
+    execCPUAffinity: normalizeAffinity(process.execCPUAffinity),
   }
 }
 
+/** An empty list asks for nothing. */
+function normalizeAffinity(affinity: OciProcess['execCPUAffinity']): Process['execCPUAffinity'] {
+  const { initial, final } = { initial: orUndefined(affinity?.initial), final: orUndefined(affinity?.final) }
+  return initial === undefined && final === undefined ? undefined : { initial, final }
+}
+
 /** Of variables with one name the last counts, in its place. */
-function lastOfEach(env: readonly string[]): string[] {
+export function lastOfEach(env: readonly string[]): string[] {
   const last = new Map<string, number>()
   env.forEach((variable, index) => {
     last.set(nameOf(variable), index)

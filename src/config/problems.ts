@@ -24,11 +24,12 @@ export interface ConfigProblem extends Finding {
 }
 
 /** The line that a person reads: `config.json:12:7: /linux/namespaces/2/type: found "networ", allowed are …`. */
-export function describeProblem({ line, column, pointer, found, message, suggestion }: ConfigProblem): string {
+export function describeProblem(problem: ConfigProblem, file = 'config.json'): string {
+  const { line, column, pointer, found, message, suggestion } = problem
   const about = pointer === '' ? '' : ` ${pointer}:`
   const value = found === '' ? '' : ` found ${found},`
   const guess = suggestion === undefined ? '' : `; did you mean ${JSON.stringify(suggestion)}?`
-  return `config.json:${line}:${column}:${about}${value} ${message}${guess}`
+  return `${file}:${line}:${column}:${about}${value} ${message}${guess}`
 }
 
 /** Collects findings of checks. A value of undefined says that nothing is there, or nothing worth to be shown. */

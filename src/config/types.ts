@@ -24,6 +24,13 @@ export interface Config {
   readonly warnings: readonly string[]
 }
 
+/** What of a config concerns a process that exec adds to the container. */
+export interface ProcessConfig {
+  readonly process: Process | undefined
+  readonly root: Pick<Config['root'], 'path'>
+  readonly linux: Pick<Linux, 'namespaces'>
+}
+
 export interface Mount {
   /** Position in config.json's mounts, for JSON pointers. */
   readonly index: number
@@ -78,6 +85,8 @@ export interface Process {
   readonly rlimits: readonly { readonly type: RlimitType; readonly soft: bigint; readonly hard: bigint }[]
   readonly noNewPrivileges: boolean
   readonly oomScoreAdj: number | undefined
+  /** CPU lists ("0-3,7") for processes of exec: until the container's cgroup is joined, and from then on. */
+  readonly execCPUAffinity: { readonly initial: string | undefined; readonly final: string | undefined } | undefined
 }
 
 export type CapabilitySet = 'bounding' | 'effective' | 'permitted' | 'inheritable' | 'ambient'

@@ -17,7 +17,7 @@ const SAMPLES = fileURLToPath(new URL('../../../shared/samples/', import.meta.ur
 
 async function lines(text: string): Promise<string[]> {
   const verdict = await validateText(text)
-  return verdict.kind === 'valid' ? [] : verdict.problems.map(describeProblem)
+  return verdict.kind === 'valid' ? [] : verdict.problems.map((problem) => describeProblem(problem))
 }
 
 const linesOf = (changes: Changes) => lines(JSON.stringify(configWith(changes), undefined, 2))
@@ -96,7 +96,7 @@ const LIMIT = '18446744073709551615'
 /** The normal form of a config in which the text "@" is replaced. */
 async function loaded(changes: Changes, literal: string) {
   const verdict = await validateText(JSON.stringify(configWith(changes)).replaceAll('"@"', literal))
-  if (verdict.kind !== 'valid') throw new Error(verdict.problems.map(describeProblem).join('\n'))
+  if (verdict.kind !== 'valid') throw new Error(verdict.problems.map((problem) => describeProblem(problem)).join('\n'))
   return normalize(verdict.config, '/b')
 }
 

@@ -12,7 +12,7 @@ export type Verdict =
   | { readonly kind: 'invalid' | 'unsupported'; readonly problems: readonly ConfigProblem[] }
 
 /** JSON has two ways only to write what no C string can hold, NUL and half a surrogate pair: these escapes. */
-const ODD_ESCAPE = /\\u(0000|[dD][89a-fA-F])/
+export const ODD_ESCAPE = /\\u(0000|[dD][89a-fA-F])/
 
 /** JSON.parse rounds whole numbers from 16 digits on. */
 const LONG_NUMBER = /\d{16}/

@@ -3,6 +3,7 @@
 import type { Cgroup } from '../cgroup/manager.ts'
 import type { Hook } from '../config/types.ts'
 import type { StepLabel } from '../process/report.ts'
+import type { ExecRecord } from './exec-record.ts'
 
 /** creating: create is at work. created: stopped running paused are found out, not recorded. */
 export type Phase = 'creating' | 'created'
@@ -34,6 +35,8 @@ export interface Container {
   readonly hooks: { readonly poststart: readonly Hook[]; readonly poststop: readonly Hook[] }
   /** Labels of the steps that may fail after the gate. */
   readonly startSteps: Readonly<Record<number, StepLabel>>
+  /** For processes that are added later: what the bundle says by then doesn't count. */
+  readonly exec: ExecRecord
 }
 
 /** The state as the spec wants it, and as runc's users know it. runtime.md, State */

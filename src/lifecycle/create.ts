@@ -12,23 +12,21 @@ import { homeOf } from '../host/home.ts'
 import { sendPidfd } from '../host/pidfd.ts'
 import { pidInside, requireKernel } from '../host/probe.ts'
 import { debug, warn } from '../log.ts'
-import { needsHome } from '../lowering/execve.ts'
 import { type Facts, lineSlots } from '../lowering/facts.ts'
 import { lowerCreate } from '../lowering/lower.ts'
 import { compile } from '../machine/codegen.ts'
 import { targetFor } from '../machine/target.ts'
 import { isExecutable } from '../native/ffi.ts'
 import { close, readFileIfPresent, writeFileAtomically, writeKnob } from '../native/file.ts'
-import { REPLY } from '../plan/messages.ts'
 import type { Plan } from '../plan/step.ts'
 import { verify } from '../plan/verify.ts'
-import { blockingChannel, expect } from '../process/channel.ts'
 import { type InitProcess, spawnInit } from '../process/init.ts'
-import { labelsFrom, planFailure } from '../process/report.ts'
-import { encodeReply, type Failure, type Message } from '../process/sync.ts'
-import { describeStatus, processStat, reap } from '../process/wait.ts'
+import { labelsFrom } from '../process/report.ts'
+import { encodeReply } from '../process/sync.ts'
+import { processStat, reap } from '../process/wait.ts'
 import { saveCard } from './card.ts'
 import { type Container, type Status, stateOf } from './container.ts'
+import { hear, homeEntry, learnPid, type Peer, receiveMaster, tell } from './conversation.ts'
 import { destroy } from './delete.ts'
 import { consoleTarget, gatherFacts, type LaunchOptions, ungrantable } from './facts.ts'
 import { runHooks } from './hooks.ts'
@@ -93,7 +91,7 @@ export async function launch(
   if (!options.supervised && isExecutable()) becomeSolo(store, options, { config, terminal, hierarchies, planned })
   const lock = store.claim(options.id)
   const attempt: Attempt = {
-    container: newRecord(config, options.id, missingOf(planned)),
+    container: newRecord(config, options, missingOf(planned)),
     init: undefined,
     hooksBegan: false,
   }
@@ -145,32 +143,29 @@ async function serve(
   init: InitProcess,
   profile: Profile,
 ): Promise<Omit<Launched, 'plan' | 'lock'>> {
-  const { channel } = init
-  const answered = (message: Message | Failure | undefined): Message => answer(message, plan, attempt, init)
-  const tell = async (reply: Uint8Array): Promise<void> => {
-    // An image that failed meanwhile has said so before it went.
-    if (!(await channel.send(reply))) answered(await channel.receive())
-  }
-  const pid = answered(await learnPid(attempt, init)).value
+  const unborn: Peer = { plan, init, name: 'container init', pid: 0 }
+  const pid = await learnPid(unborn)
+  const peer: Peer = { ...unborn, pid }
+  attempt.container = { ...attempt.container, pid, startTime: processStat(pid)?.startTime ?? 0 }
   if (options.mode !== 'run-foreground') reap(init.first)
   profile.mark('init born')
   if (config.linux.namespaces.some(({ type, path }) => type === 'user' && path === undefined)) {
     writeIdMaps(pid, config)
-    await tell(encodeReply('', undefined))
+    await tell(peer, encodeReply('', undefined))
   }
-  const master = facts.console?.kind === 'channel' ? await receiveMaster(plan, attempt, init) : undefined
+  const master = facts.console?.kind === 'channel' ? await receiveMaster(peer) : undefined
   const { prestart, createRuntime, createContainer: inside } = config.hooks
   if (prestart.length + createRuntime.length + inside.length > 0) {
-    answered(await expect(channel, 'hooks'))
+    await hear(peer, 'hooks')
     attempt.hooksBegan = true
     store.save(attempt.container)
     const state = stateOf(attempt.container, 'creating', pid)
     runHooks('prestart', prestart, state)
     runHooks('createRuntime', createRuntime, state)
-    await tell(encodeReply(insideState(attempt.container, 'creating', inside.length > 0), undefined))
+    await tell(peer, encodeReply(insideState(attempt.container, 'creating', inside.length > 0), undefined))
   }
-  if (options.profile) profile.steps(plan, await channel.receiveRaw(8 * (plan.steps.length + 1)))
-  answered(await expect(channel, 'ready'))
+  if (options.profile) profile.steps(plan, await init.channel.receiveRaw(8 * (plan.steps.length + 1)))
+  await hear(peer, 'ready')
   profile.mark('init ready')
   const container: Container = { ...attempt.container, phase: 'created' }
   store.save(container)
@@ -178,42 +173,16 @@ async function serve(
   debug(`container ${options.id}: init ${pid} waits`)
   if (options.pidfdSocket !== undefined) sendPidfd(options.pidfdSocket, pid)
   if (options.pidFile !== undefined) writeFileAtomically(options.pidFile, `${pid}`, 0o644)
-  await tell(
-    encodeReply(insideState(container, 'created', config.hooks.startContainer.length > 0), homeEntry(config, pid)),
-  )
+  const state = insideState(container, 'created', config.hooks.startContainer.length > 0)
+  await tell(peer, encodeReply(state, homeEntry(config.process, pid)))
   profile.mark('on record')
   return { container, init, master }
-}
-
-/** P0's word on its own line; when it is gone without one, what it reported, or how it ended. */
-async function learnPid(attempt: Attempt, init: InitProcess): Promise<Message | Failure | undefined> {
-  const message = await blockingChannel(init.monitor).receive()
-  if (message !== undefined) {
-    if (message.kind !== 'pid') throw new RuntError('internal', `${message.kind} from the image where its pid was due`)
-    const startTime = processStat(message.value)?.startTime ?? 0
-    attempt.container = { ...attempt.container, pid: message.value, startTime }
-    return message
-  }
-  const status = reap(init.first)
-  if (status === undefined || (status & 0x7f) !== 0) throw initEnded(status)
-  // It gave up by itself, so its report is there; P1 may have said something before.
-  for (;;) {
-    const report = await init.channel.receive()
-    if (report === undefined || report.kind === 'failed') return report
-  }
 }
 
 /** The state with the pid as the container sees it. */
 function insideState(container: Container, status: Status, wanted: boolean): string {
   if (!wanted) return ''
   return JSON.stringify(stateOf(container, status, pidInside(readFileIfPresent(`/proc/${container.pid}/status`) ?? '')))
-}
-
-function homeEntry(config: Config, pid: number): string | undefined {
-  if (config.process === undefined || !needsHome(config.process.env)) return undefined
-  const entry = `HOME=${homeOf(pid, config.process.user.uid)}`
-  // What is longer than any path is no home.
-  return Buffer.byteLength(entry) < REPLY.homeRoom ? entry : 'HOME=/'
 }
 
 /** user_namespaces(7): one line a range, written by the parent namespace's root. */
@@ -230,29 +199,6 @@ function writeIdMaps(pid: number, config: Config): void {
   }
   write('uid_map', 'uidMappings', config.linux.uidMappings)
   write('gid_map', 'gidMappings', config.linux.gidMappings)
-}
-
-async function receiveMaster(plan: Plan, attempt: Attempt, init: InitProcess): Promise<number> {
-  const received = await init.channel.receiveDescriptor()
-  if (typeof received === 'number') return received
-  answer(received, plan, attempt, init)
-  throw new RuntError('internal', 'init sent no terminal')
-}
-
-/** A message that was due; a failure, or init's end, as an error. */
-function answer(message: Message | Failure | undefined, plan: Plan, attempt: Attempt, init: InitProcess): Message {
-  if (message === undefined) throw initEnded(reap(attempt.container.pid === 0 ? init.first : attempt.container.pid))
-  if (message.kind !== 'failed') return message
-  throw planFailure(plan, message)
-}
-
-/** The image is gone without a word: somebody killed it. */
-function initEnded(status: number | undefined): RuntError {
-  const how = status === undefined ? '' : `: ${describeStatus(status)}`
-  const killed = status !== undefined && (status & 0x7f) === 9
-  return new RuntError('init', `container init ended before it was ready${how}`, {
-    ...(killed ? { hint: 'the kernel may have killed it for memory: is linux.resources.memory.limit too low?' } : {}),
-  })
 }
 
 const ANY_CHILD = -1

@@ -2,7 +2,7 @@
 
 import type { Hierarchies } from '../cgroup/hierarchy.ts'
 import { type Cgroup, hierarchyViews, joinPoints } from '../cgroup/manager.ts'
-import type { Config } from '../config/types.ts'
+import type { Config, ProcessConfig } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
 import { resolveInRoot } from '../host/in-root.ts'
 import { callerNofile, directoryProbe, inFirstUserNamespace, permittedCapabilities } from '../host/probe.ts'
@@ -67,7 +67,7 @@ export function gatherFacts(
 }
 
 /** In a user namespace of its own the container's root has all capabilities. */
-function grantableCapabilities(config: Config): bigint {
+export function grantableCapabilities(config: ProcessConfig): bigint {
   const own = config.linux.namespaces.some(({ type }) => type === 'user')
   return own ? (1n << BigInt(CAPABILITY_NAMES.length)) - 1n : permittedCapabilities()
 }
@@ -76,7 +76,7 @@ function grantableCapabilities(config: Config): bigint {
  * Capabilities that the config asks for and nobody here can give: the container goes on without them (config.md, Linux
  * Process). @returns the warning, if there is one
  */
-export function ungrantable(config: Config, grantable: bigint): string[] {
+export function ungrantable(config: ProcessConfig, grantable: bigint): string[] {
   const asked = config.process?.capabilities
   if (asked === undefined) return []
   const missing = new Set(
@@ -92,12 +92,15 @@ export function ungrantable(config: Config, grantable: bigint): string[] {
  * Where the terminal goes.
  * @throws RuntError 'usage' when the flags contradict the config
  */
-export function consoleTarget(config: Config, { mode, consoleSocket }: LaunchOptions): ConsoleTarget | undefined {
+export function consoleTarget(
+  config: ProcessConfig,
+  { mode, consoleSocket }: Pick<LaunchOptions, 'mode' | 'consoleSocket'>,
+): ConsoleTarget | undefined {
   const terminal = config.process?.terminal === true
   const detached = mode !== 'run-foreground'
   if (consoleSocket !== undefined && !terminal) {
     throw new RuntError('usage', 'cannot use console socket if runt will not allocate a terminal', {
-      hint: 'process.terminal is not true in config.json',
+      hint: 'process.terminal is not true',
     })
   }
   if (!terminal) return undefined
@@ -107,7 +110,7 @@ export function consoleTarget(config: Config, { mode, consoleSocket }: LaunchOpt
   }
   if (detached) {
     throw new RuntError('usage', 'cannot allocate terminal if runt will detach without setting console socket', {
-      hint: 'give --console-socket, or set process.terminal to false in config.json',
+      hint: 'give --console-socket, or set process.terminal to false',
     })
   }
   return { kind: 'channel' }
@@ -130,7 +133,7 @@ const FIRST_OF_ENGINE = 'anon_inode:[eventpoll]'
  * A descriptor of the engine in that place would go into the container: only what the caller left open may. Close-on-exec
  * tells nothing: some engines set it for all descriptors that they find.
  */
-function checkPreserved(count: number): void {
+export function checkPreserved(count: number): void {
   for (let fd = 3; fd < 3 + count; fd++) {
     const path = `/proc/self/fd/${fd}`
     if (trySyscall('fcntl', fd, F_GETFD) >= 0 && readLink(path) !== FIRST_OF_ENGINE) continue

@@ -3,9 +3,11 @@
 import type { Cgroup } from '../cgroup/manager.ts'
 import type { Config } from '../config/types.ts'
 import { type Container, OCI_VERSION } from './container.ts'
+import { execRecord } from './exec-record.ts'
+import type { LaunchOptions } from './facts.ts'
 
 /** @param cgroup what is there of it, or will be */
-export function newRecord(config: Config, id: string, cgroup: Cgroup): Container {
+export function newRecord(config: Config, { id, noNewKeyring }: LaunchOptions, cgroup: Cgroup): Container {
   const { namespaces } = config.linux
   return {
     version: 1,
@@ -24,5 +26,6 @@ export function newRecord(config: Config, id: string, cgroup: Cgroup): Container
     hasProcess: config.process !== undefined,
     hooks: { poststart: config.hooks.poststart, poststop: config.hooks.poststop },
     startSteps: {},
+    exec: execRecord(config, noNewKeyring),
   }
 }

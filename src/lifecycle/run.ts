@@ -1,20 +1,15 @@
 // run: create and start in one. In the foreground runt stands in for the container: its signals, its terminal, its exit status.
 
-import { RuntError } from '../errors.ts'
 import { PR } from '../linux/prctl.ts'
-import { pollAsync } from '../native/descriptors.ts'
-import { close } from '../native/file.ts'
 import { syscall } from '../native/syscall.ts'
-import { planFailure } from '../process/report.ts'
-import { decodeMessage } from '../process/sync.ts'
-import { exitStatus } from '../process/wait.ts'
-import { type CreateOptions, type Launched, launch } from './create.ts'
+import { executed } from './conversation.ts'
+import { type CreateOptions, launch } from './create.ts'
 import { destroy, destroyIfPresent } from './delete.ts'
 import type { Profile } from './profile.ts'
 import { forwardSignals } from './signals.ts'
+import { standIn } from './stand-in.ts'
 import { afterStart } from './start.ts'
 import type { Store } from './store.ts'
-import { relayTerminal } from './terminal.ts'
 
 export interface RunOptions extends CreateOptions {
   /** Leave a container that has ended on record. */
@@ -45,7 +40,7 @@ export async function runContainer(store: Store, options: RunOptions, profile: P
   launched.lock[Symbol.dispose]()
   if (!foreground) return 0
   signals?.aim(launched.container.pid, launched.container.startTime)
-  const status = await standIn(launched).catch((error: unknown) => {
+  const status = await standIn(launched.init, launched.master).catch((error: unknown) => {
     destroyIfPresent(store, launched.container)
     throw error
   })
@@ -55,34 +50,4 @@ export async function runContainer(store: Store, options: RunOptions, profile: P
     profile.mark('destroyed')
   }
   return status
-}
-
-/** Init was told to go on: end of file means that the program runs. */
-async function executed({ init, plan }: Launched): Promise<void> {
-  const message = await init.channel.receive()
-  init.channel.close()
-  if (message === undefined) return
-  if (message.kind !== 'failed') throw new RuntError('internal', `${message.kind} from init after the start`)
-  throw planFailure(plan, message)
-}
-
-/** Relay the terminal until P0 says how the program ended. */
-async function standIn({ init, master }: Launched): Promise<number> {
-  const { monitor } = init
-  try {
-    if (master !== undefined) await relayTerminal(master, monitor)
-    await pollAsync([monitor])
-    return exitStatus(readStatus(monitor))
-  } finally {
-    close(monitor)
-  }
-}
-
-function readStatus(monitor: number): number {
-  const bytes = new Uint8Array(64)
-  const length = syscall('read', monitor, bytes, bytes.length)
-  if (length === 0) throw new RuntError('init', 'the first process ended without telling how the program did')
-  const message = decodeMessage(bytes.subarray(0, length))
-  if (message.kind !== 'status') throw new RuntError('internal', `${message.kind} where a status was due`)
-  return message.value
 }

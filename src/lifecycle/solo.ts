@@ -85,7 +85,7 @@ export function soloImage(
   if (home === 'unknown' || ungrantable(config, facts.grantable).length > 0) return undefined
   const foreground = options.mode === 'run-foreground'
   // The image may be used again: the time is for it to find.
-  const record = { ...newRecord(config, options.id, cgroup), created: TIME_MARK }
+  const record = { ...newRecord(config, options, cgroup), created: TIME_MARK }
   const card = !foreground && pidfdInode(process.pid) !== undefined ? cardOf(record) : undefined
   const plan = lowerSolo(config, facts, {
     directory,

@@ -31,11 +31,12 @@ function isAtGate(store: Store, id: string): boolean {
   return true
 }
 
-type Operation = 'start' | 'kill' | 'delete' | 'pause' | 'resume' | 'events'
+type Operation = 'start' | 'exec' | 'kill' | 'delete' | 'pause' | 'resume' | 'events'
 
 /** Which states an operation is legal in. runtime.md, Operations; delete of `created` is what engines need. */
 const LEGAL: Readonly<Record<Operation, readonly Status[]>> = {
   start: ['created'],
+  exec: ['created', 'running'],
   kill: ['created', 'running', 'paused'],
   delete: ['created', 'stopped'],
   pause: ['created', 'running'],
@@ -54,6 +55,12 @@ const REFUSALS: Readonly<Record<Operation, (id: string, status: Status) => strin
     status === 'stopped'
       ? `cannot start a container that has stopped: ${id}`
       : `cannot start container ${id}: it is ${status}, not created`,
+  exec: (id, status) =>
+    status === 'stopped'
+      ? `cannot exec in a stopped container: ${id}`
+      : status === 'paused'
+        ? `cannot exec in a paused container (use --ignore-paused to override): ${id}`
+        : `cannot exec in container ${id}: it is ${status}`,
   kill: (id, status) => `container not running: ${id} is ${status}`,
   delete: (id, status) => `cannot delete container ${id} that is not stopped: ${status}`,
   pause: (id, status) => `container not running: ${id} is ${status}`,

@@ -2,7 +2,7 @@
 
 import { AT, O } from '../linux/open-flags.ts'
 import type { Value } from '../plan/step.ts'
-import type { Context } from './context.ts'
+import type { ProcessContext } from './context.ts'
 
 const ORIGIN = '/linux/cgroupsPath'
 
@@ -12,7 +12,7 @@ export interface CgroupDoors {
 }
 
 /** In P0: open the files to write into, and the v2 folder that P1 is to be born in. */
-export function lowerCgroupDoors({ plan, facts }: Context): CgroupDoors {
+export function lowerCgroupDoors({ plan, facts }: ProcessContext): CgroupDoors {
   const procs: Value[] = []
   let v2: Value | undefined
   plan.section(ORIGIN, undefined, () => {
@@ -29,7 +29,7 @@ export function lowerCgroupDoors({ plan, facts }: Context): CgroupDoors {
 }
 
 /** In P1: "0" is the writer itself. */
-export function lowerCgroupJoin({ plan, facts }: Context, doors: CgroupDoors): void {
+export function lowerCgroupJoin({ plan, facts }: ProcessContext, doors: CgroupDoors): void {
   plan.section(ORIGIN, undefined, () => {
     for (const [index, fd] of doors.procs.entries()) {
       plan.syscall('write', [fd, '0', 1], { about: facts.cgroup.procs[index] ?? '' })

@@ -5,8 +5,8 @@ import { TIOC } from '../linux/ioctls.ts'
 import { OPEN_TREE } from '../linux/mount-flags.ts'
 import { AT, O } from '../linux/open-flags.ts'
 import { u32, u64 } from '../plan/builder.ts'
-import type { Operand } from '../plan/step.ts'
-import type { Context } from './context.ts'
+import type { Operand, Value } from '../plan/step.ts'
+import type { Context, ProcessContext } from './context.ts'
 import { moveToSlot } from './descriptors.ts'
 import { openInRoot, openOrMake, STATX, statDescriptor } from './in-root.ts'
 import { attach } from './rootfs.ts'
@@ -19,7 +19,7 @@ const DEVPTS_SUPER_MAGIC = 0x1cd1
 const ORIGIN = '/process/terminal'
 
 /** In P0: connect to --console-socket. By descriptor, since a socket's path may be longer than sun_path. unix(7) */
-export function lowerConsoleSocket(context: Context): void {
+export function lowerConsoleSocket(context: ProcessContext): void {
   const { plan, facts, slots } = context
   const target = facts.console
   if (target?.kind !== 'socket') return
@@ -34,8 +34,24 @@ export function lowerConsoleSocket(context: Context): void {
   })
 }
 
-/** In P1, when /dev is there: make the pty, bind its slave to /dev/console, send the master away. */
+/** In P1, when /dev is there: the pty, its slave also as /dev/console. */
 export function lowerConsole(context: Context): void {
+  const { plan } = context
+  lowerPty(context, (slave) => {
+    plan.section(ORIGIN, '/dev/console', () => {
+      const target = openOrMake(context, '/dev/console', 'file', { flags: O.PATH | O.NOFOLLOW })
+      const flags = AT.EMPTY_PATH | OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC
+      const tree = plan.syscall('open_tree', [slave, '', flags], { name: 'console' })
+      attach(context, tree, target)
+    })
+  })
+}
+
+/**
+ * A pty of the container's devpts: its master is sent away, its slave becomes the standard streams.
+ * @param use what else the slave is for
+ */
+export function lowerPty(context: ProcessContext, use: (slave: Value) => void = () => {}): void {
   const { plan, config, facts, slots } = context
   if (config.process?.terminal !== true || facts.console === undefined) return
   const size = config.process.consoleSize
@@ -56,19 +72,14 @@ export function lowerConsole(context: Context): void {
       plan.syscall('ioctl', [slave, TIOC.SWINSZ, winsize.address])
     }
     sendMaster(context, master, facts.console?.kind === 'socket' ? slots.console : slots.channel)
-    plan.section(ORIGIN, '/dev/console', () => {
-      const target = openOrMake(context, '/dev/console', 'file', { flags: O.PATH | O.NOFOLLOW })
-      const flags = AT.EMPTY_PATH | OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC
-      const tree = plan.syscall('open_tree', [slave, '', flags], { name: 'console' })
-      attach(context, tree, target)
-    })
+    use(slave)
     for (const fd of [0, 1, 2]) plan.syscall('dup3', [slave, fd, 0])
     plan.syscall('ioctl', [0, TIOC.SCTTY, 0])
   })
 }
 
 /** A terminal multiplexer is known by its inode: device 5:2 on a devpts. */
-function checkPtmx(context: Context, master: Operand): void {
+function checkPtmx(context: ProcessContext, master: Operand): void {
   const { plan } = context
   const about = '/dev/pts/ptmx is no pty multiplexer'
   const found = statDescriptor(context, master)
@@ -80,7 +91,7 @@ function checkPtmx(context: Context, master: Operand): void {
 }
 
 /** sendmsg(2) with one descriptor in SCM_RIGHTS and the name that engines expect beside it. */
-function sendMaster({ plan }: Context, master: Operand, socket: number): void {
+function sendMaster({ plan }: ProcessContext, master: Operand, socket: number): void {
   const name = '/dev/ptmx'
   const iov = plan.constant('iovec /dev/ptmx', [{ kind: 'pointer', to: plan.string(name).address }, u64(name.length)])
   const control = plan.struct('cmsg', [u64(20), u32(SOL_SOCKET), u32(SCM_RIGHTS), u64(0)])

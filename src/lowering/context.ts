@@ -1,18 +1,25 @@
 // What the lowerings of one image share.
 
-import type { Config } from '../config/types.ts'
+import type { Config, ProcessConfig } from '../config/types.ts'
 import type { NamespaceType } from '../linux/namespaces.ts'
 import type { DataObject, PlanBuilder } from '../plan/builder.ts'
 import type { Value } from '../plan/step.ts'
-import type { Facts, Slots } from './facts.ts'
+import type { Facts, ProcessFacts, Slots } from './facts.ts'
 
-export interface Context {
+/** What a process in a container needs, be it init or one that exec adds. */
+export interface ProcessContext {
   readonly plan: PlanBuilder
-  readonly config: Config
-  readonly facts: Facts
+  readonly config: ProcessConfig
+  readonly facts: ProcessFacts
   readonly slots: Slots
   /** Messages from runt land here: REPLY. */
   readonly reply: DataObject
+}
+
+/** For init, which builds the container. */
+export interface Context extends ProcessContext {
+  readonly config: Config
+  readonly facts: Facts
   /** Detached mounts that P0 made on the host's side, by what they are for. */
   readonly trees: { root: Value | undefined; readonly binds: Map<number, Value> }
   /** Empty file systems that this plan has mounted, by destination: nothing of the image is in them. */
@@ -22,11 +29,11 @@ export interface Context {
 }
 
 /** Does the container get a namespace of this type of its own (new, not joined)? */
-export function isNew(config: Config, type: NamespaceType): boolean {
+export function isNew(config: ProcessConfig, type: NamespaceType): boolean {
   return config.linux.namespaces.some((namespace) => namespace.type === type && namespace.path === undefined)
 }
 
 /** Is there such a namespace at all, new or joined? */
-export function has(config: Config, type: NamespaceType): boolean {
+export function has(config: ProcessConfig, type: NamespaceType): boolean {
   return config.linux.namespaces.some((namespace) => namespace.type === type)
 }

@@ -5,14 +5,14 @@ import { CAPABILITY_NAMES, capabilityBit, capabilityNumber } from '../linux/capa
 import { PR } from '../linux/prctl.ts'
 import { RLIMITS } from '../linux/rlimits.ts'
 import { u32, u64 } from '../plan/builder.ts'
-import type { Context } from './context.ts'
+import type { ProcessContext } from './context.ts'
 import { STATX, statDescriptor } from './in-root.ts'
 
 const DEFAULT_UMASK = 0o022
 const CAPABILITY_VERSION_3 = 0x20080522
 
 /** process.rlimits → prlimit64(2), while the rights to raise them are there. The caller's RLIMIT_NOFILE when none is given. */
-export function lowerRlimits({ plan, config, facts }: Context): void {
+export function lowerRlimits({ plan, config, facts }: ProcessContext): void {
   const limits = config.process?.rlimits ?? []
   const { nofile } = facts
   if (nofile !== undefined && !limits.some(({ type }) => type === 'RLIMIT_NOFILE')) {
@@ -30,7 +30,7 @@ export function lowerRlimits({ plan, config, facts }: Context): void {
 }
 
 /** process.noNewPrivileges → prctl(2). */
-export function lowerNoNewPrivileges({ plan, config }: Context): void {
+export function lowerNoNewPrivileges({ plan, config }: ProcessContext): void {
   if (config.process?.noNewPrivileges !== true) return
   plan.section('/process/noNewPrivileges', undefined, () =>
     plan.syscall('prctl', [PR.SET_NO_NEW_PRIVS, 1, 0, 0, 0], { name: 'no_new_privs' }),
@@ -38,7 +38,7 @@ export function lowerNoNewPrivileges({ plan, config }: Context): void {
 }
 
 /** Standard streams belong to the program's user, so that it may open them again through /proc/self/fd. */
-export function lowerStdioOwner(context: Context): void {
+export function lowerStdioOwner(context: ProcessContext): void {
   const { plan, config } = context
   const user = config.process?.user
   if (user === undefined) return
@@ -68,7 +68,7 @@ export function lowerStdioOwner(context: Context): void {
 }
 
 /** The bounding set, then the ids, then the other sets: each needs rights that the next takes away. capabilities(7) */
-export function lowerUser({ plan, config, facts }: Context): void {
+export function lowerUser({ plan, config, facts }: ProcessContext): void {
   const { process } = config
   if (process === undefined) return
   const sets = grantedSets(process, facts.grantable)
@@ -93,7 +93,7 @@ export function lowerUser({ plan, config, facts }: Context): void {
   plan.section('/process/user/umask', undefined, () => plan.syscall('umask', [process.user.umask ?? DEFAULT_UMASK]))
 }
 
-function lowerIds({ plan, config }: Pick<Context, 'plan' | 'config'>): void {
+function lowerIds({ plan, config }: Pick<ProcessContext, 'plan' | 'config'>): void {
   const user = config.process?.user
   if (user === undefined) return
   plan.section('/process/user/additionalGids', user.additionalGids.join(','), () => {
@@ -130,7 +130,7 @@ export function capabilitySet(names: readonly string[]): bigint {
   }, 0n)
 }
 
-function lowerCapabilitySets({ plan }: Pick<Context, 'plan'>, sets: Sets): void {
+function lowerCapabilitySets({ plan }: Pick<ProcessContext, 'plan'>, sets: Sets): void {
   const low = (set: bigint): bigint => set & 0xffffffffn
   const high = (set: bigint): bigint => set >> 32n
   plan.section('/process/capabilities', undefined, () => {

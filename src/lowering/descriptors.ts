@@ -2,23 +2,23 @@
 
 import { AT, CLOSE_RANGE_CLOEXEC, O, S_IF } from '../linux/open-flags.ts'
 import type { Operand } from '../plan/step.ts'
-import type { Context } from './context.ts'
+import type { Context, ProcessContext } from './context.ts'
 
 const ALL_FDS = 0xffffffff
 
 /** Whatever the caller left open closes on exec, but for what the container is to have (CVE-2024-21626). */
-export function lowerCloseOnExec({ plan, slots }: Context): void {
+export function lowerCloseOnExec({ plan, slots }: ProcessContext): void {
   plan.syscall('close_range', [slots.channel, ALL_FDS, CLOSE_RANGE_CLOEXEC])
 }
 
 /** Something stands in every fixed slot from the start, so that no temporary descriptor gets its number. */
-export function lowerReserveSlots({ plan, slots }: Context): void {
+export function lowerReserveSlots({ plan, slots }: ProcessContext): void {
   const cloexec = { kind: 'open-flags', flags: O.CLOEXEC } as const
   for (let slot = slots.root; slot < slots.free; slot++) plan.syscall('dup3', [slots.channel, slot, cloexec])
 }
 
 /** Temporary descriptors go; the fixed slots stay. */
-export function lowerCloseTemporary({ plan, slots }: Context): void {
+export function lowerCloseTemporary({ plan, slots }: ProcessContext): void {
   plan.syscall('close_range', [slots.free, ALL_FDS, 0])
 }
 
@@ -39,6 +39,6 @@ function makeFifo({ plan, facts }: Context, name: string, slot: number): void {
 }
 
 /** Give a descriptor its fixed number; the old one is temporary. */
-export function moveToSlot({ plan }: Pick<Context, 'plan'>, fd: Operand, slot: number): void {
+export function moveToSlot({ plan }: Pick<ProcessContext, 'plan'>, fd: Operand, slot: number): void {
   plan.syscall('dup3', [fd, slot, { kind: 'open-flags', flags: O.CLOEXEC }])
 }

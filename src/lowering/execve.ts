@@ -5,7 +5,7 @@ import { AT, S_IF, S_IFMT } from '../linux/open-flags.ts'
 import { type DataObject, u64 } from '../plan/builder.ts'
 import { REPLY } from '../plan/messages.ts'
 import type { Field } from '../plan/step.ts'
-import type { Context } from './context.ts'
+import type { ProcessContext } from './context.ts'
 import { STATX } from './in-root.ts'
 
 /** PATH of a container that has none: what execvp(3) would say, and where programs are. */
@@ -20,7 +20,7 @@ export function needsHome(env: readonly string[]): boolean {
 }
 
 /** Look the program up as execvp(3) does. @returns where its path stands when the program is found */
-export function lowerFindProgram(context: Context): Field | undefined {
+export function lowerFindProgram(context: ProcessContext): Field | undefined {
   const { plan, config } = context
   const { process } = config
   if (process === undefined) return undefined
@@ -46,7 +46,7 @@ function candidates(name: string, env: readonly string[]): string[] {
 }
 
 /** A path is taken as it is; that it can't be executed is known now rather than at the start. */
-function lowerGivenProgram({ plan }: Context, path: string, program: DataObject): void {
+function lowerGivenProgram({ plan }: ProcessContext, path: string, program: DataObject): void {
   const found = plan.buffer('statx', 256)
   const about = `exec: ${JSON.stringify(path)}: stat ${path}`
   plan.syscall('statx', [AT.FDCWD, path, 0, STATX_TYPE, found.address], { path: 'container', about })
@@ -65,7 +65,7 @@ function lowerGivenProgram({ plan }: Context, path: string, program: DataObject)
 }
 
 function lowerCandidate(
-  { plan }: Context,
+  { plan }: ProcessContext,
   path: string,
   room: DataObject,
   program: DataObject,
@@ -81,7 +81,7 @@ function lowerCandidate(
 }
 
 /** The last step: the program takes the image's place. */
-export function lowerExecve(context: Context, program: Field): void {
+export function lowerExecve(context: ProcessContext, program: Field): void {
   const { plan, config, facts, reply } = context
   const { process } = config
   if (process === undefined) return

@@ -22,17 +22,15 @@ export interface CgroupView {
   readonly directory: string
 }
 
-export interface Facts {
+/** What every process in a container depends on, be it init or one that exec adds. */
+export interface ProcessFacts {
   readonly id: string
   readonly mode: Mode
-  /** Where the gate's FIFOs are made. */
-  readonly stateDirectory: string
   /** Descriptors 3 … 3+N-1 that the caller wants inside (LISTEN_FDS and --preserve-fds). */
   readonly preservedFds: number
   /** LISTEN_FDS of the caller, when it is to be passed on. */
   readonly listenFds: number | undefined
   readonly console: ConsoleTarget | undefined
-  readonly noPivot: boolean
   readonly noNewKeyring: boolean
   /** Collect time stamps and send them home with `ready`. */
   readonly profile: boolean
@@ -41,16 +39,27 @@ export interface Facts {
     readonly procs: readonly string[]
     /** The v2 folder to be born in. */
     readonly v2Directory: string | undefined
+  }
+  /** Capabilities that runt may give away (bit set): permitted ∩ bounding, all in a new user namespace. */
+  readonly grantable: bigint
+  /** RLIMIT_NOFILE of the caller: engines raise their own, and it is inherited. */
+  readonly nofile: { readonly soft: bigint; readonly hard: bigint } | undefined
+  /** Bytes to reserve for the state that container hooks get on stdin. */
+  readonly stateRoom: number
+}
+
+/** What building a container depends on. */
+export interface Facts extends ProcessFacts {
+  /** Where the gate's FIFOs are made. */
+  readonly stateDirectory: string
+  readonly noPivot: boolean
+  readonly cgroup: ProcessFacts['cgroup'] & {
     /** What a mount of type cgroup shows; one element with options [] on a v2 host. */
     readonly views: readonly CgroupView[]
     readonly unified: boolean
   }
-  /** Capabilities that runt may give away (bit set): permitted ∩ bounding, all in a new user namespace. */
-  readonly grantable: bigint
   /** May runt make device nodes? Not in a user namespace: there the host's are bound. */
   readonly makesDeviceNodes: boolean
-  /** RLIMIT_NOFILE of the caller: engines raise their own, and it is inherited. */
-  readonly nofile: { readonly soft: bigint; readonly hard: bigint } | undefined
   /** Type of each bind's source; a missing one fails in the plan, with its own errno. */
   readonly sourceIsDirectory: (source: string) => boolean
   /**
@@ -58,8 +67,6 @@ export interface Facts {
    * /etc/resolv.conf of systemd). Only a path to try: the plan resolves it again, inside the root.
    */
   readonly targetOf: (destination: string) => string
-  /** Bytes to reserve for the state that container hooks get on stdin. */
-  readonly stateRoom: number
 }
 
 /** Descriptors with a fixed number in the image, above the preserved ones. UNUSED where the config has no use for one. */
@@ -68,6 +75,8 @@ export interface Slots {
   readonly channel: number
   /** P0's own line to runt: P1's pid, and in the foreground the wait status. */
   readonly monitor: number
+  /** exec: the pidfd of the container's init, whose namespaces are joined. */
+  readonly init: number
   /** The root filesystem's mount. */
   readonly root: number
   /** FIFO: start writes here. */
@@ -92,6 +101,7 @@ const UNUSED = -1
 
 /** What of the slots a container needs. */
 export interface SlotUse {
+  readonly init: boolean
   readonly gate: boolean
   readonly hookOutput: boolean
   readonly console: boolean
@@ -99,18 +109,20 @@ export interface SlotUse {
   readonly solo: boolean
 }
 
-/** The two slots that runt itself fills. @param preserved how many descriptors from 3 on belong to the container */
-export function lineSlots(preserved: number): Pick<Slots, 'channel' | 'monitor'> {
-  return { channel: 3 + preserved, monitor: 4 + preserved }
+/** The slots that runt itself fills. @param preserved how many descriptors from 3 on belong to the container */
+export function lineSlots(preserved: number): Pick<Slots, 'channel' | 'monitor' | 'init'> {
+  return { channel: 3 + preserved, monitor: 4 + preserved, init: 5 + preserved }
 }
 
 /** @param preserved how many descriptors from 3 on belong to the container */
 export function slots(preserved: number, use: SlotUse): Slots {
-  const lines = lineSlots(preserved)
-  let next = lines.monitor + 1
+  const { channel, monitor } = lineSlots(preserved)
+  let next = monitor + 1
   const take = (used: boolean): number => (used ? next++ : UNUSED)
   return {
-    ...lines,
+    channel,
+    monitor,
+    init: take(use.init),
     root: take(true),
     // execve(2) lets go of the last one first: whoever has heard the verdict finds the gate gone.
     verdict: take(use.gate),

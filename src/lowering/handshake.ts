@@ -3,7 +3,7 @@
 import { type DataObject, u32, u64 } from '../plan/builder.ts'
 import { MESSAGE, REPLY } from '../plan/messages.ts'
 import { type Operand, REPORT } from '../plan/step.ts'
-import { type Context, isNew } from './context.ts'
+import { type Context, isNew, type ProcessContext } from './context.ts'
 
 const SIG_BLOCK = 0
 const SIGSET_BYTES = 8
@@ -11,20 +11,20 @@ const WALL = 0x40000000
 const STDOUT_FILENO_MAX = 2
 
 /** A message without a value. */
-function send({ plan, slots }: Context, kind: number, about: string): void {
+function send({ plan, slots }: ProcessContext, kind: number, about: string): void {
   const message = plan.constant(`message ${about}`, [u32(kind), u32(0), u64(0), u64(0)])
   plan.syscall('write', [slots.channel, message.address, REPORT.text], { about })
 }
 
 /** A message with a number that is known when it runs. */
-function sendValue({ plan }: Context, fd: number, kind: number, value: Operand, about: string): void {
+function sendValue({ plan }: ProcessContext, fd: number, kind: number, value: Operand, about: string): void {
   const message = plan.struct(`message ${about}`, [u32(kind), u32(0), u64(0), u64(0)])
   plan.store(message.at(REPORT.value), 8, value)
   plan.syscall('write', [fd, message.address, REPORT.text], { about })
 }
 
 /** Wait for runt's word. When runt is gone, so are we: nobody would know of us. */
-function receive({ plan, slots, reply, facts }: Context, about: string): void {
+function receive({ plan, slots, reply, facts }: ProcessContext, about: string): void {
   plan.syscall('read', [slots.channel, reply.address, replySize(facts.stateRoom)], {
     about,
     atLeast: { count: 8, errno: 'ECONNRESET' },
@@ -37,21 +37,21 @@ export function replySize(stateRoom: number): number {
 }
 
 /** P0: tell who P1 is. In the foreground stay as its parent and tell how it ends; else go, and P1 is runt's own child. */
-export function lowerFirstProcess(context: Context, init: Operand): void {
+export function lowerFirstProcess(context: ProcessContext, init: Operand): void {
   const { plan, facts, slots } = context
   sendValue(context, slots.monitor, MESSAGE.pid, init, 'pid')
   if (facts.mode === 'run-foreground') lowerWaiter(context, init)
   plan.exit(0)
 }
 
-function lowerWaiter(context: Context, init: Operand): void {
+function lowerWaiter(context: ProcessContext, init: Operand): void {
   const { plan, slots } = context
   // The terminal's signals are runt's to pass on.
   const all = plan.constant('all signals', [u64(0xffffffffffffffffn)])
   plan.syscall('rt_sigprocmask', [SIG_BLOCK, all.address, 0, SIGSET_BYTES])
   // Neither the channel nor the caller's streams are held open longer than the program holds them.
   plan.syscall('close', [slots.channel])
-  plan.syscall('close_range', [slots.root, 0xffffffff, 0])
+  plan.syscall('close_range', [slots.monitor + 1, 0xffffffff, 0])
   plan.syscall('close_range', [0, STDOUT_FILENO_MAX, 0])
   const status = plan.struct('status', [u64(0)])
   plan.syscall('wait4', [init, status.address, WALL, 0])
@@ -66,7 +66,7 @@ export function lowerUserNamespace(context: Context): void {
 }
 
 /** The namespace's root, so that what it makes has an owner there. */
-export function lowerNamespaceRoot({ plan, config }: Context): void {
+export function lowerNamespaceRoot({ plan, config }: ProcessContext): void {
   if (!config.linux.namespaces.some(({ type }) => type === 'user')) return
   plan.section('/linux/uidMappings', 'root of the user namespace', () => {
     const unmapped = { EINVAL: 'the namespace has no root' }
@@ -87,7 +87,7 @@ export function lowerHooksPause(context: Context): void {
 }
 
 /** P1: everything is done but the program. From the answer on, runt has the container on record. */
-export function lowerReady(context: Context): void {
+export function lowerReady(context: ProcessContext): void {
   const { plan, facts, slots } = context
   const { channel } = slots
   if (facts.profile) {

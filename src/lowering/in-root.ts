@@ -4,7 +4,7 @@
 import { AT, O, RESOLVE } from '../linux/open-flags.ts'
 import { type DataObject, u64 } from '../plan/builder.ts'
 import type { Operand, Value } from '../plan/step.ts'
-import type { Context } from './context.ts'
+import type { Context, ProcessContext } from './context.ts'
 
 export interface ResolveOptions {
   /** Refuse symbolic links on the way: for proc and sysfs targets (CVE-2019-19921). */
@@ -16,7 +16,7 @@ export interface ResolveOptions {
 const OPEN_HOW_SIZE = 24
 
 /** struct open_how for a resolution that can't leave the rootfs. */
-export function openHow(context: Context, flags: number, resolve: number): DataObject {
+export function openHow(context: ProcessContext, flags: number, resolve: number): DataObject {
   const { plan } = context
   return plan.constant(`open_how(${flags.toString(8)},${resolve.toString(16)})`, [
     { kind: 'open-flags', flags: flags | O.CLOEXEC },
@@ -27,10 +27,10 @@ export function openHow(context: Context, flags: number, resolve: number): DataO
 
 /** openat2(2) of a path inside the rootfs; O_PATH unless told. */
 export function openInRoot(
-  context: Context,
+  context: ProcessContext,
   path: string,
   options: ResolveOptions = {},
-  errors: Parameters<Context['plan']['syscall']>[2] = {},
+  errors: Parameters<ProcessContext['plan']['syscall']>[2] = {},
 ): Value {
   const links = options.noSymlinks === true ? RESOLVE.NO_SYMLINKS : 0
   const how = openHow(context, options.flags ?? O.PATH, RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS | links)
@@ -39,7 +39,13 @@ export function openInRoot(
 }
 
 /** openat2(2) below a folder of a file system that is ours: no links, no other mounts. */
-export function openBeneath(context: Context, folder: Operand, path: string, flags: number, name: string): Value {
+export function openBeneath(
+  context: ProcessContext,
+  folder: Operand,
+  path: string,
+  flags: number,
+  name: string,
+): Value {
   const how = openHow(context, flags, RESOLVE.BENEATH | RESOLVE.NO_SYMLINKS | RESOLVE.NO_XDEV)
   return context.plan.syscall('openat2', [folder, context.plan.string(path).address, how.address, OPEN_HOW_SIZE], {
     name,
@@ -125,9 +131,9 @@ export const STATX = { links: 16, uid: 20, mode: 28, inode: 32, rdevMajor: 128, 
 
 /** statx(2) of a descriptor into room of its own. */
 export function statDescriptor(
-  context: Context,
+  context: ProcessContext,
   fd: Operand,
-  options: Parameters<Context['plan']['syscall']>[2] = {},
+  options: Parameters<ProcessContext['plan']['syscall']>[2] = {},
 ): DataObject {
   const { plan } = context
   const room = plan.buffer('statx', STATX_SIZE)

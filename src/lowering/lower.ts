@@ -10,10 +10,9 @@ import type { Plan } from '../plan/step.ts'
 import { type CgroupDoors, lowerCgroupDoors, lowerCgroupJoin } from './cgroup-join.ts'
 import { lowerConsole, lowerConsoleSocket } from './console.ts'
 import { type Context, has } from './context.ts'
-import { lowerNoNewPrivileges, lowerRlimits, lowerStdioOwner, lowerUser } from './credentials.ts'
 import { lowerCloseOnExec, lowerCloseTemporary, lowerGateFifos, lowerReserveSlots } from './descriptors.ts'
 import { lowerDevices, lowerDevLinks } from './devices.ts'
-import { lowerExecve, lowerFindProgram } from './execve.ts'
+import { lowerExecve } from './execve.ts'
 import { type Facts, slots } from './facts.ts'
 import {
   lowerFirstProcess,
@@ -26,6 +25,8 @@ import {
 import { lowerMaskedPaths, lowerReadonlyPaths } from './hidden-paths.ts'
 import { HOOK_OUTPUT_ROOM, hasContainerHooks, lowerContainerHooks } from './hooks.ts'
 import { lowerLoopback, lowerNames } from './hostname.ts'
+import { lowerIdentity } from './identity.ts'
+import { openOrMake } from './in-root.ts'
 import { lowerBindSources, lowerMounts, lowerSealDev } from './mounts.ts'
 import { lowerCgroupNamespace, lowerJoinNamespaces, lowerTimeNamespace, newNamespaceFlags } from './namespaces.ts'
 import { lowerCwd, lowerKeyring, lowerOomScore } from './process-setup.ts'
@@ -50,6 +51,7 @@ export function lowerCreate(config: Config, facts: Facts): Plan {
 /** @param solo is the image to do runt's part as well? It may branch back then */
 export function newContext(config: Config, facts: Facts, { solo = false }: { readonly solo?: boolean } = {}): Context {
   const fixed = slots(facts.preservedFds, {
+    init: false,
     gate: facts.mode === 'create',
     hookOutput: hasContainerHooks({ config }),
     console: facts.console?.kind === 'socket',
@@ -116,7 +118,7 @@ export function lowerP1(context: Context, doors: CgroupDoors): void {
   lowerCgroupNamespace(context)
   lowerTimeNamespace(context)
   plan.syscall('setsid', [])
-  lowerKeyring(context)
+  lowerKeyring(context, 'init')
   if (has(config, 'mount')) {
     lowerPropagation(context)
     lowerRootfs(context)
@@ -140,14 +142,11 @@ export function lowerP1(context: Context, doors: CgroupDoors): void {
     lowerReadonlyPaths(context)
   }
   lowerPivot(context)
-  const cwd = lowerCwd(context)
+  const cwd = lowerCwd(context, (path) =>
+    openOrMake(context, path, 'directory', { flags: O.PATH | O.DIRECTORY, name: 'cwd' }),
+  )
   if (has(config, 'mount')) lowerRootAttributes(context)
-  lowerRlimits(context)
-  lowerStdioOwner(context)
-  lowerNoNewPrivileges(context)
-  lowerUser(context)
-  cwd.retry()
-  const program = lowerFindProgram(context)
+  const program = lowerIdentity(context, cwd)
   lowerCloseTemporary(context)
   lowerReady(context)
   lowerStartGate(context)

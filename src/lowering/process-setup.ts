@@ -1,18 +1,21 @@
 // Small properties of the process that need one or two calls each.
 
+import { cpuMask } from '../linux/cpu-list.ts'
 import { ERRNO } from '../linux/errno.ts'
 import { AT, O } from '../linux/open-flags.ts'
 import type { Value } from '../plan/step.ts'
-import type { Context } from './context.ts'
-import { openOrMake } from './in-root.ts'
+import type { ProcessContext } from './context.ts'
 
 const KEYCTL_JOIN_SESSION_KEYRING = 1
 const KEYCTL_SETPERM = 5
 /** Possessor all; user view, read, search, link. */
 const SESSION_KEYRING_PERMISSIONS = 0x3f1b0000
 
-/** A session keyring of its own, so that the container doesn't see the caller's keys. keyrings(7) */
-export function lowerKeyring({ plan, facts }: Context): void {
+/**
+ * A session keyring of the container's own, so that it doesn't see the caller's keys. keyrings(7)
+ * @param whose init's is made, others join it by its name
+ */
+export function lowerKeyring({ plan, facts }: ProcessContext, whose: 'init' | 'exec'): void {
   if (facts.noNewKeyring) return
   plan.section('', 'session keyring', () => {
     const none = plan.label('no_keyring')
@@ -20,13 +23,15 @@ export function lowerKeyring({ plan, facts }: Context): void {
       name: 'keyring',
       onError: { ENOSYS: none, EPERM: none }, // a kernel, or an outer container, without keys
     })
-    plan.syscall('keyctl', [KEYCTL_SETPERM, ring, SESSION_KEYRING_PERMISSIONS, 0, 0], { name: 'keyring_permissions' })
+    if (whose === 'init') {
+      plan.syscall('keyctl', [KEYCTL_SETPERM, ring, SESSION_KEYRING_PERMISSIONS, 0, 0], { name: 'keyring_permissions' })
+    }
     plan.place(none)
   })
 }
 
 /** process.oomScoreAdj, written in P0 with the host's rights; P1 inherits it. proc_pid_oom_score_adj(5) */
-export function lowerOomScore({ plan, config }: Context): void {
+export function lowerOomScore({ plan, config }: ProcessContext): void {
   const score = config.process?.oomScoreAdj
   if (score === undefined) return
   plan.section('/process/oomScoreAdj', `oom_score_adj ${score}`, () => {
@@ -37,15 +42,33 @@ export function lowerOomScore({ plan, config }: Context): void {
   })
 }
 
-/** process.cwd: made when it's missing, entered by descriptor (a /proc/self/fd link is refused: CVE-2024-21626). */
-export function lowerCwd(context: Context): { retry: () => void } {
+/** process.execCPUAffinity: the CPUs of a process of exec before it is in the container's cgroup, and from then on. */
+export function lowerAffinity({ plan, config }: ProcessContext, moment: 'initial' | 'final'): void {
+  const list = config.process?.execCPUAffinity?.[moment]
+  const mask = list === undefined ? undefined : cpuMask(list)
+  if (mask === undefined) return
+  plan.section(`/process/execCPUAffinity/${moment}`, `CPUs ${list}`, () => {
+    plan.syscall('sched_setaffinity', [0, mask.length, plan.constant(`cpus ${list}`, [mask]).address])
+  })
+}
+
+/** The second try of entering the working folder, once the process has its user's rights. */
+export interface CwdEntry {
+  retry(): void
+}
+
+/**
+ * process.cwd, entered by descriptor (a /proc/self/fd link is refused: CVE-2024-21626).
+ * @param openFolder how it is found inside the root: a descriptor of the folder
+ */
+export function lowerCwd(context: ProcessContext, openFolder: (cwd: string) => Value): CwdEntry {
   const { plan, config } = context
   const cwd = config.process?.cwd
   // The pivot leaves us in "/".
   if (cwd === undefined || cwd === '/') return { retry: () => {} }
   const made: { target?: Value; entered?: Value } = {}
   plan.section('/process/cwd', cwd, () => {
-    made.target = openOrMake(context, cwd, 'directory', { flags: O.PATH | O.DIRECTORY, name: 'cwd' })
+    made.target = openFolder(cwd)
     made.entered = plan.syscall('fchdir', [made.target], {
       ignore: { EACCES: 'the user may have the right that root lacks' },
     })

@@ -22,18 +22,21 @@ const FD_CLOEXEC = 1
 /**
  * Start an image.
  * @param slots its descriptor numbers for the conversation
+ * @param given further descriptors of ours, and their numbers there
  */
 export function spawnInit(
   image: Uint8Array,
   slots: { readonly channel: number; readonly monitor: number },
+  given: readonly (readonly [from: number, to: number])[] = [],
 ): InitProcess {
   const [ours, theirs] = socketPair()
   const [monitor, theirMonitor] = socketPair()
   const memory = sealedExecutable('runt:init', image)
   try {
-    const descriptors: [number, number][] = [
+    const descriptors: (readonly [number, number])[] = [
       [theirs, slots.channel],
       [theirMonitor, slots.monitor],
+      ...given,
     ]
     // What the caller wants inside stands below.
     for (let fd = FIRST_PRESERVED; fd < slots.channel; fd++) descriptors.push([fd, fd])

@@ -16,7 +16,7 @@ export const LAUNCH_FLAGS: readonly Flag[] = [
   { name: 'profile', kind: 'boolean', help: 'print where the time goes' },
 ]
 
-const MOST_FDS = 1 << 16
+export const MOST_FDS = 1 << 16
 
 /** @throws RuntError for contradictions and what isn't supported yet */
 export function launchOptions(args: Parsed, globals: Globals, mode: CreateOptions['mode']): CreateOptions {

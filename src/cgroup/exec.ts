@@ -1,0 +1,78 @@
+// Where a process that exec adds enters: the container's cgroup, or one below it.
+
+import { RuntError } from '../errors.ts'
+import { exists, readFileIfPresent } from '../native/file.ts'
+import { readKnobIfPresent } from './knob.ts'
+import { type Cgroup, type JoinPoints, joinPoints, UNIFIED } from './manager.ts'
+
+/**
+ * @param subCgroups of --cgroup: "path", or "controller[,controller]:path" on v1; below the container's own folder
+ * @param init pid of the container's first process
+ * @throws RuntError 'cgroup' for one that can't be read or isn't there
+ */
+export function execJoinPoints(cgroup: Cgroup, subCgroups: readonly string[], init: number): JoinPoints {
+  if (subCgroups.length > 0) return joinPoints(below(cgroup, parseSubCgroups(subCgroups)))
+  const unified = cgroup.directories[UNIFIED]
+  // A v2 folder that hands controllers down has no processes of its own: init has moved to one below, and so does exec.
+  if (unified === undefined || (readKnobIfPresent(`${unified}/cgroup.subtree_control`) ?? '') === '') {
+    return joinPoints(cgroup)
+  }
+  return joinPoints({
+    ...cgroup,
+    directories: { ...cgroup.directories, [UNIFIED]: unified + placeBelow(cgroup, init) },
+  })
+}
+
+/** The way from the container's v2 folder to the one that a process is in. */
+function placeBelow({ path }: Cgroup, pid: number): string {
+  const own = /^0::(.*)$/m.exec(readFileIfPresent(`/proc/${pid}/cgroup`) ?? '')?.[1] ?? ''
+  const from = path === '/' ? '' : path
+  return own.startsWith(`${from}/`) ? own.slice(from.length) : ''
+}
+
+const ALL = ''
+
+/** Controller (ALL for all of them) → path below the container's folder. */
+function parseSubCgroups(texts: readonly string[]): Map<string, string> {
+  const paths = new Map<string, string>()
+  for (const text of texts) {
+    const colon = text.indexOf(':')
+    const controllers = colon < 0 ? [ALL] : text.slice(0, colon).split(',')
+    for (const controller of controllers) {
+      if (colon >= 0 && controller === '') throw refuse(text, 'a controller has no name')
+      if (paths.has(controller)) throw refuse(text, `${controller || 'the path'} is given twice`)
+      paths.set(controller, subPath(text, text.slice(colon + 1)))
+    }
+  }
+  if (paths.has(ALL) && paths.size > 1) throw refuse(texts.join(' '), 'one of them names no controller')
+  return paths
+}
+
+/** Part by part, so that nothing leads out, be it ".." or a neighbour whose name begins alike. */
+function subPath(text: string, path: string): string {
+  const parts = path.split('/').filter((part) => part !== '' && part !== '.')
+  if (parts.includes('..')) throw refuse(text, '".." is not allowed')
+  return parts.map((part) => `/${part}`).join('')
+}
+
+function below(cgroup: Cgroup, paths: ReadonlyMap<string, string>): Cgroup {
+  const directories: Record<string, string> = { ...cgroup.directories }
+  for (const [controller, path] of paths) {
+    const names = Object.keys(directories).filter((name) => controller === ALL || name.split(',').includes(controller))
+    if (names.length === 0) throw refuse(`${controller}:${path}`, 'the container has no cgroup of this controller')
+    for (const name of names) directories[name] = folderBelow(cgroup, name, path)
+  }
+  return { ...cgroup, directories }
+}
+
+function folderBelow({ mode, directories }: Cgroup, name: string, path: string): string {
+  const folder = `${directories[name]}${path}`
+  if (exists(folder)) return folder
+  // Beside v1's controllers the unified hierarchy limits nothing: who made the folders may not know of it.
+  if (mode === 'hybrid' && name === UNIFIED) return directories[name] ?? ''
+  throw new RuntError('cgroup', `--cgroup ${path}: no such cgroup: ${folder}`)
+}
+
+function refuse(text: string, why: string): RuntError {
+  return new RuntError('cgroup', `--cgroup ${JSON.stringify(text)}: ${why}`)
+}

@@ -1,0 +1,28 @@
+// The text of a config file: UTF-8 without a byte order mark, and not empty.
+
+import { RuntError } from '../errors.ts'
+import { O } from '../linux/open-flags.ts'
+import { close, open, readAll } from '../native/file.ts'
+
+/**
+ * @param name how errors speak of the file
+ * @throws SyscallError when it can't be read, RuntError 'config-invalid' when it is no text
+ */
+export function readConfigFile(path: string, name: string): string {
+  const fd = open(path, O.RDONLY | O.NONBLOCK)
+  let bytes: Uint8Array
+  try {
+    bytes = readAll(fd)
+  } finally {
+    close(fd)
+  }
+  if (bytes.length === 0) throw new RuntError('config-invalid', `${name} is empty`)
+  if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
+    throw new RuntError('config-invalid', `${name}:1:1: starts with a byte order mark, which JSON has not`)
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch (error) {
+    throw new RuntError('config-invalid', `${name} is not UTF-8`, { cause: error })
+  }
+}

@@ -1,0 +1,95 @@
+// runt's side of the conversation with an image: what create and exec hear and say alike. process/sync.ts draws it.
+
+import type { Process } from '../config/types.ts'
+import { RuntError } from '../errors.ts'
+import { homeOf } from '../host/home.ts'
+import { needsHome } from '../lowering/execve.ts'
+import { REPLY } from '../plan/messages.ts'
+import type { Plan } from '../plan/step.ts'
+import { blockingChannel, expect } from '../process/channel.ts'
+import type { InitProcess } from '../process/init.ts'
+import { planFailure } from '../process/report.ts'
+import type { Failure, Message, MessageKind } from '../process/sync.ts'
+import { describeStatus, reap } from '../process/wait.ts'
+
+/** An image that runs. */
+export interface Peer {
+  readonly plan: Plan
+  readonly init: InitProcess
+  /** What P1 is, for a person. */
+  readonly name: string
+  /** P1's; 0 before it is born. */
+  readonly pid: number
+}
+
+/**
+ * P0's word on its own line; when it is gone without one, what it reported, or how it ended.
+ * @returns P1's pid as runt sees it
+ */
+export async function learnPid(peer: Peer): Promise<number> {
+  const { init } = peer
+  const message = await blockingChannel(init.monitor).receive()
+  if (message !== undefined) {
+    if (message.kind !== 'pid') throw new RuntError('internal', `${message.kind} from the image where its pid was due`)
+    return message.value
+  }
+  const status = reap(init.first)
+  if (status === undefined || (status & 0x7f) !== 0) throw ended(peer, status)
+  // It gave up by itself, so its report is there; P1 may have said something before.
+  for (;;) {
+    const report = await init.channel.receive()
+    if (report === undefined || report.kind === 'failed') return answer(peer, report).value
+  }
+}
+
+/** The message that is due. @throws RuntError for a failure of the image, or its end */
+export async function hear(peer: Peer, kind: MessageKind): Promise<Message> {
+  return answer(peer, await expect(peer.init.channel, kind))
+}
+
+/** @throws RuntError: an image that failed meanwhile has said so before it went */
+export async function tell(peer: Peer, reply: Uint8Array): Promise<void> {
+  const { channel } = peer.init
+  if (!(await channel.send(reply))) answer(peer, await channel.receive())
+}
+
+/** The pty's master. */
+export async function receiveMaster(peer: Peer): Promise<number> {
+  const received = await peer.init.channel.receiveDescriptor()
+  if (typeof received === 'number') return received
+  answer(peer, received)
+  throw new RuntError('internal', `${peer.name} sent no terminal`)
+}
+
+/** The image was told to go on: end of file means that the program runs. */
+export async function executed({ init, plan }: Pick<Peer, 'init' | 'plan'>): Promise<void> {
+  const message = await init.channel.receive()
+  init.channel.close()
+  if (message === undefined) return
+  if (message.kind !== 'failed') throw new RuntError('internal', `${message.kind} from the image after the start`)
+  throw planFailure(plan, message)
+}
+
+/** HOME=…, when runt is to find it. @param pid of the process, in whose root the user is looked up */
+export function homeEntry(process: Process | undefined, pid: number): string | undefined {
+  if (process === undefined || !needsHome(process.env)) return undefined
+  const entry = `HOME=${homeOf(pid, process.user.uid)}`
+  // What is longer than any path is no home.
+  return Buffer.byteLength(entry) < REPLY.homeRoom ? entry : 'HOME=/'
+}
+
+/** A message that was due; a failure, or the image's end, as an error. */
+function answer(peer: Peer, message: Message | Failure | undefined): Message {
+  if (message === undefined) throw ended(peer, reap(peer.pid === 0 ? peer.init.first : peer.pid))
+  if (message.kind !== 'failed') return message
+  throw planFailure(peer.plan, message)
+}
+
+/** The image is gone without a word: somebody killed it. */
+function ended({ name }: Peer, status: number | undefined): RuntError {
+  const how = status === undefined ? '' : `: ${describeStatus(status)}`
+  const killed = status !== undefined && (status & 0x7f) === 9
+  return new RuntError('init', `${name} ended before it was ready${how}`, {
+    ...(killed ? { hint: 'the kernel may have killed it for memory: is linux.resources.memory.limit too low?' } : {}),
+  })
+}

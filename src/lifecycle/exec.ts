@@ -1,0 +1,194 @@
+// exec: one more process in a container that is there.
+
+import { execJoinPoints } from '../cgroup/exec.ts'
+import type { ProcessConfig } from '../config/types.ts'
+import { RuntError } from '../errors.ts'
+import { sendPidfd } from '../host/pidfd.ts'
+import { callerNofile } from '../host/probe.ts'
+import { debug, warn } from '../log.ts'
+import { lowerExec } from '../lowering/exec.ts'
+import { lineSlots, type ProcessFacts } from '../lowering/facts.ts'
+import { compile } from '../machine/codegen.ts'
+import { targetFor } from '../machine/target.ts'
+import { close, writeFileAtomically } from '../native/file.ts'
+import { trySyscall } from '../native/syscall.ts'
+import type { Plan } from '../plan/step.ts'
+import { verify } from '../plan/verify.ts'
+import { type InitProcess, spawnInit } from '../process/init.ts'
+import { encodeReply } from '../process/sync.ts'
+import { isAlive, processStat, reap } from '../process/wait.ts'
+import type { Container } from './container.ts'
+import { executed, hear, homeEntry, learnPid, type Peer, receiveMaster, tell } from './conversation.ts'
+import { type ExecRequest, execConfig } from './exec-process.ts'
+import { checkPreserved, consoleTarget, grantableCapabilities, ungrantable } from './facts.ts'
+import { checkId } from './id.ts'
+import type { Profile } from './profile.ts'
+import { forwardSignals } from './signals.ts'
+import { standIn } from './stand-in.ts'
+import { requireStatus, statusOf } from './status.ts'
+import type { Store } from './store.ts'
+
+export interface ExecOptions {
+  readonly id: string
+  readonly request: ExecRequest
+  /** Don't wait for its end. */
+  readonly detach: boolean
+  readonly pidFile: string | undefined
+  readonly consoleSocket: string | undefined
+  readonly pidfdSocket: string | undefined
+  readonly preserveFds: number
+  /** "path", or "controller[,controller]:path": below the container's cgroup. */
+  readonly subCgroups: readonly string[]
+  /** Go on in a paused container: the process starts when it is resumed. */
+  readonly ignorePaused: boolean
+  readonly profile: boolean
+  /** For tests: this step of the plan fails with this errno. */
+  readonly inject?: { readonly step: number; readonly errno: number }
+}
+
+/**
+ * @returns the exit status of the program (128 and the signal for one that was killed); 0 when detached
+ * @throws RuntError; the container is as before then
+ */
+export async function execProcess(store: Store, options: ExecOptions, profile: Profile): Promise<number> {
+  checkId(options.id)
+  const container = store.load(options.id)
+  const target = openInit(store, container, options.ignorePaused)
+  try {
+    profile.mark('container found')
+    // Before the program is there: who starts it may signal at once.
+    using signals = options.detach ? undefined : forwardSignals()
+    const running = await enter(container, options, target, profile)
+    if (options.detach) {
+      close(running.init.monitor)
+      return 0
+    }
+    signals?.aim(running.pid, running.startTime)
+    const status = await standIn(running.init, running.master)
+    profile.mark('program ended')
+    return status
+  } finally {
+    close(target)
+  }
+}
+
+const NOT_FOUND = 127
+const NOT_EXECUTABLE = 126
+const FAILED = 255
+
+/** What a shell would say of a command that can't be run; 255 for any other error, so that it isn't taken for the program's. */
+export function execErrorStatus(error: unknown): number {
+  if (!(error instanceof RuntError) || !`${error.data.pointer}`.startsWith('/process/args')) return FAILED
+  return error.data.errno === 'ENOENT' ? NOT_FOUND : NOT_EXECUTABLE
+}
+
+/** The plan of a process for a container, and what it depends on. @throws RuntError for what can't be run there */
+export async function planExec(
+  container: Container,
+  options: ExecOptions,
+): Promise<{ plan: Plan; facts: ProcessFacts; config: ProcessConfig }> {
+  const warnings: string[] = []
+  const config = await execConfig(container, options.request, warnings)
+  const facts = execFacts(container, config, options)
+  for (const warning of [...warnings, ...ungrantable(config, facts.grantable)]) warn(warning)
+  const plan = lowerExec(config, facts)
+  verify(plan)
+  return { plan, facts, config }
+}
+
+function execFacts(container: Container, config: ProcessConfig, options: ExecOptions): ProcessFacts {
+  const mode = options.detach ? 'run' : 'run-foreground'
+  checkPreserved(options.preserveFds)
+  return {
+    id: container.id,
+    mode,
+    preservedFds: options.preserveFds,
+    listenFds: undefined,
+    console: consoleTarget(config, { mode, consoleSocket: options.consoleSocket }),
+    noNewKeyring: container.exec.noNewKeyring,
+    profile: options.profile,
+    cgroup: execJoinPoints(container.cgroup, options.subCgroups, container.pid),
+    grantable: grantableCapabilities(config),
+    nofile: callerNofile(),
+    stateRoom: 0,
+  }
+}
+
+/**
+ * A pidfd of the container's init: opened first and looked at then, so that it can't be another process's.
+ * @throws RuntError when it doesn't run
+ */
+function openInit(store: Store, container: Container, ignorePaused: boolean): number {
+  const pidfd = container.pid === 0 ? -1 : trySyscall('pidfd_open', container.pid, 0)
+  try {
+    const status = pidfd < 0 && container.phase === 'created' ? 'stopped' : statusOf(store, container)
+    if (!(ignorePaused && status === 'paused')) requireStatus('exec', container.id, status)
+    return pidfd
+  } catch (error) {
+    if (pidfd >= 0) close(pidfd)
+    throw error
+  }
+}
+
+/** A process that executes its program. */
+interface Running {
+  readonly init: InitProcess
+  readonly pid: number
+  readonly startTime: number
+  /** The pty's master, when runt relays the terminal. */
+  readonly master: number | undefined
+}
+
+/** Up to the program. @throws RuntError; nothing of the process is left then */
+async function enter(container: Container, options: ExecOptions, target: number, profile: Profile): Promise<Running> {
+  const { plan, facts, config } = await planExec(container, options)
+  profile.mark('lower')
+  const image = compile(plan, targetFor(process.arch === 'arm64' ? 'arm64' : 'x64'), {
+    profile: options.profile,
+    ...(options.inject === undefined ? {} : { inject: options.inject }),
+  })
+  profile.mark('codegen')
+  debug(`container ${container.id}: exec plan of ${plan.steps.length} steps, image of ${image.bytes.length} bytes`)
+  const slots = lineSlots(facts.preservedFds)
+  const init = spawnInit(image.bytes, slots, [[target, slots.init]])
+  profile.mark('spawn')
+  let pid = 0
+  try {
+    const unborn: Peer = { plan, init, name: 'exec process', pid }
+    pid = await learnPid(unborn)
+    if (options.detach) reap(init.first)
+    const peer = { ...unborn, pid }
+    const startTime = processStat(pid)?.startTime ?? 0
+    const master = facts.console?.kind === 'channel' ? await receiveMaster(peer) : undefined
+    if (options.profile) profile.steps(plan, await init.channel.receiveRaw(8 * (plan.steps.length + 1)))
+    await hear(peer, 'ready')
+    profile.mark('init ready')
+    if (options.pidfdSocket !== undefined) sendPidfd(options.pidfdSocket, pid)
+    if (options.pidFile !== undefined) writeFileAtomically(options.pidFile, `${pid}`, 0o644)
+    await tell(peer, encodeReply('', homeEntry(config.process, pid)))
+    await executed(peer)
+    profile.mark('executed')
+    return { init, pid, startTime, master }
+  } catch (error) {
+    abandon(init, pid, options.detach)
+    throw unlessEnded(container, error)
+  }
+}
+
+const ANY_CHILD = -1
+
+/** The process hears that runt is gone, and ends. */
+function abandon(init: InitProcess, pid: number, detach: boolean): void {
+  init.channel.close()
+  close(init.monitor)
+  reap(init.first)
+  // When P0 failed to tell of P1, that is the only child left.
+  if (detach) reap(pid === 0 ? ANY_CHILD : pid)
+}
+
+/** With its init a container ends, and what was about to join it: that is the news then, not the step that failed. */
+function unlessEnded(container: Container, error: unknown): unknown {
+  if (isAlive(container.pid, container.startTime)) return error
+  const message = `cannot exec in a stopped container: ${container.id} has ended meanwhile`
+  return new RuntError('container-status', message, { cause: error })
+}

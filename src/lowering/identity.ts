@@ -1,0 +1,17 @@
+// From root to the program's user, in the order in which rights are needed and go: the same for init and for exec.
+
+import type { Field } from '../plan/step.ts'
+import type { ProcessContext } from './context.ts'
+import { lowerNoNewPrivileges, lowerRlimits, lowerStdioOwner, lowerUser } from './credentials.ts'
+import { lowerFindProgram } from './execve.ts'
+import type { CwdEntry } from './process-setup.ts'
+
+/** @returns where the program's path stands; undefined when the config has no process */
+export function lowerIdentity(context: ProcessContext, cwd: CwdEntry): Field | undefined {
+  lowerRlimits(context)
+  lowerStdioOwner(context)
+  lowerNoNewPrivileges(context)
+  lowerUser(context)
+  cwd.retry()
+  return lowerFindProgram(context)
+}
