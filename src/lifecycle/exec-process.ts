@@ -46,12 +46,12 @@ export async function execConfig(
   return { ...config, process: changed(config.process, request) }
 }
 
-/** What a file leaves out for the container to say: limits and rights hold for all of its processes. */
+/** What a file leaves out for the container to say, as runc has it: not the environment, and not the limits. */
 function inherited(process: Process, own: Process | undefined): Process {
   return {
     ...process,
     capabilities: process.capabilities ?? own?.capabilities,
-    rlimits: process.rlimits.length > 0 ? process.rlimits : (own?.rlimits ?? []),
+    user: { ...process.user, umask: process.user.umask ?? own?.user.umask },
     oomScoreAdj: process.oomScoreAdj ?? own?.oomScoreAdj,
     execCPUAffinity: process.execCPUAffinity ?? own?.execCPUAffinity,
   }

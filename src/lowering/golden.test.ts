@@ -5,12 +5,14 @@ import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { normalize } from '../config/normalize.ts'
-import type { Config } from '../config/types.ts'
+import type { Config, ProcessConfig } from '../config/types.ts'
 import { compile } from '../machine/codegen.ts'
 import { targetFor } from '../machine/target.ts'
 import { print } from '../plan/print.ts'
+import type { Plan } from '../plan/step.ts'
 import { verify } from '../plan/verify.ts'
-import type { Facts } from './facts.ts'
+import { lowerExec } from './exec.ts'
+import type { Facts, ProcessFacts } from './facts.ts'
 import { lowerCreate } from './lower.ts'
 
 const GOLDEN = fileURLToPath(new URL('./golden/', import.meta.url))
@@ -42,6 +44,22 @@ const FACTS: Facts = {
 }
 
 const PROCESS = { cwd: '/', args: ['/bin/true'], env: ['PATH=/bin'], user: { uid: 0, gid: 0 } }
+const CREDENTIALS = {
+  ...PROCESS,
+  args: ['sh'],
+  env: ['PATH=/bin:/usr/bin:', 'HOME=/x'],
+  cwd: '/work',
+  user: { uid: 7, gid: 8, additionalGids: [9, 10], umask: 0o27 },
+  noNewPrivileges: true,
+  oomScoreAdj: 300,
+  rlimits: [{ type: 'RLIMIT_CORE', soft: 0, hard: 1 }],
+  capabilities: {
+    bounding: ['CAP_KILL'],
+    permitted: ['CAP_KILL'],
+    inheritable: ['CAP_KILL'],
+    ambient: ['CAP_KILL'],
+  },
+}
 const BASE = { ociVersion: '1.2.0', root: { path: 'rootfs' }, process: PROCESS }
 const MOUNT_NAMESPACE = { namespaces: [{ type: 'mount' }] }
 
@@ -118,22 +136,7 @@ const BUNDLES: Readonly<Record<string, object>> = {
   },
   credentials: {
     ...BASE,
-    process: {
-      ...PROCESS,
-      args: ['sh'],
-      env: ['PATH=/bin:/usr/bin:', 'HOME=/x'],
-      cwd: '/work',
-      user: { uid: 7, gid: 8, additionalGids: [9, 10], umask: 0o27 },
-      noNewPrivileges: true,
-      oomScoreAdj: 300,
-      rlimits: [{ type: 'RLIMIT_CORE', soft: 0, hard: 1 }],
-      capabilities: {
-        bounding: ['CAP_KILL'],
-        permitted: ['CAP_KILL'],
-        inheritable: ['CAP_KILL'],
-        ambient: ['CAP_KILL'],
-      },
-    },
+    process: CREDENTIALS,
     linux: MOUNT_NAMESPACE,
   },
 }
@@ -145,7 +148,10 @@ const FACTS_OF: Readonly<Record<string, Partial<Facts>>> = {
 }
 
 function golden(name: string, config: Config, facts: Facts): void {
-  const plan = lowerCreate(config, facts)
+  goldenPlan(name, lowerCreate(config, facts))
+}
+
+function goldenPlan(name: string, plan: Plan): void {
   verify(plan)
   for (const arch of ['x64', 'arm64'] as const) compile(plan, targetFor(arch))
   const path = `${GOLDEN}${name}.plan`
@@ -173,6 +179,32 @@ test('a terminal goes to its socket, or over the channel', () => {
   golden('terminal-socket', config, { ...FACTS, console: { kind: 'socket', path: '/tmp/pty.sock' } })
   golden('terminal-channel', config, { ...FACTS, mode: 'run-foreground', console: { kind: 'channel' } })
 })
+
+/** Processes that exec adds: [name, process, namespaces, facts]. */
+const EXECS: readonly (readonly [string, object, readonly string[], Partial<ProcessFacts>])[] = [
+  ['exec', PROCESS, ['mount', 'pid', 'network', 'ipc', 'uts'], { mode: 'run-foreground' }],
+  ['exec-without-mount-namespace', { ...PROCESS, cwd: '/tmp' }, ['uts'], { mode: 'run', noNewKeyring: true }],
+  ['exec-in-user-namespace', PROCESS, ['user', 'mount', 'pid', 'cgroup', 'time'], { mode: 'run' }],
+  [
+    'exec-with-all',
+    {
+      ...CREDENTIALS,
+      terminal: true,
+      consoleSize: { height: 24, width: 80 },
+      execCPUAffinity: { initial: '0-3', final: '1' },
+    },
+    ['mount', 'pid'],
+    { mode: 'run', preservedFds: 2, console: { kind: 'socket', path: '/tmp/pty.sock' } },
+  ],
+]
+
+for (const [name, process, types, facts] of EXECS) {
+  test(`the plan of ${name} is as it was`, () => {
+    const raw = { ...BASE, process, linux: { namespaces: types.map((type) => ({ type })) } }
+    const config: ProcessConfig = normalize(raw as Parameters<typeof normalize>[0], '/bundle')
+    goldenPlan(name, lowerExec(config, { ...FACTS, ...facts }))
+  })
+}
 
 test('the same config and facts give the same plan', () => {
   const config = normalize(BUNDLES.hooks as Parameters<typeof normalize>[0], '/bundle')
