@@ -57,6 +57,7 @@ export function makeFaultBundle(work: string, edits: object = {}): string {
       user: { uid: 7, gid: 8, additionalGids: [9] },
       noNewPrivileges: true,
       oomScoreAdj: 300,
+      execCPUAffinity: { initial: '0', final: '0' },
       rlimits: [{ type: 'RLIMIT_CORE', soft: 0, hard: 0 }],
       capabilities: {
         bounding: capabilities,

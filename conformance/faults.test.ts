@@ -11,9 +11,8 @@ import { planOf } from '../src/lifecycle/plan.ts'
 import { startContainer } from '../src/lifecycle/start.ts'
 import { Store } from '../src/lifecycle/store.ts'
 import { ERRNO } from '../src/linux/errno.ts'
-import type { Plan, Step } from '../src/plan/step.ts'
-import { pointerText, stepLabel } from '../src/process/report.ts'
 import { faultOptions, leftovers, makeFaultBundle, missingForFaults } from './fault-bundle.ts'
+import { checkNamed, checkUntouched } from './fault-checks.ts'
 
 const reason = missingForFaults()
 
@@ -69,44 +68,6 @@ async function createWithFault(store: Store, bundle: string, step: number): Prom
   }
   deleteContainer(store, 'fault', { force: true })
   return undefined
-}
-
-function checkNamed(error: RuntError, step: Step, index: number): void {
-  // Where any error leads on, it is the way's own end that is told.
-  if (step.op === 'syscall' && step.onError['*'] !== undefined) return
-  const { origin, call } = stepLabel(step)
-  const where = `step ${index}: ${error.message}`
-  assert.is(error.code, 'init', where)
-  assert.ok(error.message.includes(`${call}: EXDEV: `), where)
-  if (origin !== '') assert.ok(error.message.startsWith(`${pointerText(origin)}: `), where)
-}
-
-/** Create went on: the step tolerates any error, stands behind the gate, or on a way not taken here. */
-function checkUntouched(step: Step, index: number, plan: Plan): void {
-  if (step.op !== 'syscall') return
-  const tolerant = step.onError['*'] !== undefined
-  const late = plan.gate !== undefined && index > plan.gate
-  const aside = [
-    'read',
-    'pidfd_send_signal',
-    'pread64',
-    'mkdirat',
-    'openat2',
-    'open_tree',
-    'move_mount',
-    'fchdir',
-    'unlinkat',
-    'symlinkat',
-    'fchown',
-    'statx',
-    'openat',
-    'faccessat2',
-  ]
-  const monitor = ['close', 'exit'].includes(step.name)
-  assert.ok(
-    tolerant || late || monitor || aside.includes(step.name),
-    `step ${index} (${step.name}) failed and nobody noticed`,
-  )
 }
 
 test.run()

@@ -175,15 +175,12 @@ async function enter(container: Container, options: ExecOptions, target: number,
   }
 }
 
-const ANY_CHILD = -1
-
-/** The process hears that runt is gone, and ends. */
+/** The process hears that runt is gone, and ends; one that P0 failed to tell of isn't waited for. */
 function abandon(init: InitProcess, pid: number, detach: boolean): void {
   init.channel.close()
   close(init.monitor)
   reap(init.first)
-  // When P0 failed to tell of P1, that is the only child left.
-  if (detach) reap(pid === 0 ? ANY_CHILD : pid)
+  if (detach && pid !== 0) reap(pid)
 }
 
 /** With its init a container ends, and what was about to join it: that is the news then, not the step that failed. */

@@ -1,0 +1,115 @@
+// Every step of an exec fails once: the message names it, and the container is as before.
+
+import { closeSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { RuntError } from '../src/errors.ts'
+import { createContainer } from '../src/lifecycle/create.ts'
+import { deleteContainer } from '../src/lifecycle/delete.ts'
+import { type ExecOptions, execProcess, planExec } from '../src/lifecycle/exec.ts'
+import { noProfile } from '../src/lifecycle/profile.ts'
+import { statusOf } from '../src/lifecycle/status.ts'
+import { Store } from '../src/lifecycle/store.ts'
+import { ERRNO } from '../src/linux/errno.ts'
+import { trySyscall } from '../src/native/syscall.ts'
+import { faultOptions, leftovers, makeFaultBundle, missingForFaults } from './fault-bundle.ts'
+import { checkNamed, checkUntouched } from './fault-checks.ts'
+import { type ConsoleSocket, listenForConsole } from './terminal.ts'
+
+const reason = missingForFaults()
+
+if (reason !== undefined) {
+  console.log(`skipped: ${reason}`)
+  test.skip(`faults of exec (${reason})`, () => {})
+} else {
+  const work = mkdtempSync(`${tmpdir()}/runt-exec-faults-`)
+  const bundle = makeFaultBundle(work)
+  const store = new Store(`${work}/state`)
+
+  for (const console of [false, true]) {
+    test(`a fault in any step of exec ${console ? 'with a terminal ' : ''}is named, and the container is as before`, async () => {
+      await createContainer(store, faultOptions(bundle, undefined))
+      using socket = console ? listenForConsole(`${work}/console`) : undefined
+      const container = store.load('fault')
+      const plain = execOptions(socket?.path, undefined)
+      const { plan } = await planExec(container, plain)
+      const before = { ...leftovers(work), inside: inside() }
+      let failed = 0
+      for (const [index, step] of plan.steps.entries()) {
+        if (step.op !== 'syscall') continue
+        const inject = { step: index, errno: ERRNO.EXDEV }
+        const outcome = await execProcess(store, execOptions(socket?.path, inject), noProfile).catch((e: unknown) => e)
+        if (outcome === 0) checkUntouched(step, index, plan)
+        else if (outcome instanceof RuntError) {
+          failed++
+          checkNamed(outcome, step, index)
+        } else throw outcome
+        if (socket !== undefined) takeConsole(socket)
+        await settled()
+        const after = { ...leftovers(work), inside: inside() }
+        assert.equal(after, before, `left by a fault in step ${index} (${step.name} ${step.origin})`)
+        assert.is(statusOf(store, container), 'created')
+      }
+      assert.ok(failed > 70, `only ${failed} steps failed`)
+      if (console) rmSync(`${work}/console`)
+      deleteContainer(store, 'fault', { force: true })
+    })
+  }
+
+  test.after(() => rmSync(work, { recursive: true, force: true }))
+}
+
+/** Detached, as engines call it. */
+function execOptions(consoleSocket: string | undefined, inject: ExecOptions['inject']): ExecOptions {
+  return {
+    id: 'fault',
+    request: {
+      processFile: undefined,
+      args: ['true'],
+      terminal: consoleSocket !== undefined,
+      user: '3:4',
+      additionalGids: ['5'],
+      cwd: '/data',
+      env: [],
+      capabilities: ['CAP_CHOWN'],
+      noNewPrivileges: false,
+    },
+    detach: true,
+    pidFile: undefined,
+    consoleSocket,
+    pidfdSocket: undefined,
+    preserveFds: 0,
+    subCgroups: [],
+    ignorePaused: false,
+    profile: false,
+    ...(inject === undefined ? {} : { inject }),
+  }
+}
+
+/** Processes of the container. */
+function inside(): string {
+  const folder = ['/sys/fs/cgroup/pids/fault', '/sys/fs/cgroup/fault'].find(existsSync)
+  return readFileSync(`${folder}/cgroup.procs`, 'utf8').trim()
+}
+
+/** Programs that were executed are children of ours, and end soon. */
+async function settled(): Promise<void> {
+  const WNOHANG = 1
+  for (let tries = 0; tries < 400 && inside().includes('\n'); tries++) {
+    trySyscall('wait4', -1, 0, WNOHANG, 0)
+    await sleep(5)
+  }
+  while (trySyscall('wait4', -1, 0, WNOHANG, 0) > 0);
+}
+
+function takeConsole(socket: ConsoleSocket): void {
+  try {
+    closeSync(socket.acceptDescriptor().descriptor)
+  } catch {
+    // it did not come so far
+  }
+}
+
+test.run()
