@@ -57,6 +57,7 @@ function declareTests(ground: Ground, canary: Canary, executable: string): void 
   testParsers(ground, canary)
   testBinary(ground, executable)
   testNeighbours(ground)
+  testExec(ground, canary, executable)
   testConsole(ground, canary)
   testHooks(ground)
   testRaces(ground, canary)
@@ -653,6 +654,81 @@ function testBinary(ground: Ground, executable: string): void {
     await box.delete()
     assert.throws(() => writeFileSync(`/proc/self/fd/${fd}`, 'trap'), 'written when nobody ran it any more')
     closeSync(fd)
+  })
+}
+
+function testExec(ground: Ground, canary: Canary, executable: string): void {
+  test('who is inside can neither look into a process that exec adds, nor change what it is made of', async () => {
+    const before = digest(executable)
+    await using box = new Box(ground)
+    const look = `while :; do
+      for p in /proc/[0-9]*; do
+        ls -l $p/exe $p/cwd $p/root $p/fd/ | grep -E 'memfd|socket:|pidfd|/sys/fs' && echo $p
+        for file in exe mem; do echo trap > $p/$file; done
+      done >> /found 2>/dev/null
+    done 2>/dev/null`
+    await box.launch(look)
+    for (let round = 0; round < 40; round++) {
+      const user = round % 2 === 0 ? '0' : '1000'
+      const result = await box.command(['exec', '--user', user, '--cwd', '/tmp', box.id, 'pwd'])
+      assert.is(succeeded(result).stdout, '/tmp\n')
+    }
+    assert.is(readFileSync(`${box.rootfs}/found`, 'utf8'), '')
+    assert.is(digest(executable), before)
+  })
+
+  test('exec of a program that says #!/proc/self/exe gets nothing to overwrite', async () => {
+    const before = digest(executable)
+    await using box = new Box(ground)
+    writeFileSync(`${box.rootfs}/bin/trap`, '#!/proc/self/exe\n', { mode: 0o755 })
+    await box.launch('exec sleep 60')
+    for (const command of ['trap', '/bin/trap', '/proc/self/exe']) {
+      const { status } = await box.command(['exec', box.id, command])
+      assert.is.not(status, 0, command)
+    }
+    assert.is(digest(executable), before)
+    assert.is((await box.state()).status, 'running')
+  })
+
+  test('exec follows no link out of the image, and none through a descriptor', async () => {
+    const targets = [canary.folder, `../../../../../../../../../..${canary.folder}`]
+    for (const target of [...targets, '/proc/self/fd/3', '/proc/self/cwd', '/proc/1/cwd']) {
+      await using box = new Box(ground)
+      symlinkSync(target, `${box.rootfs}/data/link`)
+      await box.launch('exec sleep 60')
+      const leaked = openSync(canary.folder, 'r')
+      const { stdout } = await box.command(['exec', '--cwd', '/data/link', box.id, 'ls'], { descriptors: [leaked] })
+      closeSync(leaked)
+      for (const name of readdirSync(canary.folder)) assert.not.ok(stdout.split('\n').includes(name), target)
+      canary.assertUntouched(`cwd on a link to ${target}`)
+    }
+  })
+
+  test('exec takes the files of the container for what they are', async () => {
+    await using box = new Box(ground)
+    // Of the image's own making: no terminal, and a list of users that is none.
+    rmSync(`${box.rootfs}/etc/passwd`)
+    symlinkSync('/proc/self/mem', `${box.rootfs}/etc/passwd`)
+    await box.launch(
+      'umount /dev/pts; rm -rf /dev/pts /dev/ptmx; mkdir /dev/pts; ln -s /dev/zero /dev/pts/ptmx; exec sleep 60',
+      {
+        '/process/capabilities': {
+          bounding: ['CAP_SYS_ADMIN'],
+          effective: ['CAP_SYS_ADMIN'],
+          permitted: ['CAP_SYS_ADMIN'],
+        },
+      },
+    )
+    const home = await box.command(['exec', '--user', '1000', box.id, 'sh', '-c', 'echo $HOME'])
+    assert.is(succeeded(home).stdout, '/\n')
+    await sleep(200)
+    using socket = listenForConsole(box.path('console'))
+    const { status, stderr } = await box.command([
+      ...['exec', '--tty', '--detach', '--console-socket', socket.path],
+      ...[box.id, 'true'],
+    ])
+    assert.is(status, 255)
+    assert.match(stderr, /ptmx/)
   })
 }
 

@@ -42,6 +42,7 @@ if (reason !== undefined) {
   testRestored(ground)
   testConsoleSocket(ground)
   testForeground(ground)
+  testExec(ground)
   testClosed(ground)
   testFlags(ground)
   testPreserved(ground)
@@ -261,7 +262,11 @@ interface Piped {
 /** run without a terminal, its streams being pipes. */
 function runPiped(box: Box, edits: Edits, flags: readonly string[] = []): Piped {
   box.configure(edits)
-  const [program = '', ...args] = commandOf(box, 'run', '--bundle', box.bundle, ...flags, box.id)
+  return piped(box, 'run', '--bundle', box.bundle, ...flags, box.id)
+}
+
+function piped(box: Box, ...words: readonly string[]): Piped {
+  const [program = '', ...args] = commandOf(box, ...words)
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
   let text = ''
   child.stdout.on('data', (chunk: Buffer) => {
@@ -355,6 +360,91 @@ function testForeground(ground: Ground): void {
       assert.is(await run.status, 0)
       assert.is(run.output().length, 60_006)
     }
+  })
+}
+
+function testExec(ground: Ground): void {
+  test('exec --tty gives a shell that behaves like a local one', async () => {
+    await using box = new Box(ground)
+    await box.launch('exec sleep 60')
+    using pty = new Pty(33, 101)
+    const before = pty.settings()
+    const { terminal } = pty
+    const running = pty.start(commandOf(box, 'exec', '--tty', box.id, 'sh'))
+    await terminal.until(PROMPT)
+    assert.is.not(pty.settings(), before, 'the terminal is not raw')
+    terminal.write('stty size; hostname; tty\n')
+    await terminal.until(/33 101\r\nconformance\r\n\/dev\/pts\/0\r\n/)
+    pty.resize(44, 122)
+    await sleep(100)
+    terminal.write('stty size\n')
+    await terminal.until(/44 122\r\n/)
+    terminal.write('sleep 30\n')
+    await sleep(100)
+    terminal.write('\x03')
+    terminal.write('echo status=$?.\n')
+    await terminal.until(/status=130\./)
+    terminal.write('exit 7\n')
+    assert.is(await running.status, 7)
+    assert.is(pty.settings(), before, 'the terminal is not as it was')
+    assert.is((await box.state()).status, 'running')
+  })
+
+  test('several terminals of one container know nothing of each other', async () => {
+    await using box = new Box(ground)
+    await box.launch('exec sleep 60')
+    using one = new Pty(24, 80)
+    using other = new Pty(24, 80)
+    const first = one.start(commandOf(box, 'exec', '-t', box.id, 'sh', '-c', 'tty; read word; echo got $word; exit 3'))
+    await one.terminal.until(/pts\/0/)
+    const second = other.start(commandOf(box, 'exec', '-t', box.id, 'sh', '-c', 'tty; read word; echo got $word'))
+    await other.terminal.until(/pts\/1/)
+    one.terminal.write('one\n')
+    assert.not.match(await one.terminal.until(/got one/), /other/)
+    assert.is(await first.status, 3)
+    other.terminal.write('other\n')
+    await other.terminal.until(/got other/)
+    assert.is(await second.status, 0)
+  })
+
+  test('when the window of an exec is closed, its shell ends and the container goes on', async () => {
+    await using box = new Box(ground)
+    await box.launch('exec sleep 60')
+    using pty = new Pty(24, 80)
+    const running = pty.start(commandOf(box, 'exec', '--tty', box.id, 'sh'))
+    await pty.terminal.until(PROMPT)
+    pty.hangUp()
+    await running.status
+    await sleep(100)
+    const { pid, status } = await box.state()
+    assert.is(status, 'running')
+    assert.is(box.knob('pids', 'cgroup.procs'), `${pid}`)
+  })
+
+  test('signals of an exec in the foreground are for its program', async () => {
+    await using box = new Box(ground)
+    await box.launch('exec sleep 60')
+    const text = 'trap "echo got USR1." USR1; trap "exit 9" TERM; echo ready; while :; do sleep 0.02; done'
+    const run = piped(box, 'exec', box.id, 'sh', '-c', text)
+    await run.until(/ready/)
+    run.child.kill('SIGUSR1')
+    await run.until(/got USR1\./)
+    run.child.kill('SIGTERM')
+    assert.is(await run.status, 9)
+    assert.is((await box.state()).status, 'running')
+  })
+
+  test('runt that is killed while it waits leaves the program of an exec to the container', async () => {
+    await using box = new Box(ground)
+    await box.launch('exec sleep 60')
+    const run = piped(box, 'exec', box.id, 'sh', '-c', 'echo ready; exec sleep 60')
+    await run.until(/ready/)
+    const gone = new Promise((resolve) => run.child.on('exit', resolve))
+    run.child.kill('SIGKILL')
+    await gone
+    assert.is(box.knob('pids', 'cgroup.procs').split('\n').length, 2)
+    await box.kill('KILL')
+    await box.waitForStatus('stopped')
   })
 }
 
