@@ -33,6 +33,9 @@ const CYCLE = 'create+start+state+delete'
 /** Before runt has kept an image of this call. */
 const FIRST = ['run, first time', 'create, first time'] as const
 const ROWS = ['run', CYCLE, ...STEPS, ...FIRST] as const
+const ROWS = ['run', CYCLE, ...STEPS, 'exec'] as const
+/** The container that exec is measured in. */
+const IDLE = 'idle'
 type Row = (typeof ROWS)[number]
 
 interface Sample {
@@ -45,6 +48,8 @@ interface Subject {
   readonly bundle: string
   readonly stateRoot: string
   readonly folder: string
+  /** As in cgroupsPath. */
+  readonly cgroup: string
   readonly samples: Record<Row, Sample[]>
 }
 
@@ -54,6 +59,8 @@ const BARS: readonly { readonly row: Row; readonly other: string; readonly most:
   { row: 'run', other: 'runc', most: 0.5 },
   { row: CYCLE, other: 'crun', most: 1.6 },
   { row: CYCLE, other: 'runc', most: 0.8 },
+  { row: 'exec', other: 'crun', most: 1.7 },
+  { row: 'exec', other: 'runc', most: 1 },
 ]
 const MOST_RSS_KB = 300
 const MOST_SYSCALLS = 250
@@ -84,9 +91,11 @@ function compare(names: readonly string[]): number {
   const [first] = names
   using ground = new Ground({ name: first ?? '', version: '', command: [] })
   const subjects = names.flatMap((name) => subject(name, ground))
+  for (const each of subjects) startIdle(each)
   for (let run = -WARM_UP; run < runs; run++) {
     for (const each of subjects) measure(each, run >= 0)
   }
+  for (const each of subjects) command(each, ['delete', '--force', IDLE])
   printTimes(subjects)
   const verdicts = [...subjects.map(printCounts), ...(subjects.length > 1 ? printBars(subjects) : [])]
   return verdicts.every(Boolean) ? 0 : 1
@@ -103,9 +112,21 @@ function subject(name: string, ground: Ground): Subject[] {
   const bundle = `${folder}/bundle`
   mkdirSync(bundle, { recursive: true })
   makeRootfs(`${bundle}/rootfs`, ground.folder)
-  writeFileSync(`${bundle}/config.json`, JSON.stringify(edited(baseConfig(`${ground.cgroup}/${name}`), {})))
+  const cgroup = `${ground.cgroup}/${name}`
+  writeFileSync(`${bundle}/config.json`, JSON.stringify(edited(baseConfig(cgroup), {})))
   const samples = Object.fromEntries(ROWS.map((row) => [row, []])) as unknown as Subject['samples'] // one for each row
-  return [{ runtime: { name, version, command: [path] }, bundle, folder, stateRoot: `${folder}/state`, samples }]
+  return [
+    { runtime: { name, version, command: [path] }, bundle, folder, cgroup, stateRoot: `${folder}/state`, samples },
+  ]
+}
+
+function startIdle(subject: Subject): void {
+  const bundle = `${subject.folder}/${IDLE}`
+  mkdirSync(bundle)
+  const cgroup = `${subject.cgroup}-${IDLE}`
+  const edits = { '/root/path': `${subject.bundle}/rootfs`, '/process/args': ['sleep', '3600'] }
+  writeFileSync(`${bundle}/config.json`, JSON.stringify(edited(baseConfig(cgroup), edits)))
+  command(subject, ['run', '--detach', '--bundle', bundle, IDLE])
 }
 
 function measure(subject: Subject, counts: boolean): void {
@@ -123,6 +144,7 @@ function measure(subject: Subject, counts: boolean): void {
   }
   // The next round's calls are to find what was kept.
   command(subject, ['run', '--bundle', subject.bundle, 'bench'])
+  samples.push(['exec', timed(subject, 'exec', IDLE, 'true')])
   if (counts) for (const [row, sample] of samples) subject.samples[row].push(sample)
 }
 
