@@ -1,4 +1,5 @@
-// exec: one more process in a container that is there.
+// exec: one more process in a container that is there. Comes in: the container's record and what the flags ask for. Goes out:
+// the program's exit status, or its pid when nobody waits. On any error the container is as before.
 
 import { execJoinPoints } from '../cgroup/exec.ts'
 import type { ProcessConfig } from '../config/types.ts'
