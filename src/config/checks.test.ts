@@ -121,6 +121,16 @@ const CASES: Readonly<Record<string, Case>> = {
       ],
     ],
   },
+  execCPUAffinity: {
+    good: [{ '/process/execCPUAffinity': { initial: '', final: '0-3, 7' } }],
+    bad: [
+      [
+        { '/process/execCPUAffinity': { initial: '1-', final: '3-1' } },
+        '/process/execCPUAffinity/initial: found "1-", must be a list of CPUs as "0-3,7"',
+        '/process/execCPUAffinity/final: found "3-1", must be a list of CPUs as "0-3,7"',
+      ],
+    ],
+  },
   scheduler: {
     good: [
       { '/process/scheduler': { policy: 'SCHED_OTHER', nice: -5 } },
