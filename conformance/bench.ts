@@ -32,8 +32,7 @@ const STEPS = ['create', 'start', 'state', 'delete'] as const
 const CYCLE = 'create+start+state+delete'
 /** Before runt has kept an image of this call. */
 const FIRST = ['run, first time', 'create, first time'] as const
-const ROWS = ['run', CYCLE, ...STEPS, ...FIRST] as const
-const ROWS = ['run', CYCLE, ...STEPS, 'exec'] as const
+const ROWS = ['run', CYCLE, ...STEPS, 'exec', ...FIRST] as const
 /** The container that exec is measured in. */
 const IDLE = 'idle'
 type Row = (typeof ROWS)[number]

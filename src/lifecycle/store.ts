@@ -101,11 +101,15 @@ export class Store {
     return failure
   }
 
-  /** Where the front looks for images that were kept. */
+  /** Where the front looks for images that were kept. One that can't be kept is no loss. */
   keepImage(slot: string, file: Uint8Array): void {
     const folder = `${this.root}/${IMAGES_FOLDER}`
-    makeDirectory(folder, 0o700)
-    writeFileAtomically(`${folder}/${slot}`, file, 0o700)
+    try {
+      makeDirectory(folder, 0o700)
+      writeFileAtomically(`${folder}/${slot}`, file, 0o700)
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error
+    }
   }
 
   /** @throws RuntError when there is no such container, or its state can't be read */
