@@ -34,7 +34,10 @@ export function leftovers(work: string): object {
   const cgroups = readdirSync('/sys/fs/cgroup').filter((name) => existsSync(`/sys/fs/cgroup/${name}/fault`))
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n').length
   const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim()
-  return { records: existsSync(`${work}/state`) ? readdirSync(`${work}/state`) : [], cgroups, mounts, children }
+  const records = existsSync(`${work}/state`)
+    ? readdirSync(`${work}/state`).filter((name) => !name.startsWith('@'))
+    : []
+  return { records, cgroups, mounts, children }
 }
 
 /** @param edits of the config */
@@ -85,6 +88,7 @@ export function makeFaultBundle(work: string, edits: object = {}): string {
       sysctl: { 'net.ipv4.ip_forward': '1' },
       maskedPaths: ['/proc/keys', '/sys/firmware', '/nowhere'],
       readonlyPaths: ['/proc/sys'],
+      seccomp: { defaultAction: 'SCMP_ACT_ALLOW', syscalls: [{ names: ['swapon'], action: 'SCMP_ACT_ERRNO' }] },
       devices: [{ path: '/tmp/zero', type: 'c', major: 1, minor: 5, uid: 3, gid: 4 }],
     },
   }

@@ -52,6 +52,11 @@ if (reason !== undefined) {
       (error: Error) => /exec: "true": execve: ENOEXEC: exec format error/.test(error.message),
     )
     deleteContainer(store, 'fault', { force: false })
+    const filter = plan.steps.findLastIndex((step) => step.op === 'syscall' && step.name === 'seccomp')
+    assert.ok(filter > gate)
+    await createContainer(store, faultOptions(bundle, { step: filter, errno: ERRNO.EACCES }))
+    assert.throws(() => startContainer(store, 'fault'), /^.*linux\.seccomp: seccomp: EACCES/)
+    deleteContainer(store, 'fault', { force: false })
     assert.equal(leftovers(work), before)
   })
 

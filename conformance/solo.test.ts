@@ -66,7 +66,12 @@ async function testFaults(folder: string, runtime: string): Promise<void> {
   const build = (mode: CreateOptions['mode'], step?: number) => {
     const inject = step === undefined ? undefined : { step, errno: ERRNO.EXDEV }
     const options = { ...faultOptions(bundle, inject), mode }
-    const solo = soloImage(store, options, { config, terminal: undefined, hierarchies, planned }, engine)
+    const solo = soloImage(
+      store,
+      options,
+      { config, terminal: undefined, hierarchies, planned, filter: undefined },
+      engine,
+    )
     if (solo === undefined) throw new Error('the bundle is not plain')
     return solo
   }

@@ -34,6 +34,7 @@ test('defaults', () => {
     maskedPaths: [],
     readonlyPaths: [],
     sysctl: {},
+    seccomp: undefined,
   })
   assert.equal(config.warnings, [])
 })

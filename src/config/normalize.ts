@@ -191,6 +191,7 @@ function normalizeLinux(linux: OciLinux, warnings: string[]): Linux {
     maskedPaths: (linux.maskedPaths ?? []).map(cleanPath),
     readonlyPaths: (linux.readonlyPaths ?? []).map(cleanPath),
     sysctl: linux.sysctl ?? {},
+    seccomp: linux.seccomp,
   }
 }
 

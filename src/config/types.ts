@@ -4,6 +4,7 @@
 import type { CapabilityName } from '../linux/capabilities.ts'
 import type { NamespaceType } from '../linux/namespaces.ts'
 import type { RlimitType } from '../linux/rlimits.ts'
+import type { OciSeccomp } from './generated/oci.d.ts'
 
 export interface Config {
   /** config.json as it was read. */
@@ -123,7 +124,11 @@ export interface Linux {
   readonly maskedPaths: readonly string[]
   readonly readonlyPaths: readonly string[]
   readonly sysctl: Readonly<Record<string, string>>
+  readonly seccomp: Seccomp | undefined
 }
+
+/** As the config has it: it is compiled as a whole (seccomp/). Its numbers of 64 bits are exact. */
+export type Seccomp = OciSeccomp
 
 export interface IdMapping {
   readonly containerID: number

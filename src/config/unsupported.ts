@@ -18,14 +18,6 @@ const NOT_YET = 'runt does not support it yet'
 const NEEDS_MOUNT_NAMESPACE = 'runt does this only in a mount namespace, which /linux/namespaces does not list'
 
 const ROWS: readonly Row[] = [
-  {
-    pointer: '/linux/seccomp',
-    reason: NOT_YET,
-    asked: ({ linux }) => {
-      const seccomp = linux?.seccomp
-      return seccomp !== undefined && !(seccomp.defaultAction === 'SCMP_ACT_ALLOW' && !hasSome(seccomp.syscalls))
-    },
-  },
   { pointer: '/process/apparmorProfile', reason: NOT_YET, asked: ({ process }) => isText(process?.apparmorProfile) },
   { pointer: '/process/selinuxLabel', reason: NOT_YET, asked: ({ process }) => isText(process?.selinuxLabel) },
   { pointer: '/process/scheduler', reason: NOT_YET, asked: ({ process }) => process?.scheduler !== undefined },

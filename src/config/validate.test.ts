@@ -154,8 +154,6 @@ test('what runt does not support is refused by name', async () => {
   const bare = 'runt does this only in a mount namespace, which /linux/namespaces does not list'
   const network = { '/linux/namespaces': [{ type: 'mount' }, { type: 'network' }] }
   for (const [changes, expected] of [
-    [{ '/linux/seccomp': { defaultAction: 'SCMP_ACT_LOG' } }, `/linux/seccomp: ${not}`],
-    [{ '/linux/seccomp': { defaultAction: 'SCMP_ACT_ALLOW', syscalls: [] } }, undefined],
     [{ '/process/apparmorProfile': 'x' }, `/process/apparmorProfile: ${not}`],
     [{ '/process/apparmorProfile': '' }, undefined],
     [{ '/process/selinuxLabel': 'x' }, `/process/selinuxLabel: ${not}`],

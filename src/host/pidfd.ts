@@ -17,6 +17,16 @@ export function pidfdInode(pid: number): bigint | undefined {
   }
 }
 
+/** A copy of another process's descriptor, close-on-exec. pidfd_getfd(2) @throws SyscallError */
+export function takeDescriptor(pid: number, descriptor: number): number {
+  const pidfd = syscall('pidfd_open', pid, 0)
+  try {
+    return syscall('pidfd_getfd', pidfd, descriptor, 0)
+  } finally {
+    close(pidfd)
+  }
+}
+
 /**
  * Send a pidfd over a Unix stream socket, as one SCM_RIGHTS descriptor.
  * @param socketPath shorter than sun_path

@@ -13,6 +13,7 @@ import { pidInside, requireKernel } from '../host/probe.ts'
 import { debug, warn } from '../log.ts'
 import { type Facts, lineSlots } from '../lowering/facts.ts'
 import { lowerCreate } from '../lowering/lower.ts'
+import { hasListener } from '../lowering/seccomp.ts'
 import { compile } from '../machine/codegen.ts'
 import { targetFor } from '../machine/target.ts'
 import { isExecutable } from '../native/ffi.ts'
@@ -23,11 +24,13 @@ import { type InitProcess, spawnInit } from '../process/init.ts'
 import { labelsFrom } from '../process/report.ts'
 import { encodeReply } from '../process/sync.ts'
 import { processStat, reap } from '../process/wait.ts'
+import { handOver } from './agent.ts'
 import { saveCard } from './card.ts'
 import { type Container, type Status, stateOf } from './container.ts'
 import { hear, homeEntry, learnPid, type Peer, receiveMaster, tell } from './conversation.ts'
 import { destroy } from './delete.ts'
 import { consoleTarget, gatherFacts, type LaunchOptions, ungrantable } from './facts.ts'
+import { agentOf, filterOf } from './filter.ts'
 import { runHooks } from './hooks.ts'
 import { checkId } from './id.ts'
 import type { Lock } from './lock.ts'
@@ -84,13 +87,15 @@ export async function launch(
   const config = await loadConfig(options.bundle)
   for (const warning of config.warnings) warn(warning)
   const terminal = consoleTarget(config, options)
+  const filter = await filterOf(store, config)
   profile.mark('config')
   const hierarchies = readHierarchies()
   const planned = planCgroup(hierarchies, cgroupPath(config.linux.cgroupsPath, options.id))
-  if (!options.supervised && isExecutable()) becomeSolo(store, options, { config, terminal, hierarchies, planned })
+  if (!options.supervised && isExecutable())
+    becomeSolo(store, options, { config, terminal, hierarchies, planned, filter })
   const lock = store.claim(options.id)
   const attempt: Attempt = {
-    container: newRecord(config, options, missingOf(planned)),
+    container: newRecord(config, options, missingOf(planned), filter),
     init: undefined,
     hooksBegan: false,
   }
@@ -102,7 +107,8 @@ export async function launch(
     debug(`container ${options.id}: cgroup ${cgroup.path} made in ${cgroup.made.length} folders`)
     profile.mark('cgroup')
     const stateLength = JSON.stringify(stateOf(attempt.container, 'creating', 0)).length
-    const facts = gatherFacts(config, options, terminal, store.directory(options.id), cgroup, hierarchies, stateLength)
+    const directory = store.directory(options.id)
+    const facts = gatherFacts(config, options, terminal, directory, cgroup, hierarchies, filter, stateLength)
     for (const warning of ungrantable(config, facts.grantable)) warn(warning)
     const plan = lowerCreate(config, facts)
     verify(plan)
@@ -162,6 +168,10 @@ async function serve(
     runHooks('prestart', prestart, state)
     runHooks('createRuntime', createRuntime, state)
     await tell(peer, encodeReply(insideState(attempt.container, 'creating', inside.length > 0), undefined))
+  }
+  const { seccomp } = config.linux
+  if (seccomp !== undefined && hasListener(facts)) {
+    await handOver(peer, agentOf(seccomp), stateOf(attempt.container, 'creating', pid))
   }
   if (options.profile) profile.steps(plan, await init.channel.receiveRaw(8 * (plan.steps.length + 1)))
   await hear(peer, 'ready')

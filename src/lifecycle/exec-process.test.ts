@@ -29,7 +29,7 @@ const config = normalize(raw as unknown as Parameters<typeof normalize>[0], '/bu
 
 /** As it comes back from state.json. */
 const container = JSON.parse(
-  JSON.stringify({ id: 'c', rootfs: '/bundle/rootfs', exec: execRecord(config, false) }),
+  JSON.stringify({ id: 'c', rootfs: '/bundle/rootfs', exec: execRecord(config, false, undefined) }),
 ) as Container
 
 const PLAIN: ExecRequest = {

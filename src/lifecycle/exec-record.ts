@@ -2,6 +2,8 @@
 
 import type { Config, Process, ProcessConfig } from '../config/types.ts'
 import type { NamespaceType } from '../linux/namespaces.ts'
+import type { SeccompFilter } from '../seccomp/filter.ts'
+import { type FilterRecord, filterRecord } from './filter.ts'
 
 export interface ExecRecord {
   /** The config's process; null when it has none. */
@@ -9,6 +11,8 @@ export interface ExecRecord {
   readonly namespaces: readonly NamespaceType[]
   /** Created with --no-new-keyring. */
   readonly noNewKeyring: boolean
+  /** null when there is none. */
+  readonly filter: FilterRecord | null
 }
 
 /** T with each bigint as {bigint: digits}. */
@@ -18,9 +22,18 @@ export type Stored<T> = T extends bigint
     ? { [K in keyof T]: Stored<T[K]> }
     : T
 
-export function execRecord({ process, linux }: Config, noNewKeyring: boolean): ExecRecord {
-  const namespaces = linux.namespaces.map(({ type }) => type)
-  return { process: process === undefined ? null : stored(process), namespaces, noNewKeyring }
+/** @param filter linux.seccomp, compiled */
+export function execRecord(
+  { process, linux }: Config,
+  noNewKeyring: boolean,
+  filter: SeccompFilter | undefined,
+): ExecRecord {
+  return {
+    process: process === undefined ? null : stored(process),
+    namespaces: linux.namespaces.map(({ type }) => type),
+    noNewKeyring,
+    filter: filterRecord(linux.seccomp, filter),
+  }
 }
 
 /** @param rootfs the container's, absolute */

@@ -18,10 +18,12 @@ import { verify } from '../plan/verify.ts'
 import { type InitProcess, spawnInit } from '../process/init.ts'
 import { encodeReply } from '../process/sync.ts'
 import { isAlive, processStat, reap } from '../process/wait.ts'
-import type { Container } from './container.ts'
+import { handOver } from './agent.ts'
+import { type Container, stateOf } from './container.ts'
 import { executed, hear, homeEntry, learnPid, type Peer, receiveMaster, tell } from './conversation.ts'
 import { type ExecRequest, execConfig } from './exec-process.ts'
 import { checkPreserved, consoleTarget, grantableCapabilities, ungrantable } from './facts.ts'
+import { recordedFilter } from './filter.ts'
 import { checkId } from './id.ts'
 import type { Profile } from './profile.ts'
 import { forwardSignals } from './signals.ts'
@@ -112,6 +114,7 @@ function execFacts(container: Container, config: ProcessConfig, options: ExecOpt
     grantable: grantableCapabilities(config),
     nofile: callerNofile(),
     stateRoom: 0,
+    seccomp: recordedFilter(container.exec.filter),
   }
 }
 
@@ -161,6 +164,8 @@ async function enter(container: Container, options: ExecOptions, target: number,
     const peer = { ...unborn, pid }
     const startTime = processStat(pid)?.startTime ?? 0
     const master = facts.console?.kind === 'channel' ? await receiveMaster(peer) : undefined
+    const agent = container.exec.filter?.agent
+    if (agent !== undefined && agent !== null) await handOver(peer, agent, stateOf(container, 'running', container.pid))
     if (options.profile) profile.steps(plan, await init.channel.receiveRaw(8 * (plan.steps.length + 1)))
     await hear(peer, 'ready')
     profile.mark('init ready')

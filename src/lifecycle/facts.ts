@@ -11,6 +11,7 @@ import { capabilitySet } from '../lowering/credentials.ts'
 import type { ConsoleTarget, Facts, Mode } from '../lowering/facts.ts'
 import { readLink } from '../native/file.ts'
 import { trySyscall } from '../native/syscall.ts'
+import type { SeccompFilter } from '../seccomp/filter.ts'
 
 /** What the caller of create or run asked for, as far as the plan depends on it. */
 export interface LaunchOptions {
@@ -29,6 +30,7 @@ const CAP_MKNOD = capabilityBit(27)
 const STATE_SLACK = 64
 
 /**
+ * @param filter linux.seccomp, compiled
  * @param stateLength characters of the state without its pid
  * @throws RuntError when a descriptor that is to be preserved isn't open
  */
@@ -39,6 +41,7 @@ export function gatherFacts(
   stateDirectory: string,
   cgroup: Cgroup,
   hierarchies: Hierarchies,
+  filter: SeccompFilter | undefined,
   stateLength: number,
 ): Facts {
   const listenFds = callerListenFds()
@@ -63,6 +66,7 @@ export function gatherFacts(
     sourceIsDirectory: directoryProbe(),
     targetOf: (destination) => resolveInRoot(config.root.path, destination),
     stateRoom: hasHooks ? stateLength * 3 + STATE_SLACK : 0,
+    seccomp: filter,
   }
 }
 

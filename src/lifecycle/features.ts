@@ -8,6 +8,7 @@ import { HOOK_KINDS } from '../config/types.ts'
 import { findUnsupported } from '../config/unsupported.ts'
 import { CAPABILITY_NAMES } from '../linux/capabilities.ts'
 import { NAMESPACES } from '../linux/namespaces.ts'
+import { ACTIONS, ARCHITECTURE_NAMES, FLAGS, OPERATORS } from '../seccomp/names.ts'
 
 /** What is known where runt is put together. */
 export interface Build {
@@ -54,8 +55,14 @@ function linuxFeatures(): Readonly<Record<string, unknown>> {
       systemdUser: false,
       rdma: supports({ linux: { resources: { rdma: { x: { hcaHandles: 1 } } } } }),
     },
-    // The names that the filters' compiler knows belong beside `enabled`, from its own tables.
-    seccomp: { enabled: supports({ linux: { seccomp: { defaultAction: 'SCMP_ACT_ERRNO' } } }) },
+    seccomp: {
+      enabled: supports({ linux: { seccomp: { defaultAction: 'SCMP_ACT_ERRNO' } } }),
+      actions: Object.keys(ACTIONS).sort(),
+      operators: Object.keys(OPERATORS).sort(),
+      archs: ARCHITECTURE_NAMES,
+      knownFlags: Object.keys(FLAGS).sort(),
+      supportedFlags: Object.keys(FLAGS).sort(), // a kernel that has not all of them says so at create
+    },
     apparmor: { enabled: supports({ process: { ...process, apparmorProfile: 'x' } }) },
     selinux: { enabled: supports({ process: { ...process, selinuxLabel: 'x' } }) },
     intelRdt: {

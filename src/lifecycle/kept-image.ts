@@ -15,10 +15,17 @@ import {
   slotOf,
   TICKET_OFFSET,
 } from '../plan/ticket.ts'
+import type { SeccompFilter } from '../seccomp/filter.ts'
 import type { Store } from './store.ts'
 
 /** What a plan takes for granted of the call's surroundings. */
 const NAMESPACES = ['mnt', 'user', 'pid', 'cgroup'].map((name) => `/proc/self/ns/${name}`)
+
+/** What of a call is looked at. */
+interface Made {
+  readonly config: Config
+  readonly filter: SeccompFilter | undefined
+}
 
 /**
  * Keep an image for the next call like this one.
@@ -26,7 +33,7 @@ const NAMESPACES = ['mnt', 'user', 'pid', 'cgroup'].map((name) => `/proc/self/ns
  */
 export function keepImage(
   store: Store,
-  config: Config,
+  { config, filter }: Made,
   facts: Facts,
   image: Uint8Array,
   words: readonly string[],
@@ -39,6 +46,7 @@ export function keepImage(
     stats: [
       guard(process.execPath, SAME_CONTENTS),
       ...NAMESPACES.map((path) => guard(path, SAME_INODE)),
+      ...(filter === undefined ? [] : [guard(filter.library, SAME_CONTENTS)]),
       ...(needsHome(config.process?.env ?? []) ? [guard(`${config.root.path}/etc/passwd`, SAME_CONTENTS)] : []),
     ],
     file: { path: `${config.bundle}/config.json`, contents: new TextEncoder().encode(config.text) },

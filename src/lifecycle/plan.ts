@@ -9,6 +9,7 @@ import { lowerCreate } from '../lowering/lower.ts'
 import type { Plan } from '../plan/step.ts'
 import { verify } from '../plan/verify.ts'
 import { consoleTarget, gatherFacts } from './facts.ts'
+import { filterOf } from './filter.ts'
 import type { Store } from './store.ts'
 
 /** The id and the console socket that stand for those of a real call. */
@@ -21,6 +22,7 @@ const ROOT = { grantable: (1n << BigInt(CAPABILITY_NAMES.length)) - 1n, makesDev
 /** The plan that create would compile for a bundle, on this host. @throws RuntError for an invalid config */
 export async function planOf(store: Store, bundle: string): Promise<Plan> {
   const config = await loadConfig(bundle)
+  const filter = await filterOf(undefined, config)
   const hierarchies = readHierarchies()
   const cgroup = planCgroup(hierarchies, cgroupPath(config.linux.cgroupsPath, ID))
   const options = {
@@ -32,7 +34,8 @@ export async function planOf(store: Store, bundle: string): Promise<Plan> {
     noNewKeyring: false,
     profile: false,
   } as const
-  const here = gatherFacts(config, options, consoleTarget(config, options), store.directory(ID), cgroup, hierarchies, 0)
+  const terminal = consoleTarget(config, options)
+  const here = gatherFacts(config, options, terminal, store.directory(ID), cgroup, hierarchies, filter, 0)
   const plan = lowerCreate(config, process.geteuid?.() === 0 ? here : { ...here, ...ROOT })
   verify(plan)
   return plan

@@ -2,12 +2,21 @@
 
 import type { Cgroup } from '../cgroup/manager.ts'
 import type { Config } from '../config/types.ts'
+import type { SeccompFilter } from '../seccomp/filter.ts'
 import { type Container, OCI_VERSION } from './container.ts'
 import { execRecord } from './exec-record.ts'
 import type { LaunchOptions } from './facts.ts'
 
-/** @param cgroup what is there of it, or will be */
-export function newRecord(config: Config, { id, noNewKeyring }: LaunchOptions, cgroup: Cgroup): Container {
+/**
+ * @param cgroup what is there of it, or will be
+ * @param filter linux.seccomp, compiled
+ */
+export function newRecord(
+  config: Config,
+  { id, noNewKeyring }: LaunchOptions,
+  cgroup: Cgroup,
+  filter: SeccompFilter | undefined,
+): Container {
   const { namespaces } = config.linux
   return {
     version: 1,
@@ -26,6 +35,6 @@ export function newRecord(config: Config, { id, noNewKeyring }: LaunchOptions, c
     hasProcess: config.process !== undefined,
     hooks: { poststart: config.hooks.poststart, poststop: config.hooks.poststop },
     startSteps: {},
-    exec: execRecord(config, noNewKeyring),
+    exec: execRecord(config, noNewKeyring, filter),
   }
 }

@@ -12,6 +12,7 @@ import { pidfdInode } from '../host/pidfd.ts'
 import { isDebugging } from '../log.ts'
 import { needsHome } from '../lowering/execve.ts'
 import type { ConsoleTarget, Facts } from '../lowering/facts.ts'
+import { hasListener } from '../lowering/seccomp.ts'
 import { TIME_MARK } from '../lowering/solo/clock.ts'
 import type { Calendar } from '../lowering/solo/facts.ts'
 import { lowerSolo } from '../lowering/solo/solo.ts'
@@ -22,6 +23,7 @@ import type { Plan } from '../plan/step.ts'
 import { verify } from '../plan/verify.ts'
 import { becomeImage } from '../process/become.ts'
 import { labelsFrom } from '../process/report.ts'
+import type { SeccompFilter } from '../seccomp/filter.ts'
 import { cardOf, removals } from './card.ts'
 import type { CreateOptions } from './create.ts'
 import { gatherFacts, ungrantable } from './facts.ts'
@@ -48,6 +50,8 @@ export interface Prepared {
   readonly hierarchies: Hierarchies
   /** From planCgroup(). */
   readonly planned: Cgroup
+  /** linux.seccomp, compiled. */
+  readonly filter: SeccompFilter | undefined
 }
 
 /**
@@ -60,7 +64,7 @@ export function becomeSolo(store: Store, options: CreateOptions & Partial<SoloOp
   if (solo === undefined) return
   const { facts, image } = solo
   store.makeRoot()
-  keepImage(store, prepared.config, facts, image.bytes, words)
+  keepImage(store, prepared, facts, image.bytes, words)
   becomeImage(image.bytes, [process.execPath, '--supervised', ...words], facts.preservedFds)
 }
 
@@ -71,21 +75,21 @@ export function becomeSolo(store: Store, options: CreateOptions & Partial<SoloOp
 export function soloImage(
   store: Store,
   options: CreateOptions & Partial<SoloOptions>,
-  { config, terminal, hierarchies, planned }: Prepared,
+  { config, terminal, hierarchies, planned, filter }: Prepared,
   engine: string,
 ): { readonly plan: Plan; readonly image: Image; readonly facts: Facts } | undefined {
-  if (!isPlain(config, options, terminal)) return undefined
+  if (!isPlain(config, options, terminal) || hasListener({ seccomp: filter })) return undefined
   const cgroup = missingOf(planned)
   if (Object.keys(cgroup.directories).length < Object.keys(planned.directories).length) return undefined
   const script = cgroupScript(hierarchies, cgroup, config.linux.resources)
   if (script === undefined) return undefined
   const directory = store.directory(options.id)
-  const facts = gatherFacts(config, options, terminal, directory, cgroup, hierarchies, 0)
+  const facts = gatherFacts(config, options, terminal, directory, cgroup, hierarchies, filter, 0)
   const home = homeEntry(config, facts)
   if (home === 'unknown' || ungrantable(config, facts.grantable).length > 0) return undefined
   const foreground = options.mode === 'run-foreground'
   // The image may be used again: the time is for it to find.
-  const record = { ...newRecord(config, options, cgroup), created: TIME_MARK }
+  const record = { ...newRecord(config, options, cgroup, filter), created: TIME_MARK }
   const card = !foreground && pidfdInode(process.pid) !== undefined ? cardOf(record) : undefined
   const plan = lowerSolo(config, facts, {
     directory,

@@ -23,6 +23,9 @@ import { parseStat } from '../process/wait.ts'
 import type { Container } from './container.ts'
 import { isLocked, type Lock, lockIfThere, lockNewFolder } from './lock.ts'
 
+/** What the names of runt's own folders begin with, and no id does. */
+const OWN = '@'
+
 export class Store {
   readonly root: string
 
@@ -101,6 +104,11 @@ export class Store {
     return failure
   }
 
+  /** Where compiled filters of system calls are kept. */
+  get filters(): string {
+    return `${this.root}/@filters`
+  }
+
   /** Where the front looks for images that were kept. One that can't be kept is no loss. */
   keepImage(slot: string, file: Uint8Array): void {
     const folder = `${this.root}/${IMAGES_FOLDER}`
@@ -161,7 +169,7 @@ export class Store {
   ids(): string[] {
     try {
       return listDirectory(this.root)
-        .filter(({ kind, name }) => kind === 'directory' && name !== IMAGES_FOLDER)
+        .filter(({ kind, name }) => kind === 'directory' && !name.startsWith(OWN))
         .map(({ name }) => name)
         .sort()
     } catch (error) {

@@ -68,7 +68,8 @@ export function lowerStdioOwner(context: ProcessContext): void {
 }
 
 /** The bounding set, then the ids, then the other sets: each needs rights that the next takes away. capabilities(7) */
-export function lowerUser({ plan, config, facts }: ProcessContext): void {
+export function lowerUser(context: ProcessContext): void {
+  const { plan, config, facts } = context
   const { process } = config
   if (process === undefined) return
   const sets = grantedSets(process, facts.grantable)
@@ -89,7 +90,7 @@ export function lowerUser({ plan, config, facts }: ProcessContext): void {
     )
   }
   lowerIds({ plan, config })
-  lowerCapabilitySets({ plan }, sets)
+  lowerCapabilitySets(context, { ...sets, permitted: sets.permitted | heldForFilter(context) })
   plan.section('/process/user/umask', undefined, () => plan.syscall('umask', [process.user.umask ?? DEFAULT_UMASK]))
 }
 
@@ -106,10 +107,17 @@ function lowerIds({ plan, config }: Pick<ProcessContext, 'plan' | 'config'>): vo
   plan.section('/process/user/uid', `uid ${user.uid}`, () => plan.syscall('setresuid', [user.uid, user.uid, user.uid]))
 }
 
-type Sets = Readonly<Record<CapabilitySet, bigint>>
+export type CapabilitySets = Readonly<Record<CapabilitySet, bigint>>
+
+export const CAP_SYS_ADMIN = capabilityBit(21)
+
+/** What is kept, but not in effect, until the filter of system calls is loaded: see seccomp.ts. */
+export function heldForFilter({ config, facts }: ProcessContext): bigint {
+  return facts.seccomp === undefined || config.process?.noNewPrivileges === true ? 0n : CAP_SYS_ADMIN & facts.grantable
+}
 
 /** What can be given of what is asked; the rest was warned about. A config that asks for none gets none. */
-function grantedSets(process: Process, grantable: bigint): Sets {
+export function grantedSets(process: Process, grantable: bigint): CapabilitySets {
   const set = (name: CapabilitySet): bigint => capabilitySet(process.capabilities?.[name] ?? []) & grantable
   const permitted = set('permitted')
   const inheritable = set('inheritable')
@@ -130,24 +138,28 @@ export function capabilitySet(names: readonly string[]): bigint {
   }, 0n)
 }
 
-function lowerCapabilitySets({ plan }: Pick<ProcessContext, 'plan'>, sets: Sets): void {
-  const low = (set: bigint): bigint => set & 0xffffffffn
-  const high = (set: bigint): bigint => set >> 32n
-  plan.section('/process/capabilities', undefined, () => {
-    const header = plan.struct('cap_header', [u32(CAPABILITY_VERSION_3), u32(0)])
-    const data = plan.constant(
-      `cap_data{${sets.effective.toString(16)} ${sets.permitted.toString(16)} ${sets.inheritable.toString(16)}}`,
-      [
-        ...[low(sets.effective), low(sets.permitted), low(sets.inheritable)].map(u32),
-        ...[high(sets.effective), high(sets.permitted), high(sets.inheritable)].map(u32),
-      ],
-    )
-    plan.syscall('capset', [header.address, data.address])
-  })
+function lowerCapabilitySets(context: ProcessContext, sets: CapabilitySets): void {
+  const { plan } = context
+  plan.section('/process/capabilities', undefined, () => lowerCapset(context, sets))
   plan.section('/process/capabilities/ambient', undefined, () => {
     for (const [number, name] of CAPABILITY_NAMES.entries()) {
       if ((sets.ambient & capabilityBit(number)) === 0n) continue
       plan.syscall('prctl', [PR.CAP_AMBIENT, PR.CAP_AMBIENT_RAISE, number, 0, 0], { name: 'raise', about: name })
     }
   })
+}
+
+/** capset(2). */
+export function lowerCapset({ plan }: ProcessContext, sets: CapabilitySets): void {
+  const low = (set: bigint): bigint => set & 0xffffffffn
+  const high = (set: bigint): bigint => set >> 32n
+  const header = plan.struct('cap_header', [u32(CAPABILITY_VERSION_3), u32(0)])
+  const data = plan.constant(
+    `cap_data{${sets.effective.toString(16)} ${sets.permitted.toString(16)} ${sets.inheritable.toString(16)}}`,
+    [
+      ...[low(sets.effective), low(sets.permitted), low(sets.inheritable)].map(u32),
+      ...[high(sets.effective), high(sets.permitted), high(sets.inheritable)].map(u32),
+    ],
+  )
+  plan.syscall('capset', [header.address, data.address])
 }

@@ -21,6 +21,7 @@ import { lowerFirstProcess, lowerNamespaceRoot, lowerReady, replySize } from './
 import { lowerIdentity } from './identity.ts'
 import { openInRoot } from './in-root.ts'
 import { lowerAffinity, lowerCwd, lowerKeyring, lowerOomScore } from './process-setup.ts'
+import { lowerFilter, lowerWatchedFilter } from './seccomp.ts'
 
 /** The plan of a process that exec adds to a container. @param facts probed before; see ProcessFacts */
 export function lowerExec(config: ProcessConfig, facts: ProcessFacts): Plan {
@@ -79,8 +80,11 @@ function lowerP1(context: ProcessContext, doors: CgroupDoors, root: Value | unde
   const cwd = lowerCwd(context, (path) => openInRoot(context, path, { flags: O.PATH | O.DIRECTORY, name: 'cwd' }))
   const program = lowerIdentity(context, cwd)
   lowerCloseTemporary(context)
+  lowerWatchedFilter(context)
   lowerReady(context)
-  if (program !== undefined) lowerExecve(context, program)
+  if (program === undefined) return
+  lowerFilter(context)
+  lowerExecve(context, program)
 }
 
 /** By filling it: a number that is free would go to the next temporary descriptor. */

@@ -46,6 +46,8 @@ export interface ProcessFacts {
   readonly nofile: { readonly soft: bigint; readonly hard: bigint } | undefined
   /** Bytes to reserve for the state that container hooks get on stdin. */
   readonly stateRoom: number
+  /** linux.seccomp, compiled: the program, and the flags of seccomp(2). */
+  readonly seccomp: { readonly program: Uint8Array; readonly flags: number } | undefined
 }
 
 /** What building a container depends on. */

@@ -6,6 +6,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { normalize } from '../config/normalize.ts'
 import type { Config, ProcessConfig } from '../config/types.ts'
+import { SECCOMP_FLAG } from '../linux/seccomp-abi.ts'
 import { compile } from '../machine/codegen.ts'
 import { targetFor } from '../machine/target.ts'
 import { print } from '../plan/print.ts'
@@ -41,6 +42,7 @@ const FACTS: Facts = {
   sourceIsDirectory: (path) => !path.includes('.'),
   targetOf: (destination) => destination,
   stateRoom: 1024,
+  seccomp: undefined,
 }
 
 const PROCESS = { cwd: '/', args: ['/bin/true'], env: ['PATH=/bin'], user: { uid: 0, gid: 0 } }
@@ -134,6 +136,21 @@ const BUNDLES: Readonly<Record<string, object>> = {
       sysctl: { 'net.ipv4.ip_forward': '1', 'net/ipv4/conf/eth0.1/forwarding': '0' },
     },
   },
+  'seccomp-and-hook': {
+    ...BASE,
+    process: { ...PROCESS, noNewPrivileges: true },
+    hooks: { startContainer: [{ path: '/bin/third' }] },
+    linux: MOUNT_NAMESPACE,
+  },
+  'seccomp-with-listener': {
+    ...BASE,
+    process: { ...PROCESS, capabilities: { permitted: ['CAP_KILL'], effective: ['CAP_KILL'] } },
+    linux: MOUNT_NAMESPACE,
+  },
+  'seccomp-and-all-capabilities': {
+    ...BASE,
+    process: { ...PROCESS, capabilities: { permitted: ['CAP_SYS_ADMIN'], effective: ['CAP_SYS_ADMIN'] } },
+  },
   credentials: {
     ...BASE,
     process: CREDENTIALS,
@@ -141,10 +158,18 @@ const BUNDLES: Readonly<Record<string, object>> = {
   },
 }
 
+/** A filter that lets everything pass, as facts have it. */
+const filter = (flags: number): Pick<Facts, 'seccomp'> => ({
+  seccomp: { program: Uint8Array.from([6, 0, 0, 0, 0, 0, 0xff, 0x7f]), flags },
+})
+
 const FACTS_OF: Readonly<Record<string, Partial<Facts>>> = {
   'no-namespaces': { mode: 'run' },
   credentials: { mode: 'run-foreground', preservedFds: 2, listenFds: 1, noNewKeyring: true },
   'bind-ro': { noPivot: true },
+  'seccomp-and-hook': filter(SECCOMP_FLAG.SPEC_ALLOW),
+  'seccomp-with-listener': filter(SECCOMP_FLAG.NEW_LISTENER),
+  'seccomp-and-all-capabilities': filter(0),
 }
 
 function golden(name: string, config: Config, facts: Facts): void {
@@ -195,6 +220,12 @@ const EXECS: readonly (readonly [string, object, readonly string[], Partial<Proc
     },
     ['mount', 'pid'],
     { mode: 'run', preservedFds: 2, console: { kind: 'socket', path: '/tmp/pty.sock' } },
+  ],
+  [
+    'exec-with-filter',
+    { ...PROCESS, user: { uid: 7, gid: 8 } },
+    ['mount', 'pid'],
+    { mode: 'run', ...filter(SECCOMP_FLAG.NEW_LISTENER) },
   ],
 ]
 

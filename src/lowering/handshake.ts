@@ -2,7 +2,7 @@
 
 import { type DataObject, u32, u64 } from '../plan/builder.ts'
 import { MESSAGE, REPLY } from '../plan/messages.ts'
-import { type Operand, REPORT } from '../plan/step.ts'
+import { type Operand, REPORT, type Value } from '../plan/step.ts'
 import { type Context, isNew, type ProcessContext } from './context.ts'
 
 const SIG_BLOCK = 0
@@ -84,6 +84,16 @@ export function lowerHooksPause(context: Context): void {
     send(context, MESSAGE.hooks, 'hooks')
     receive(context, 'hooks')
   })
+}
+
+/**
+ * P1, filtered already: tell runt by which descriptor the agent is asked, and go on when the agent has it. By write(2), which
+ * no filter leaves to an agent (config/check-seccomp.ts): runt fetches the descriptor itself.
+ */
+export function lowerTellListener(context: ProcessContext, listener: Value): void {
+  sendValue(context, context.slots.channel, MESSAGE.listener, listener, 'listener')
+  receive(context, 'listener')
+  context.plan.syscall('close', [listener])
 }
 
 /** P1: everything is done but the program. From the answer on, runt has the container on record. */

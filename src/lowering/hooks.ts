@@ -3,7 +3,6 @@
 
 import { HOOK_KINDS, type Hook } from '../config/types.ts'
 import { ERRNO } from '../linux/errno.ts'
-import { CLONE } from '../linux/namespaces.ts'
 import { type DataObject, u32, u64 } from '../plan/builder.ts'
 import { HOOK_FAILED, REPLY } from '../plan/messages.ts'
 import type { Context } from './context.ts'
@@ -61,22 +60,17 @@ function lowerHook(
 ): void {
   const { plan, slots } = context
   const pidfd = plan.struct('pidfd', [u64(0)])
-  const child = plan.fork(
-    'hook',
-    BigInt(CLONE.PIDFD),
-    () => {
-      plan.syscall('dup3', [state, 0, 0])
-      plan.syscall('dup3', [slots.hookOutput, 1, 0])
-      plan.syscall('dup3', [slots.hookOutput, 2, 0])
-      const [argv, envp] = [plan.strings(hook.args), plan.strings(hook.env)]
-      plan.syscall('execve', [hook.path, argv.address, envp.address], {
-        path: kind === 'startContainer' ? 'container' : 'host',
-      })
-      plan.exit(127)
-    },
-    undefined,
-    pidfd.address,
-  )
+  const run = (): void => {
+    plan.syscall('dup3', [state, 0, 0])
+    plan.syscall('dup3', [slots.hookOutput, 1, 0])
+    plan.syscall('dup3', [slots.hookOutput, 2, 0])
+    const [argv, envp] = [plan.strings(hook.args), plan.strings(hook.env)]
+    plan.syscall('execve', [hook.path, argv.address, envp.address], {
+      path: kind === 'startContainer' ? 'container' : 'host',
+    })
+    plan.exit(127)
+  }
+  const child = plan.forkFiltered('hook', run, pidfd.address)
   if (hook.timeout !== undefined) lowerTimeout(context, hook.timeout, pidfd)
   const status = plan.struct('status', [u64(0)])
   plan.syscall('wait4', [child, status.address, WALL, 0])

@@ -39,6 +39,7 @@ import {
   lowerRootAttributes,
   lowerRootfs,
 } from './rootfs.ts'
+import { lowerFilter, lowerWatchedFilter } from './seccomp.ts'
 import { lowerStartGate } from './start-gate.ts'
 
 /** The plan of a container's init. @param facts probed before; see Facts */
@@ -148,9 +149,11 @@ export function lowerP1(context: Context, doors: CgroupDoors): void {
   if (has(config, 'mount')) lowerRootAttributes(context)
   const program = lowerIdentity(context, cwd)
   lowerCloseTemporary(context)
+  lowerWatchedFilter(context)
   lowerReady(context)
   lowerStartGate(context)
   if (program === undefined) return
+  lowerFilter(context)
   lowerContainerHooks(context, 'startContainer')
   lowerExecve(context, program)
 }

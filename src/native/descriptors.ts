@@ -51,10 +51,10 @@ export function receiveDescriptor(
   return { bytes: arena.read(payload, length), descriptor: came ? view.getInt32(16, true) : undefined }
 }
 
-/** sendmsg(2) of a text with one descriptor. */
+/** sendmsg(2) of a text with one descriptor, which goes with the first byte. */
 export function sendDescriptor(socket: number, text: string, descriptor: number): void {
-  using arena = new Arena(8192)
   const bytes = new TextEncoder().encode(text)
+  using arena = new Arena(bytes.length + 4096)
   const payload = arena.place(bytes)
   const control = new Uint8Array(Number(CONTROL_SIZE))
   const view = new DataView(control.buffer)
@@ -63,7 +63,11 @@ export function sendDescriptor(socket: number, text: string, descriptor: number)
   view.setUint32(12, SCM_RIGHTS, true)
   view.setInt32(16, descriptor, true)
   const header = messageHeader(arena, payload, bytes.length, arena.place(control))
-  syscall('sendmsg', socket, header, MSG_NOSIGNAL)
+  let sent = syscall('sendmsg', socket, header, MSG_NOSIGNAL)
+  while (sent < bytes.length) {
+    const rest = bytes.subarray(sent)
+    sent += syscall('sendto', socket, rest, rest.length, MSG_NOSIGNAL, 0, 0)
+  }
 }
 
 /** Connect to a Unix stream socket. @param path shorter than sun_path, or /proc/self/fd/N of an O_PATH descriptor */

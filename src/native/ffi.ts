@@ -31,7 +31,7 @@ export interface NativeResult {
   readonly errnoCode: number
 }
 
-const LIBRARY = 'libc'
+const LIBC = 'libc'
 let addon: Addon | undefined
 
 function libc(): Addon {
@@ -39,7 +39,7 @@ function libc(): Addon {
   const module: { exports: unknown } = { exports: {} }
   process.dlopen(module, addonPath())
   addon = module.exports as Addon // the addon's N-API exports, as ffi-rs's index.d.ts describes them
-  addon.open({ library: LIBRARY, path: '' }) // '' is the running process: its libc is there already
+  addon.open({ library: LIBC, path: '' }) // '' is the running process: its libc is there already
   return addon
 }
 
@@ -55,9 +55,9 @@ export function isExecutable(): boolean {
   return process.argv[1]?.startsWith('/$bunfs/') === true
 }
 
-function describe(funcName: string, args: readonly NativeArgument[]): Call {
+function describe(library: string, funcName: string, args: readonly NativeArgument[]): Call {
   return {
-    library: LIBRARY,
+    library,
     funcName,
     retType: TYPE.BIGINT,
     paramsType: args.map(typeOf),
@@ -75,10 +75,24 @@ function typeOf(arg: NativeArgument): ParameterType {
 
 /** Call a libc function. Integers go as 64-bit, strings as char*, byte arrays by address, to be filled in place. */
 export function callNative(name: string, ...args: NativeArgument[]): NativeResult {
-  return libc().load({ ...describe(name, args), runInNewThread: false })
+  return libc().load({ ...describe(LIBC, name, args), runInNewThread: false })
 }
 
 /** The same on a thread of its own, so that JavaScript and its signal listeners go on while the call waits. */
 export function callNativeAsync(name: string, ...args: NativeArgument[]): Promise<NativeResult> {
-  return libc().load({ ...describe(name, args), runInNewThread: true })
+  return libc().load({ ...describe(LIBC, name, args), runInNewThread: true })
+}
+
+/** Call a function of another library, as callNative does. @throws Error when it has none of that name */
+export type LibraryCall = (name: string, ...args: NativeArgument[]) => bigint
+
+/**
+ * dlopen(3) of one of the host's libraries.
+ * @param file its file name, looked for where the linker looks
+ * @throws Error with the linker's words when it can't be loaded
+ */
+export function openLibrary(file: string): LibraryCall {
+  const loaded = libc()
+  loaded.open({ library: file, path: file })
+  return (name, ...args) => loaded.load({ ...describe(file, name, args), runInNewThread: false }).value
 }

@@ -20,6 +20,11 @@ export function open(path: string, flags: number, mode = 0, at: number = AT.FDCW
   return syscall('openat', at, path, toMachine(flags | O.CLOEXEC), mode)
 }
 
+/** The same. @returns a descriptor, or -errno */
+export function tryOpen(path: string, flags: number, at: number = AT.FDCWD): number {
+  return trySyscall('openat', at, path, toMachine(flags | O.CLOEXEC), 0)
+}
+
 const OPEN_HOW_SIZE = 24
 
 /**
@@ -81,7 +86,7 @@ export function readFileIfPresent(path: string, at: number = AT.FDCWD): string |
 
 /** The bytes of a file; undefined when it (or a folder on the way) doesn't exist. */
 export function readBytesIfPresent(path: string): Uint8Array | undefined {
-  const fd = trySyscall('openat', AT.FDCWD, path, O.RDONLY | O.CLOEXEC, 0)
+  const fd = tryOpen(path, O.RDONLY)
   if (fd === -ERRNO.ENOENT || fd === -ERRNO.ENOTDIR) return undefined
   if (fd < 0) throw new SyscallError('openat', -fd, path)
   try {

@@ -13,6 +13,8 @@ export const MESSAGE = {
   ready: 4,
   /** value: wait(2) status of the program, from P0 in the foreground. */
   status: 5,
+  /** value: the descriptor, in P1, by which an agent is asked about system calls. */
+  listener: 6,
 } as const
 
 /** Layout of a message of runt to the image: {u32 stateLength, u32 0, char home[], state}. */

@@ -41,6 +41,9 @@ const HINTS: Readonly<Record<string, string>> = {
   'clone3 EINVAL': 'the kernel lacks one of the namespace types',
   'clone3 ENOSPC': 'a limit in /proc/sys/user is reached, or namespaces are nested too deep',
   'clone3 EPERM': 'an unprivileged user needs a user namespace',
+  'clone EPERM': 'does linux.seccomp allow what hooks need?',
+  'seccomp EACCES': 'without process.noNewPrivileges it takes CAP_SYS_ADMIN',
+  'seccomp EBUSY': 'another listener watches already: runt itself runs under a filter that has one',
   'execve ENOEXEC': 'the file is for another machine, or a script without #! line',
   'mknodat EACCES': 'the rootfs is not writable for the root of the user namespace',
 }

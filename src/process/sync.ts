@@ -8,6 +8,8 @@
 //   P1: SCM_RIGHTS(pty master) ──────────────▶ only when runt relays the terminal
 //   P1: hooks ───────────────────────────────▶ only with prestart, createRuntime or createContainer hooks:
 //                             ◀─────────────── reply(state)  after those of the runtime namespaces have run
+//   P1: listener(value = its descriptor) ────▶ only with SCMP_ACT_NOTIFY: fetches it, hands it to the agent
+//                             ◀─────────────── reply
 //   P1: profile table ───────────────────────▶ only with --profile
 //   P1: ready ───────────────────────────────▶ puts the container on record
 //                             ◀─────────────── reply(state, home): create: go to the gate; run: go on
@@ -42,6 +44,7 @@ const KINDS = new Map<number, MessageKind>([
   [MESSAGE.hooks, 'hooks'],
   [MESSAGE.ready, 'ready'],
   [MESSAGE.status, 'status'],
+  [MESSAGE.listener, 'listener'],
 ])
 
 /** Read one datagram. @throws Error when it is none of ours: a bug, or somebody else's write */

@@ -1,0 +1,52 @@
+// The agent that is asked about system calls: it gets the listener, and is told whose it is. config-linux.md, The Container
+// Process State: one state a connection, which is closed then; the descriptor goes with its first byte.
+
+import { RuntError } from '../errors.ts'
+import { takeDescriptor } from '../host/pidfd.ts'
+import { O } from '../linux/open-flags.ts'
+import { connectUnix, sendDescriptor } from '../native/descriptors.ts'
+import { close, open } from '../native/file.ts'
+import { encodeReply } from '../process/sync.ts'
+import { OCI_VERSION, type State } from './container.ts'
+import { hear, type Peer, tell } from './conversation.ts'
+import type { Agent } from './filter.ts'
+
+/** The name that the specification has for the descriptor. */
+const LISTENER = 'seccompFd'
+
+/**
+ * Hand over the listener of a process that has just loaded its filter, and let the process go on.
+ * @param state of the container
+ * @throws RuntError when the agent isn't there
+ */
+export async function handOver(peer: Peer, agent: Agent, state: State): Promise<void> {
+  const { value } = await hear(peer, 'listener')
+  const { path, metadata } = agent
+  const said = { ociVersion: OCI_VERSION, fds: [LISTENER], pid: peer.pid, metadata, state }
+  try {
+    const listener = takeDescriptor(peer.pid, value)
+    try {
+      send(path, JSON.stringify(said), listener)
+    } finally {
+      close(listener)
+    }
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : `${cause}`
+    throw new RuntError('host', `linux.seccomp.listenerPath: ${path}: the agent can't be told: ${why}`, { cause })
+  }
+  await tell(peer, encodeReply('', undefined))
+}
+
+function send(path: string, text: string, descriptor: number): void {
+  const place = open(path, O.PATH)
+  try {
+    const socket = connectUnix(`/proc/self/fd/${place}`)
+    try {
+      sendDescriptor(socket, text, descriptor)
+    } finally {
+      close(socket)
+    }
+  } finally {
+    close(place)
+  }
+}
