@@ -14,7 +14,7 @@ import { statusOf } from '../src/lifecycle/status.ts'
 import { Store } from '../src/lifecycle/store.ts'
 import { ERRNO } from '../src/linux/errno.ts'
 import { trySyscall } from '../src/native/syscall.ts'
-import { faultOptions, leftovers, makeFaultBundle, missingForFaults } from './fault-bundle.ts'
+import { FAULT_ID, faultOptions, leftovers, makeFaultBundle, missingForFaults } from './fault-bundle.ts'
 import { checkNamed, checkUntouched } from './fault-checks.ts'
 import { type ConsoleSocket, listenForConsole } from './terminal.ts'
 
@@ -32,7 +32,7 @@ if (reason !== undefined) {
     test(`a fault in any step of exec ${console ? 'with a terminal ' : ''}is named, and the container is as before`, async () => {
       await createContainer(store, faultOptions(bundle, undefined))
       using socket = console ? listenForConsole(`${work}/console`) : undefined
-      const container = store.load('fault')
+      const container = store.load(FAULT_ID)
       const plain = execOptions(socket?.path, undefined)
       const { plan } = await planExec(container, plain)
       const before = { ...leftovers(work), inside: inside() }
@@ -54,17 +54,20 @@ if (reason !== undefined) {
       }
       assert.ok(failed > 70, `only ${failed} steps failed`)
       if (console) rmSync(`${work}/console`)
-      deleteContainer(store, 'fault', { force: true })
+      deleteContainer(store, FAULT_ID, { force: true })
     })
   }
 
-  test.after(() => rmSync(work, { recursive: true, force: true }))
+  test.after(() => {
+    deleteContainer(store, FAULT_ID, { force: true }) // of a test that failed
+    rmSync(work, { recursive: true, force: true })
+  })
 }
 
 /** Detached, as engines call it. */
 function execOptions(consoleSocket: string | undefined, inject: ExecOptions['inject']): ExecOptions {
   return {
-    id: 'fault',
+    id: FAULT_ID,
     request: {
       processFile: undefined,
       args: ['true'],
@@ -90,7 +93,7 @@ function execOptions(consoleSocket: string | undefined, inject: ExecOptions['inj
 
 /** Processes of the container. */
 function inside(): string {
-  const folder = ['/sys/fs/cgroup/pids/fault', '/sys/fs/cgroup/fault'].find(existsSync)
+  const folder = [`/sys/fs/cgroup/pids/${FAULT_ID}`, `/sys/fs/cgroup/${FAULT_ID}`].find(existsSync)
   return readFileSync(`${folder}/cgroup.procs`, 'utf8').trim()
 }
 

@@ -3,6 +3,9 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import type { CreateOptions } from '../src/lifecycle/create.ts'
 
+/** Tests of several checkouts may run at once. */
+export const FAULT_ID = `fault-${process.pid}`
+
 const BUSYBOX = '/bin/busybox'
 
 /** @returns why such tests can't run here */
@@ -13,7 +16,7 @@ export function missingForFaults(): string | undefined {
 
 export function faultOptions(bundle: string, inject: CreateOptions['inject']): CreateOptions {
   return {
-    id: 'fault',
+    id: FAULT_ID,
     mode: 'create',
     bundle,
     consoleSocket: undefined,
@@ -31,7 +34,7 @@ export function faultOptions(bundle: string, inject: CreateOptions['inject']): C
 
 /** What a container could leave on this machine: records, cgroups, mounts, processes. */
 export function leftovers(work: string): object {
-  const cgroups = readdirSync('/sys/fs/cgroup').filter((name) => existsSync(`/sys/fs/cgroup/${name}/fault`))
+  const cgroups = readdirSync('/sys/fs/cgroup').filter((name) => existsSync(`/sys/fs/cgroup/${name}/${FAULT_ID}`))
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n').length
   const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim()
   const records = existsSync(`${work}/state`)

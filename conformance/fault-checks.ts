@@ -11,7 +11,8 @@ export function checkNamed(error: RuntError, step: Step, index: number): void {
   if (step.op === 'syscall' && step.onError['*'] !== undefined) return
   const { origin, call } = stepLabel(step)
   const where = `step ${index}: ${error.message}`
-  assert.is(error.code, 'init', where)
+  // What can't be executed has a code of its own.
+  assert.is(error.code, call === 'execve' && origin === '/process/args' ? 'program-not-executable' : 'init', where)
   assert.ok(error.message.includes(`${call}: EXDEV: `), where)
   if (origin !== '') assert.ok(error.message.startsWith(`${pointerText(origin)}: `), where)
 }

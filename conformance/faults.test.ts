@@ -11,7 +11,7 @@ import { planOf } from '../src/lifecycle/plan.ts'
 import { startContainer } from '../src/lifecycle/start.ts'
 import { Store } from '../src/lifecycle/store.ts'
 import { ERRNO } from '../src/linux/errno.ts'
-import { faultOptions, leftovers, makeFaultBundle, missingForFaults } from './fault-bundle.ts'
+import { FAULT_ID, faultOptions, leftovers, makeFaultBundle, missingForFaults } from './fault-bundle.ts'
 import { checkNamed, checkUntouched } from './fault-checks.ts'
 
 const reason = missingForFaults()
@@ -48,15 +48,15 @@ if (reason !== undefined) {
     assert.ok(execve > gate)
     await createContainer(store, faultOptions(bundle, { step: execve, errno: ERRNO.ENOEXEC }))
     assert.throws(
-      () => startContainer(store, 'fault'),
+      () => startContainer(store, FAULT_ID),
       (error: Error) => /exec: "true": execve: ENOEXEC: exec format error/.test(error.message),
     )
-    deleteContainer(store, 'fault', { force: false })
+    deleteContainer(store, FAULT_ID, { force: false })
     const filter = plan.steps.findLastIndex((step) => step.op === 'syscall' && step.name === 'seccomp')
     assert.ok(filter > gate)
     await createContainer(store, faultOptions(bundle, { step: filter, errno: ERRNO.EACCES }))
-    assert.throws(() => startContainer(store, 'fault'), /^.*linux\.seccomp: seccomp: EACCES/)
-    deleteContainer(store, 'fault', { force: false })
+    assert.throws(() => startContainer(store, FAULT_ID), /^.*linux\.seccomp: seccomp: EACCES/)
+    deleteContainer(store, FAULT_ID, { force: false })
     assert.equal(leftovers(work), before)
   })
 
@@ -71,7 +71,7 @@ async function createWithFault(store: Store, bundle: string, step: number): Prom
     if (error instanceof RuntError) return error
     throw error
   }
-  deleteContainer(store, 'fault', { force: true })
+  deleteContainer(store, FAULT_ID, { force: true })
   return undefined
 }
 

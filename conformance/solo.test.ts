@@ -28,7 +28,7 @@ import { ERRNO } from '../src/linux/errno.ts'
 import { withFile } from '../src/machine/testing/run.ts'
 import { Box, Ground, succeeded } from './box.ts'
 import { linkBuilt, missingForTests } from './built.ts'
-import { faultOptions, leftovers, makeFaultBundle } from './fault-bundle.ts'
+import { FAULT_ID, faultOptions, leftovers, makeFaultBundle } from './fault-bundle.ts'
 import { findRuntime } from './runtime.ts'
 
 /** What a fake engine ends with: it is what an image becomes when it can't go on. */
@@ -62,7 +62,7 @@ async function testFaults(folder: string, runtime: string): Promise<void> {
   chmodSync(engine, 0o755)
   const config = await loadConfig(bundle)
   const hierarchies = readHierarchies()
-  const planned = planCgroup(hierarchies, '/fault')
+  const planned = planCgroup(hierarchies, `/${FAULT_ID}`)
   const build = (mode: CreateOptions['mode'], step?: number) => {
     const inject = step === undefined ? undefined : { step, errno: ERRNO.EXDEV }
     const options = { ...faultOptions(bundle, inject), mode }
@@ -94,7 +94,7 @@ async function testFaults(folder: string, runtime: string): Promise<void> {
           called.nobody++
           // The step is not on the way taken, or it comes after the program began: there is a container then.
           assert.ok(status === 0 || index > began, `${where}: status ${status}`)
-          if (mode === 'create' || status !== 0) deleteContainer(store, 'fault', { force: true })
+          if (mode === 'create' || status !== 0) deleteContainer(store, FAULT_ID, { force: true })
         }
         assert.equal(leftovers(work), before, `left by a fault in ${where}`)
       }
