@@ -1,6 +1,7 @@
 // What a case is; files of cases add theirs by check().
 
 import type { Box } from './box.ts'
+import { Skip } from './outcome.ts'
 
 export interface Case {
   /** The rule of the specification or of the command line that it checks, as listed in conformance/README.md. */
@@ -22,8 +23,6 @@ export function check(rule: string, title: string, body: Case['body']): void {
   if (cases.some((other) => nameOf(other) === name)) throw new Error(`two cases are called ${name}`)
   cases.push({ rule, title, body })
 }
-
-export class Skip extends Error {}
 
 /** End the case here: this machine can't show it. */
 export function skip(reason: string): never {
