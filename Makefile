@@ -8,6 +8,9 @@ DESTDIR ?=
 RUNTIME ?= dist/runt
 RUNS ?= 30
 
+ENGINE_PACKAGES := podman buildah conmon netavark aardvark-dns catatonit docker.io containerd docker-registry \
+	busybox-static runc iptables iproute2
+
 BUN := node_modules/.bin/bun
 ARCH := $(shell uname -m | sed -e 's/x86_64/x64/' -e 's/aarch64/arm64/')
 ADDON := node_modules/@yuuang/ffi-rs-linux-$(ARCH)-gnu/ffi-rs.linux-$(ARCH)-gnu.node
@@ -16,7 +19,7 @@ SOURCES := $(shell find src -name '*.ts' ! -name '*.test.ts' ! -path '*/generate
 GENERATED := src/config/generated/validators.js
 PACKAGES := node_modules/.package-lock.json
 
-.PHONY: help build run test bench conformance check golden install uninstall clean
+.PHONY: help build run test bench conformance engines check golden install uninstall clean
 
 help:
 	@echo 'make build                      dist/runt and, beside it, its engine and the addon that loads'
@@ -24,6 +27,7 @@ help:
 	@echo 'make test                       unit tests under Bun and Node; real containers when root'
 	@echo 'make check                      formatting, lint, import rules, types, and that these checks bite'
 	@echo 'make conformance RUNTIME=PATH   the container cases on any OCI runtime ($(RUNTIME)); CASES=WORD selects'
+	@echo 'make engines RUNTIME=PATH       Podman, Buildah, Docker and containerd on it; CASES=WORD selects'
 	@echo 'make bench RUNS=N               beside runc and crun, interleaved ($(RUNS) runs)'
 	@echo 'make golden                     write the expected texts of the tests anew'
 	@echo 'make install PREFIX= DESTDIR=   install to $(PREFIX); make uninstall removes it'
@@ -79,6 +83,10 @@ bench: build
 conformance: $(if $(filter dist/runt,$(RUNTIME)),build,$(PACKAGES))
 	@sh bin/debian-packages busybox-static
 	@$(BUN) conformance/main.ts --runtime '$(RUNTIME)' $(CASES)
+
+engines: $(if $(filter dist/runt,$(RUNTIME)),build,$(PACKAGES))
+	@sh bin/debian-packages $(ENGINE_PACKAGES)
+	@$(BUN) conformance/engines/main.ts --runtime '$(RUNTIME)' -- $(CASES)
 
 check: $(PACKAGES) $(GENERATED)
 	node_modules/.bin/biome check --error-on-warnings .

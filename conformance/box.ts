@@ -223,7 +223,7 @@ export function hierarchies(): string[] {
   return existsSync(`${CGROUPS}/cgroup.procs`) ? [CGROUPS] : readdirSync(CGROUPS).map((name) => `${CGROUPS}/${name}`)
 }
 
-function removeCgroup(folder: string): void {
+export function removeCgroup(folder: string): void {
   if (!existsSync(folder)) return
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     if (entry.isDirectory()) removeCgroup(`${folder}/${entry.name}`)

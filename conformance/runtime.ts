@@ -24,6 +24,8 @@ export interface RunOptions {
   readonly descriptors?: readonly number[]
   /** They are said to be sockets passed by LISTEN_FDS and LISTEN_PID. */
   readonly listening?: boolean
+  /** It is killed when it takes longer (20). */
+  readonly seconds?: number
 }
 
 const HYBRID = '/sys/fs/cgroup/unified'
@@ -63,7 +65,7 @@ export async function execute(command: readonly string[], output: string, option
       cwd: options.cwd,
       env: options.env === undefined ? process.env : { ...process.env, ...options.env },
     })
-    const timer = setTimeout(() => child.kill('SIGKILL'), SECONDS * 1000)
+    const timer = setTimeout(() => child.kill('SIGKILL'), (options.seconds ?? SECONDS) * 1000)
     const status = await new Promise<number>((resolve, reject) => {
       child.on('error', reject)
       child.on('exit', (code) => resolve(code ?? -1))

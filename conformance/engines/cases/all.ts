@@ -1,0 +1,3 @@
+// Every file of cases, for what they add.
+
+import './run.ts'

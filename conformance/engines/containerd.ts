@@ -1,0 +1,55 @@
+// containerd with its runc shim, which calls the runtime under test.
+
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { succeeded } from '../box.ts'
+import { execute } from '../runtime.ts'
+import { Daemon } from './daemon.ts'
+import type { Engine, World } from './engine.ts'
+
+const NAMESPACE = 'engines'
+
+/** As little as is needed: no CRI, and of the snapshotters overlayfs and native. */
+export function containerdConfig(root: string, state: string, socket: string): string {
+  return `
+version = 2
+root = "${root}"
+state = "${state}"
+disabled_plugins = [
+  "io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.btrfs",
+  "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.zfs",
+]
+oom_score = 0
+[grpc]
+address = "${socket}"
+`
+}
+
+/** Does it answer? */
+export async function probeContainerd(socket: string, folder: string): Promise<boolean> {
+  return (await execute(['ctr', '--address', socket, 'version'], `${folder}/probe`)).status === 0
+}
+
+export async function startContainerd(world: World): Promise<Engine> {
+  const folder = `${world.folder}/containerd`
+  mkdirSync(folder)
+  const socket = '/run/containerd-alone.sock'
+  writeFileSync(`${folder}/config.toml`, containerdConfig(`${folder}/root`, '/run/containerd-alone', socket))
+  const daemon = new Daemon(['containerd', '--config', `${folder}/config.toml`], `${folder}/log`)
+  await daemon.ready(() => probeContainerd(socket, folder))
+  const client = ['ctr', '--address', socket, '--namespace', NAMESPACE]
+  succeeded(await execute([...client, 'images', 'import', world.archive], `${folder}/load`))
+  return {
+    name: 'containerd',
+    world,
+    client,
+    async tidy(session) {
+      for (const name of session.names) {
+        await session.run(['tasks', 'delete', '--force', name])
+        await session.run(['containers', 'delete', name])
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await daemon.stop()
+    },
+  }
+}

@@ -1,0 +1,121 @@
+// What a case talks to: one engine, and the containers and files that this case made.
+
+import { mkdirSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import * as assert from 'uvu/assert'
+import { succeeded } from '../box.ts'
+import { execute, type Result, type RunOptions } from '../runtime.ts'
+import { IMAGE } from './image.ts'
+
+export type EngineName = 'podman' | 'buildah' | 'docker' | 'containerd'
+
+/** What the engines of one run share. */
+export interface World {
+  readonly folder: string
+  /** Where the image's archive is. */
+  readonly archive: string
+  /** The runtime under test: one file to execute, and what it is called. */
+  readonly runtime: { readonly path: string; readonly name: string }
+}
+
+export interface Engine extends AsyncDisposable {
+  readonly name: EngineName
+  readonly world: World
+  /** The client, with the flags that lead it to this engine. */
+  readonly client: readonly string[]
+  /** Remove what a case has left, whatever state it is in. */
+  tidy(session: Session): Promise<void>
+}
+
+const SECONDS = 60
+const PATIENCE_MS = 20_000
+
+let sessions = 0
+
+export class Session implements AsyncDisposable {
+  readonly engine: Engine
+  readonly id: string
+  /** Of this case alone. */
+  readonly folder: string
+  /** All the names that were given out. */
+  readonly names: string[] = []
+  #commands = 0
+
+  constructor(engine: Engine) {
+    this.engine = engine
+    this.id = `case${++sessions}`
+    this.folder = `${engine.world.folder}/${engine.name}-${this.id}`
+    mkdirSync(this.folder)
+  }
+
+  /** A name for a container, pod, volume, network or tag of this case. */
+  fresh(): string {
+    const name = `${this.id}-${this.names.length + 1}`
+    this.names.push(name)
+    return name
+  }
+
+  /** Any command of the client, to its end. */
+  run(words: readonly string[], options: RunOptions = {}): Promise<Result> {
+    return this.host([...this.engine.client, ...words], options)
+  }
+
+  /** Any program outside of containers. */
+  host(command: readonly string[], options: RunOptions = {}): Promise<Result> {
+    return execute(command, `${this.folder}/output-${++this.#commands}`, { seconds: SECONDS, ...options })
+  }
+
+  /** What a command of the client prints when it ends well. */
+  async said(...words: string[]): Promise<string> {
+    return succeeded(await this.run(words)).stdout.trim()
+  }
+
+  /** What a shell script prints in a container of its own that is removed when it ends. */
+  async sh(script: string, ...flags: string[]): Promise<string> {
+    return this.said('run', '--rm', '--name', this.fresh(), ...flags, IMAGE, 'sh', '-c', script)
+  }
+
+  /** Start a shell script in the background. @returns its container */
+  async launch(script: string, ...flags: string[]): Promise<string> {
+    const name = this.fresh()
+    await this.said('run', '--detach', '--name', name, ...flags, IMAGE, 'sh', '-c', script)
+    return name
+  }
+
+  /** A field of `inspect`, by a Go template. */
+  async inspect(name: string, template: string): Promise<string> {
+    return this.said('inspect', '--format', template, name)
+  }
+
+  /** Wait until a command of the client says what it should. */
+  async until(expected: RegExp, ...words: string[]): Promise<string> {
+    return waitFor(`${words.join(' ')} to say ${expected}`, async () => {
+      const { stdout, stderr } = await this.run(words)
+      return { done: expected.test(stdout), value: stdout.trim(), seen: stdout + stderr }
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.engine.tidy(this)
+  }
+}
+
+/** @throws Error that tells what was seen last, after 20 s */
+export async function waitFor<T>(
+  what: string,
+  probe: () => Promise<{ done: boolean; value: T; seen?: string }>,
+): Promise<T> {
+  const deadline = Date.now() + PATIENCE_MS
+  for (;;) {
+    const { done, value, seen } = await probe()
+    if (done) return value
+    if (Date.now() > deadline) throw new Error(`waited in vain for ${what}; last seen: ${seen ?? value}`)
+    await sleep(50)
+  }
+}
+
+/** A command that must fail. @returns all that it wrote */
+export function refused(result: Result): string {
+  assert.is.not(result.status, 0, `it succeeded: ${result.stdout}`)
+  return result.stdout + result.stderr
+}
