@@ -68,17 +68,24 @@ function lowerPlainCall(front: Front, environment: Value): void {
   const { plan, engine } = front
   plan.branch(lowerCall(front, 'geteuid', []), 'ne', 0, engine)
   for (const stream of [0, 1, 2]) lowerCall(front, 'fcntl', [stream, F_GETFD, 0])
-  const cursor = plan.add(environment, 0, plan.value('entry'))
-  const entry = plan.value('text')
-  const again = plan.label('next_entry')
-  const other = plan.label('other_entry')
-  const done = plan.label('plain')
+  eachString(front, environment, (entry) => {
+    const other = plan.label('other_entry')
+    expectPrefix(plan, entry, 'LISTEN_', other)
+    plan.jump(engine)
+    plan.place(other)
+  })
+}
+
+/** Do something for each string of an array that ends in NULL; the steps may change the string's address. */
+function eachString({ plan }: Front, array: Value, body: (string: Value) => void): void {
+  const cursor = plan.add(array, 0, plan.value('pointer'))
+  const string = plan.value('string')
+  const again = plan.label('next_string')
+  const done = plan.label('no_string')
   plan.place(again)
-  plan.load(cursor, 8, entry)
-  plan.branch(entry, 'eq', 0, done)
-  expectPrefix(plan, entry, 'LISTEN_', other)
-  plan.jump(engine)
-  plan.place(other)
+  plan.load(cursor, 8, string)
+  plan.branch(string, 'eq', 0, done)
+  body(string)
   plan.add(cursor, WORD, cursor)
   plan.jump(again)
   plan.place(done)
@@ -87,24 +94,16 @@ function lowerPlainCall(front: Front, environment: Value): void {
 /** ROOT/@images/SLOT, by the sum of all words; only what is root's own is ever executed. */
 function lowerOpenKept(front: Front, argv: Value, root: Value): Value {
   const { plan, engine, path } = front
-  const cursor = plan.add(argv, 0, plan.value('word'))
-  const text = plan.value('text')
-  const byte = plan.value('byte')
   const total = plan.add(0, 0, plan.value('sum'))
-  const next = plan.label('next_word')
-  const more = plan.label('more')
-  const all = plan.label('all_words')
-  plan.place(next)
-  plan.add(cursor, WORD, cursor)
-  plan.load(cursor, 8, text)
-  plan.branch(text, 'eq', 0, all)
-  plan.place(more)
-  plan.load(text, 1, byte)
-  plan.add(total, byte, total)
-  plan.add(text, 1, text)
-  plan.branch(byte, 'ne', 0, more)
-  plan.jump(next)
-  plan.place(all)
+  eachString(front, plan.add(argv, WORD), (text) => {
+    const byte = plan.value('byte')
+    const more = plan.label('more')
+    plan.place(more)
+    plan.load(text, 1, byte)
+    plan.add(total, byte, total)
+    plan.add(text, 1, text)
+    plan.branch(byte, 'ne', 0, more)
+  })
   const sum = plan.struct('sum', [u32(0), u32(0)])
   plan.store(sum.address, 8, total)
   const to = plan.add(path.address, 0, plan.value('end'))
@@ -121,22 +120,13 @@ function lowerOpenKept(front: Front, argv: Value, root: Value): Value {
 }
 
 /** Every word of the call, and none more. */
-function lowerSameWords({ plan, engine }: Front, argv: Value, expected: Value): void {
-  const cursor = plan.add(argv, WORD, plan.value('word'))
-  const text = plan.value('text')
-  const byte = plan.value('byte')
-  const next = plan.label('next_word')
-  const end = plan.label('no_word')
-  plan.place(next)
-  plan.load(cursor, 8, text)
-  plan.branch(text, 'eq', 0, end)
-  expectSame(plan, text, expected, engine)
-  skipString(plan, expected)
-  plan.add(cursor, WORD, cursor)
-  plan.jump(next)
-  plan.place(end)
-  plan.load(expected, 1, byte)
-  plan.branch(byte, 'ne', 0, engine)
+function lowerSameWords(front: Front, argv: Value, expected: Value): void {
+  const { plan, engine } = front
+  eachString(front, plan.add(argv, WORD), (text) => {
+    expectSame(plan, text, expected, engine)
+    skipString(plan, expected)
+  })
+  plan.branch(plan.load(expected, 1), 'ne', 0, engine)
 }
 
 type Buffer = ReturnType<Front['plan']['buffer']>
