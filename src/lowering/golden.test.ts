@@ -9,12 +9,16 @@ import type { Config, ProcessConfig } from '../config/types.ts'
 import { SECCOMP_FLAG } from '../linux/seccomp-abi.ts'
 import { compile } from '../machine/codegen.ts'
 import { targetFor } from '../machine/target.ts'
+import { CARD } from '../plan/card.ts'
 import { print } from '../plan/print.ts'
 import type { Plan } from '../plan/step.ts'
 import { verify } from '../plan/verify.ts'
 import { lowerExec } from './exec.ts'
 import type { Facts, ProcessFacts } from './facts.ts'
 import { lowerCreate } from './lower.ts'
+import { TIME_MARK } from './solo/clock.ts'
+import type { Solo } from './solo/facts.ts'
+import { lowerSolo } from './solo/solo.ts'
 
 const GOLDEN = fileURLToPath(new URL('./golden/', import.meta.url))
 const SAMPLES = fileURLToPath(new URL('../../../shared/samples/', import.meta.url))
@@ -234,6 +238,35 @@ for (const [name, process, types, facts] of EXECS) {
     const raw = { ...BASE, process, linux: { namespaces: types.map((type) => ({ type })) } }
     const config: ProcessConfig = normalize(raw as Parameters<typeof normalize>[0], '/bundle')
     goldenPlan(name, lowerExec(config, { ...FACTS, ...facts }))
+  })
+}
+
+const SOLO: Solo = {
+  directory: '/run/runt/golden',
+  calendar: { first: 1_700_006_400, dates: ['2023-11-15T', '2023-11-16T'] },
+  record: { contents: (steps) => new TextEncoder().encode(`{"created":"${TIME_MARK}",${steps.length}}`), timeAt: 12 },
+  card: { bytes: new Uint8Array(CARD.size + 40), timeAt: CARD.size },
+  cgroup: {
+    folders: ['/sys/fs/cgroup/cpuset/golden'],
+    copies: [{ from: '/sys/fs/cgroup/cpuset/cpuset.cpus', to: '/sys/fs/cgroup/cpuset/golden/cpuset.cpus' }],
+    knobs: [{ path: '/sys/fs/cgroup/pids/golden/pids.max', text: '5' }],
+    devices: { folder: '/sys/fs/cgroup/golden', program: new Uint8Array(16) },
+  },
+  own: ['/sys/fs/cgroup/cpuset/golden'],
+  above: ['/sys/fs/cgroup/cpuset'],
+  pidFile: '/tmp/pid',
+  home: 'HOME=/root',
+  keep: false,
+  subreaper: true,
+  engine: '/usr/bin/runt-engine',
+  removal: ['/usr/bin/runt-engine', 'delete', '--force', 'golden'],
+}
+
+for (const mode of ['create', 'run-foreground'] as const) {
+  test(`the plan of an image that does runt's part in ${mode} is as it was`, () => {
+    const raw = { ...BASE, linux: { namespaces: [{ type: 'mount' }, { type: 'pid' }] } }
+    const config = normalize(raw as Parameters<typeof normalize>[0], '/bundle')
+    goldenPlan(`solo-${mode}`, lowerSolo(config, { ...FACTS, mode }, SOLO))
   })
 }
 
