@@ -1,4 +1,4 @@
-// config-linux.md: sysctl, masked and read-only paths, propagation of the root, personality.
+// config-linux.md: sysctl, masked and read-only paths, propagation of the root, personality, memory policy.
 
 import * as assert from 'uvu/assert'
 import { NAMESPACES } from '../bundle.ts'
@@ -76,9 +76,53 @@ check('H12', 'personality LINUX32', async (box) => {
   assert.match(await box.sh('uname -m', { '/linux/personality': { domain: 'LINUX32' } }), /^(i686|armv\w+)$/)
 })
 
+check('H12', 'the personality is for processes of exec, too', async (box) => {
+  await box.launch('exec sleep 60', { '/linux/personality': { domain: 'LINUX32' } })
+  const { stdout, stderr } = await box.command(['exec', box.id, 'uname', '-m'])
+  assert.match(stdout, /^(i686|armv\w+)$/m, stderr)
+})
+
 check('0.27', 'an unknown personality is refused', async (box) => {
   await box.rejected({ '/linux/personality': { domain: 'HURD' } })
 })
+
+check('0.27', 'a flag of a personality is refused, since none is defined', async (box) => {
+  await box.rejected({ '/linux/personality': { domain: 'LINUX32', flags: ['ADDR_NO_RANDOMIZE'] } })
+})
+
+const MEMORY_POLICIES = [
+  [{ mode: 'MPOL_DEFAULT' }, 'default'],
+  [{ mode: 'MPOL_BIND', nodes: '0' }, 'bind:0'],
+  [{ mode: 'MPOL_BIND', nodes: '0', flags: ['MPOL_F_STATIC_NODES'] }, 'bind=static:0'],
+  [{ mode: 'MPOL_INTERLEAVE', nodes: '0', flags: ['MPOL_F_RELATIVE_NODES'] }, 'interleave=relative:0'],
+  [{ mode: 'MPOL_WEIGHTED_INTERLEAVE', nodes: '0' }, 'weighted interleave:0'],
+  [{ mode: 'MPOL_PREFERRED', nodes: '0' }, 'prefer:0'],
+  [{ mode: 'MPOL_PREFERRED_MANY', nodes: '0' }, 'prefer (many):0'],
+  [{ mode: 'MPOL_LOCAL' }, 'local'],
+] as const
+for (const [policy, expected] of MEMORY_POLICIES) {
+  check('H5', `memoryPolicy ${expected}`, async (box) => {
+    const { stdout, stderr } = await box.run({
+      '/process/args': ['cat', '/proc/self/numa_maps'],
+      '/linux/memoryPolicy': policy,
+    })
+    const found = stdout.match(/^\S+ (.+?) (?:file|heap|stack|anon)/m)?.[1]
+    assert.is(found, expected, `${stdout}${stderr}`)
+  })
+}
+
+for (const [policy, why] of [
+  [{ mode: 'MPOL_NEAR' }, 'an unknown mode'],
+  [{ mode: 'MPOL_BIND' }, 'a mode without its nodes'],
+  [{ mode: 'MPOL_BIND', nodes: 'all' }, 'nodes that are no list'],
+  [{ mode: 'MPOL_BIND', nodes: '63' }, 'a node that does not exist'],
+  [{ mode: 'MPOL_BIND', nodes: '0', flags: ['MPOL_F_SOME'] }, 'an unknown flag'],
+  [{ mode: 'MPOL_LOCAL', nodes: '0' }, 'nodes for a mode that has none'],
+] as const) {
+  check('H5', `a memoryPolicy with ${why} is refused`, async (box) => {
+    await box.rejected({ '/linux/memoryPolicy': policy })
+  })
+}
 
 check('0.28', 'uidMappings of a mount without gidMappings are refused', async (box) => {
   await box.rejected({

@@ -1,7 +1,9 @@
 // config.md, Process: who the program is, and what it finds.
 
-import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
+import type { Box } from '../box.ts'
+import type { Edits } from '../bundle.ts'
 import { check, skip } from '../case.ts'
 
 check('D1', 'cwd is the working directory', async (box) => {
@@ -197,20 +199,88 @@ check('K2', 'umask is 0022 when it is not given', async (box) => {
   assert.is(await box.sh('umask'), '0022')
 })
 
-check('D11', 'scheduler', async (box) => {
-  const stat = await box.sh('cat /proc/self/stat', { '/process/scheduler': { policy: 'SCHED_BATCH', nice: 5 } })
+/** What /proc/PID/stat says: proc_pid_stat(5), fields 19, 40 and 41. */
+function scheduling(stat: string): { nice: number; priority: number; policy: number } {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  const [nice, policy] = [fields[16], fields[38]]
-  assert.equal([nice, policy], ['5', '3'])
+  const [nice = 0, priority = 0, policy = 0] = [fields[16], fields[37], fields[38]].map(Number)
+  return { nice, priority, policy }
+}
+
+/** Where cgroups divide real time, a container gets none by itself; a folder at the top, since all above would need some. */
+function realtimeBudget(box: Box): Edits {
+  if (!existsSync('/sys/fs/cgroup/cpu/cpu.rt_runtime_us')) return {}
+  return { '/linux/cgroupsPath': `/${box.id}`, '/linux/resources/cpu': { realtimeRuntime: 10_000 } }
+}
+
+const POLICIES = [
+  [
+    { policy: 'SCHED_OTHER', nice: -5 },
+    { policy: 0, nice: -5, priority: 0 },
+  ],
+  [
+    { policy: 'SCHED_BATCH', nice: 5 },
+    { policy: 3, nice: 5, priority: 0 },
+  ],
+  [{ policy: 'SCHED_IDLE' }, { policy: 5, nice: 0, priority: 0 }],
+  [
+    { policy: 'SCHED_FIFO', priority: 7 },
+    { policy: 1, nice: 0, priority: 7 },
+  ],
+  [
+    { policy: 'SCHED_RR', priority: 99, flags: ['SCHED_FLAG_RESET_ON_FORK'] },
+    { policy: 2, nice: 0, priority: 99 },
+  ],
+] as const
+for (const [scheduler, expected] of POLICIES) {
+  check('D11', `scheduler ${scheduler.policy}`, async (box) => {
+    const { stdout, stderr } = await box.run({
+      '/process/args': ['cat', '/proc/self/stat'],
+      '/process/scheduler': scheduler,
+      ...('priority' in scheduler ? realtimeBudget(box) : {}),
+    })
+    assert.equal(scheduling(stdout), expected, stderr)
+  })
+}
+
+check('D11', 'scheduler SCHED_DEADLINE', async (box) => {
+  const scheduler = { policy: 'SCHED_DEADLINE', runtime: 1_000_000, deadline: 50_000_000, period: 100_000_000 }
+  const { stdout, stderr } = await box.run({
+    '/process/args': ['cat', '/proc/self/stat', '/proc/self/sched'],
+    '/process/scheduler': scheduler,
+  })
+  assert.is(scheduling(stdout.split('\n')[0] ?? '').policy, 6, stderr)
+  // What is left of the budget at that moment.
+  const left = Number(stdout.match(/^dl\.runtime +: +(\d+)$/m)?.[1])
+  assert.ok(left > 0 && left <= scheduler.runtime, stdout)
+})
+
+check('D11', 'the scheduler is for processes of exec, too', async (box) => {
+  await box.launch('exec sleep 60', { '/process/scheduler': { policy: 'SCHED_BATCH', nice: 3 } })
+  const { stdout, stderr } = await box.command(['exec', box.id, 'cat', '/proc/self/stat'])
+  assert.equal(scheduling(stdout), { policy: 3, nice: 3, priority: 0 }, stderr)
+})
+
+check('D11', 'a scheduler that the kernel refuses is an error, and nothing is left', async (box) => {
+  await box.rejected({ '/process/scheduler': { policy: 'SCHED_ISO' } })
 })
 
 check('0.35', 'an unknown scheduler policy is refused', async (box) => {
   await box.rejected({ '/process/scheduler': { policy: 'SCHED_LATER' } })
 })
 
-check('D12', 'ioPriority', async (box) => {
-  const said = await box.sh('ionice -p 1', { '/process/ioPriority': { class: 'IOPRIO_CLASS_BE', priority: 6 } })
-  assert.match(said, /best-effort: prio 6/)
+const IO_PRIORITIES = [
+  [{ class: 'IOPRIO_CLASS_RT', priority: 2 }, 'realtime: prio 2'],
+  [{ class: 'IOPRIO_CLASS_BE', priority: 6 }, 'best-effort: prio 6'],
+  [{ class: 'IOPRIO_CLASS_IDLE', priority: 0 }, 'idle'],
+] as const
+for (const [ioPriority, expected] of IO_PRIORITIES) {
+  check('D12', `ioPriority ${ioPriority.class}`, async (box) => {
+    assert.match(await box.sh('ionice -p 1', { '/process/ioPriority': ioPriority }), new RegExp(expected))
+  })
+}
+
+check('0.35', 'an unknown class of ioPriority is refused', async (box) => {
+  await box.rejected({ '/process/ioPriority': { class: 'IOPRIO_CLASS_SOON', priority: 0 } })
 })
 
 /** ls -l of /proc/self/fd → the numbers, but for the one by which ls reads that folder. */

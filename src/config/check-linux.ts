@@ -1,5 +1,6 @@
 // Checks of /linux but for resources and seccomp (runtime-spec config-linux.md).
 
+import { cpuMask } from '../linux/cpu-list.ts'
 import type { Check, Checks } from './checks.ts'
 import type { OciConfig } from './generated/oci.d.ts'
 import { cleanPath } from './path.ts'
@@ -154,6 +155,9 @@ const memoryPolicy: Check = ({ linux }, report) => {
   if (isNodeless && nodes !== '') report('/linux/memoryPolicy/nodes', nodes, `must not be given for ${mode}`)
   if (!isNodeless && nodes === '' && mode !== 'MPOL_PREFERRED') {
     report('/linux/memoryPolicy/nodes', policy.nodes, `must be given for ${mode}`)
+  }
+  if (nodes !== '' && cpuMask(nodes) === undefined) {
+    report('/linux/memoryPolicy/nodes', nodes, 'must be a list of nodes as "0-1,3"')
   }
   if (isNodeless && flags.length > 0) report('/linux/memoryPolicy/flags', undefined, `must not be given for ${mode}`)
   if (flags.includes('MPOL_F_STATIC_NODES') && flags.includes('MPOL_F_RELATIVE_NODES')) {

@@ -387,6 +387,10 @@ const CASES: Readonly<Record<string, Case>> = {
     bad: [
       [{ '/linux/memoryPolicy': { mode: 'MPOL_BIND' } }, '/linux/memoryPolicy/nodes: must be given for MPOL_BIND'],
       [
+        { '/linux/memoryPolicy': { mode: 'MPOL_INTERLEAVE', nodes: '3-1' } },
+        '/linux/memoryPolicy/nodes: found "3-1", must be a list of nodes as "0-1,3"',
+      ],
+      [
         { '/linux/memoryPolicy': { mode: 'MPOL_LOCAL', nodes: '0', flags: ['MPOL_F_STATIC_NODES'] } },
         '/linux/memoryPolicy/nodes: found "0", must not be given for MPOL_LOCAL',
         '/linux/memoryPolicy/flags: must not be given for MPOL_LOCAL',

@@ -35,8 +35,31 @@ test('defaults', () => {
     readonlyPaths: [],
     sysctl: {},
     seccomp: undefined,
+    memoryPolicy: undefined,
+    personality: undefined,
   })
   assert.equal(config.warnings, [])
+})
+
+test('scheduling: what is left out is 0, and nothing where nothing is asked for', () => {
+  const process = { cwd: '/', args: ['x'] }
+  const scheduler = { policy: 'SCHED_DEADLINE', runtime: 1, deadline: 2 }
+  const asked = normal({ '/process': { ...process, scheduler, ioPriority: { class: 'IOPRIO_CLASS_IDLE' } } }).process
+  assert.equal(asked?.scheduler, {
+    policy: 'SCHED_DEADLINE',
+    flags: [],
+    nice: 0,
+    priority: 0,
+    runtime: 1n,
+    deadline: 2n,
+    period: 0n,
+  })
+  assert.equal(asked?.ioPriority, { class: 'IOPRIO_CLASS_IDLE', priority: 0 })
+  const silent = normal({ '/process': process }).process
+  assert.equal([silent?.scheduler, silent?.ioPriority], [undefined, undefined])
+  const { linux } = normal({ '/linux': { memoryPolicy: { mode: 'MPOL_LOCAL' }, personality: { domain: 'LINUX32' } } })
+  assert.equal(linux.memoryPolicy, { mode: 'MPOL_LOCAL', flags: [], nodes: '' })
+  assert.is(linux.personality, 'LINUX32')
 })
 
 test('paths', () => {

@@ -18,6 +18,7 @@ import {
   type Mount,
   type Process,
   type Resources,
+  type Scheduler,
 } from './types.ts'
 
 type OciMount = NonNullable<OciConfig['mounts']>[number]
@@ -122,6 +123,21 @@ export function normalizeProcess(process: OciProcess, warnings: string[]): Proce
     noNewPrivileges: process.noNewPrivileges ?? false,
     oomScoreAdj: process.oomScoreAdj,
     execCPUAffinity: normalizeAffinity(process.execCPUAffinity),
+    scheduler: process.scheduler === undefined ? undefined : normalizeScheduler(process.scheduler),
+    ioPriority: process.ioPriority === undefined ? undefined : { priority: 0, ...process.ioPriority },
+  }
+}
+
+function normalizeScheduler(scheduler: NonNullable<OciProcess['scheduler']>): Scheduler {
+  const { policy, flags = [], nice = 0, priority = 0, runtime = 0, deadline = 0, period = 0 } = scheduler
+  return {
+    policy,
+    flags,
+    nice,
+    priority,
+    runtime: BigInt(runtime),
+    deadline: BigInt(deadline),
+    period: BigInt(period),
   }
 }
 
@@ -192,6 +208,8 @@ function normalizeLinux(linux: OciLinux, warnings: string[]): Linux {
     readonlyPaths: (linux.readonlyPaths ?? []).map(cleanPath),
     sysctl: linux.sysctl ?? {},
     seccomp: linux.seccomp,
+    memoryPolicy: linux.memoryPolicy === undefined ? undefined : { flags: [], nodes: '', ...linux.memoryPolicy },
+    personality: linux.personality?.domain,
   }
 }
 

@@ -2,8 +2,11 @@
 // Names are the runtime-spec's. Numbers that the kernel holds in 64 bits are bigint.
 
 import type { CapabilityName } from '../linux/capabilities.ts'
+import type { MemoryPolicyFlag, MemoryPolicyMode } from '../linux/memory-policy.ts'
 import type { NamespaceType } from '../linux/namespaces.ts'
+import type { PersonalityDomain } from '../linux/personality.ts'
 import type { RlimitType } from '../linux/rlimits.ts'
+import type { IoPriorityClass, SchedulingFlag, SchedulingPolicy } from '../linux/scheduling.ts'
 import type { OciSeccomp } from './generated/oci.d.ts'
 
 export interface Config {
@@ -29,7 +32,7 @@ export interface Config {
 export interface ProcessConfig {
   readonly process: Process | undefined
   readonly root: Pick<Config['root'], 'path'>
-  readonly linux: Pick<Linux, 'namespaces'>
+  readonly linux: Pick<Linux, 'namespaces' | 'memoryPolicy' | 'personality'>
 }
 
 export interface Mount {
@@ -86,8 +89,22 @@ export interface Process {
   readonly rlimits: readonly { readonly type: RlimitType; readonly soft: bigint; readonly hard: bigint }[]
   readonly noNewPrivileges: boolean
   readonly oomScoreAdj: number | undefined
+  readonly scheduler: Scheduler | undefined
+  readonly ioPriority: { readonly class: IoPriorityClass; readonly priority: number } | undefined
   /** CPU lists ("0-3,7") for processes of exec: until the container's cgroup is joined, and from then on. */
   readonly execCPUAffinity: { readonly initial: string | undefined; readonly final: string | undefined } | undefined
+}
+
+/** process.scheduler, as sched_setattr(2) takes it. */
+export interface Scheduler {
+  readonly policy: SchedulingPolicy
+  readonly flags: readonly SchedulingFlag[]
+  readonly nice: number
+  readonly priority: number
+  /** Nanoseconds, SCHED_DEADLINE's. */
+  readonly runtime: bigint
+  readonly deadline: bigint
+  readonly period: bigint
 }
 
 export type CapabilitySet = 'bounding' | 'effective' | 'permitted' | 'inheritable' | 'ambient'
@@ -125,6 +142,16 @@ export interface Linux {
   readonly readonlyPaths: readonly string[]
   readonly sysctl: Readonly<Record<string, string>>
   readonly seccomp: Seccomp | undefined
+  readonly memoryPolicy: MemoryPolicy | undefined
+  readonly personality: PersonalityDomain | undefined
+}
+
+/** linux.memoryPolicy, as set_mempolicy(2) takes it. */
+export interface MemoryPolicy {
+  readonly mode: MemoryPolicyMode
+  readonly flags: readonly MemoryPolicyFlag[]
+  /** "0-1,3"; empty: none. */
+  readonly nodes: string
 }
 
 /** As the config has it: it is compiled as a whole (seccomp/). Its numbers of 64 bits are exact. */

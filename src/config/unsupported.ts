@@ -20,16 +20,8 @@ const NEEDS_MOUNT_NAMESPACE = 'runt does this only in a mount namespace, which /
 const ROWS: readonly Row[] = [
   { pointer: '/process/apparmorProfile', reason: NOT_YET, asked: ({ process }) => isText(process?.apparmorProfile) },
   { pointer: '/process/selinuxLabel', reason: NOT_YET, asked: ({ process }) => isText(process?.selinuxLabel) },
-  { pointer: '/process/scheduler', reason: NOT_YET, asked: ({ process }) => process?.scheduler !== undefined },
-  { pointer: '/process/ioPriority', reason: NOT_YET, asked: ({ process }) => process?.ioPriority !== undefined },
   { pointer: '/linux/mountLabel', reason: NOT_YET, asked: ({ linux }) => isText(linux?.mountLabel) },
   { pointer: '/linux/intelRdt', reason: NOT_YET, asked: ({ linux }) => hasSome(linux?.intelRdt) },
-  { pointer: '/linux/memoryPolicy', reason: NOT_YET, asked: ({ linux }) => linux?.memoryPolicy !== undefined },
-  {
-    pointer: '/linux/personality',
-    reason: 'runt supports LINUX only',
-    asked: ({ linux }) => (linux?.personality?.domain ?? 'LINUX') !== 'LINUX',
-  },
   { pointer: '/linux/netDevices', reason: NOT_YET, asked: ({ linux }) => hasSome(linux?.netDevices) },
   {
     pointer: '/linux/resources/blockIO',

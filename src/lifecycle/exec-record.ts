@@ -1,6 +1,6 @@
 // What exec needs of a container's config, as the record keeps it: JSON, which has no numbers of 64 bits.
 
-import type { Config, Process, ProcessConfig } from '../config/types.ts'
+import type { Config, Linux, Process, ProcessConfig } from '../config/types.ts'
 import type { NamespaceType } from '../linux/namespaces.ts'
 import type { SeccompFilter } from '../seccomp/filter.ts'
 import { type FilterRecord, filterRecord } from './filter.ts'
@@ -9,6 +9,7 @@ export interface ExecRecord {
   /** The config's process; null when it has none. */
   readonly process: Stored<Process> | null
   readonly namespaces: readonly NamespaceType[]
+  readonly linux: Pick<Linux, 'memoryPolicy' | 'personality'>
   /** Created with --no-new-keyring. */
   readonly noNewKeyring: boolean
   /** null when there is none. */
@@ -28,20 +29,26 @@ export function execRecord(
   noNewKeyring: boolean,
   filter: SeccompFilter | undefined,
 ): ExecRecord {
+  const { memoryPolicy, personality } = linux
   return {
     process: process === undefined ? null : stored(process),
     namespaces: linux.namespaces.map(({ type }) => type),
+    linux: { memoryPolicy, personality },
     noNewKeyring,
     filter: filterRecord(linux.seccomp, filter),
   }
 }
 
 /** @param rootfs the container's, absolute */
-export function processConfig({ process, namespaces }: ExecRecord, rootfs: string): ProcessConfig {
+export function processConfig({ process, namespaces, linux }: ExecRecord, rootfs: string): ProcessConfig {
   return {
     process: process === null ? undefined : restored<Process>(process),
     root: { path: rootfs },
-    linux: { namespaces: namespaces.map((type) => ({ type, path: undefined })) },
+    linux: {
+      namespaces: namespaces.map((type) => ({ type, path: undefined })),
+      memoryPolicy: linux.memoryPolicy,
+      personality: linux.personality,
+    },
   }
 }
 

@@ -7,6 +7,7 @@ import { mountOptionNames } from '../config/mount-options.ts'
 import { HOOK_KINDS } from '../config/types.ts'
 import { findUnsupported } from '../config/unsupported.ts'
 import { CAPABILITY_NAMES } from '../linux/capabilities.ts'
+import { MEMORY_POLICY_FLAGS, MEMORY_POLICY_MODES } from '../linux/memory-policy.ts'
 import { NAMESPACES } from '../linux/namespaces.ts'
 import { ACTIONS, ARCHITECTURE_NAMES, FLAGS, OPERATORS } from '../seccomp/names.ts'
 
@@ -70,6 +71,7 @@ function linuxFeatures(): Readonly<Record<string, unknown>> {
       schemata: supports({ linux: { intelRdt: { schemata: ['x'] } } }),
       monitoring: supports({ linux: { intelRdt: { enableMonitoring: true } } }),
     },
+    memoryPolicy: { modes: Object.keys(MEMORY_POLICY_MODES), flags: Object.keys(MEMORY_POLICY_FLAGS) },
     mountExtensions: {
       idmap: {
         enabled: supports({ mounts: [{ destination: '/x', uidMappings: mappings, gidMappings: mappings }] }),

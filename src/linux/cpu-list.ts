@@ -1,11 +1,11 @@
-// Lists of CPUs, as the kernel's cpusets and the runtime-spec write them: "0-3,7". cpuset(7), List format
+// Lists of CPUs or memory nodes, as the kernel's cpusets and the runtime-spec write them: "0-3,7". cpuset(7), List format
 
 /** The most CPUs that a kernel can be built for. */
 const MOST_CPUS = 8192
 
 /**
- * Text → the mask that sched_setaffinity(2) takes.
- * @returns undefined when it is no list of CPUs
+ * Text → the mask that sched_setaffinity(2) and set_mempolicy(2) take.
+ * @returns undefined when it is no such list
  */
 export function cpuMask(list: string): Uint8Array | undefined {
   const mask = new Uint8Array(MOST_CPUS / 8)

@@ -67,6 +67,21 @@ const CREDENTIALS = {
   },
 }
 const BASE = { ociVersion: '1.2.0', root: { path: 'rootfs' }, process: PROCESS }
+const SCHEDULING = {
+  scheduler: {
+    policy: 'SCHED_DEADLINE',
+    flags: ['SCHED_FLAG_RESET_ON_FORK', 'SCHED_FLAG_DL_OVERRUN'],
+    nice: -3,
+    runtime: 2000,
+    deadline: 3000,
+    period: 4000,
+  },
+  ioPriority: { class: 'IOPRIO_CLASS_IDLE' },
+}
+const NUMA = {
+  memoryPolicy: { mode: 'MPOL_BIND', nodes: '0-1,70', flags: ['MPOL_F_STATIC_NODES'] },
+  personality: { domain: 'LINUX32' },
+}
 const MOUNT_NAMESPACE = { namespaces: [{ type: 'mount' }] }
 
 /** One small config for each thing that a lowering does. */
@@ -160,6 +175,7 @@ const BUNDLES: Readonly<Record<string, object>> = {
     process: CREDENTIALS,
     linux: MOUNT_NAMESPACE,
   },
+  scheduling: { ...BASE, process: { ...PROCESS, ...SCHEDULING }, linux: { ...MOUNT_NAMESPACE, ...NUMA } },
 }
 
 /** A filter that lets everything pass, as facts have it. */

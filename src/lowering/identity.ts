@@ -4,12 +4,17 @@ import type { Field } from '../plan/step.ts'
 import type { ProcessContext } from './context.ts'
 import { lowerNoNewPrivileges, lowerRlimits, lowerStdioOwner, lowerUser } from './credentials.ts'
 import { lowerFindProgram } from './execve.ts'
-import type { CwdEntry } from './process-setup.ts'
+import { type CwdEntry, lowerPersonality } from './process-setup.ts'
+import { lowerIoPriority, lowerMemoryPolicy, lowerScheduler } from './scheduling.ts'
 
 /** @returns where the program's path stands; undefined when the config has no process */
 export function lowerIdentity(context: ProcessContext, cwd: CwdEntry): Field | undefined {
   lowerRlimits(context)
   lowerStdioOwner(context)
+  lowerScheduler(context)
+  lowerIoPriority(context)
+  lowerMemoryPolicy(context)
+  lowerPersonality(context)
   lowerNoNewPrivileges(context)
   lowerUser(context)
   cwd.retry()

@@ -3,6 +3,7 @@
 import { cpuMask } from '../linux/cpu-list.ts'
 import { ERRNO } from '../linux/errno.ts'
 import { AT, O } from '../linux/open-flags.ts'
+import { PERSONALITIES } from '../linux/personality.ts'
 import type { Value } from '../plan/step.ts'
 import type { ProcessContext } from './context.ts'
 
@@ -50,6 +51,13 @@ export function lowerAffinity({ plan, config }: ProcessContext, moment: 'initial
   plan.section(`/process/execCPUAffinity/${moment}`, `CPUs ${list}`, () => {
     plan.syscall('sched_setaffinity', [0, mask.length, plan.constant(`cpus ${list}`, [mask]).address])
   })
+}
+
+/** linux.personality → personality(2); execve keeps it. */
+export function lowerPersonality({ plan, config }: ProcessContext): void {
+  const { personality } = config.linux
+  if (personality === undefined) return
+  plan.section('/linux/personality', personality, () => plan.syscall('personality', [PERSONALITIES[personality]]))
 }
 
 /** The second try of entering the working folder, once the process has its user's rights. */

@@ -45,6 +45,9 @@ const HINTS: Readonly<Record<string, string>> = {
   'seccomp EACCES': 'without process.noNewPrivileges it takes CAP_SYS_ADMIN',
   'seccomp EBUSY': 'another listener watches already: runt itself runs under a filter that has one',
   'execve ENOEXEC': 'the file is for another machine, or a script without #! line',
+  'sched_setattr EPERM':
+    'a real-time policy needs CAP_SYS_NICE on the host, and realtimeRuntime in linux.resources.cpu',
+  'clone3 EAGAIN': "pids.limit is reached, or the process has SCHED_DEADLINE and can't make others",
   'mknodat EACCES': 'the rootfs is not writable for the root of the user namespace',
 }
 
