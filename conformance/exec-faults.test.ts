@@ -78,6 +78,8 @@ function execOptions(consoleSocket: string | undefined, inject: ExecOptions['inj
       env: [],
       capabilities: ['CAP_CHOWN'],
       noNewPrivileges: false,
+      apparmorProfile: undefined,
+      selinuxLabel: undefined,
     },
     detach: true,
     pidFile: undefined,

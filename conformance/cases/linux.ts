@@ -1,8 +1,9 @@
 // config-linux.md: sysctl, masked and read-only paths, propagation of the root, personality, memory policy.
 
+import { existsSync } from 'node:fs'
 import * as assert from 'uvu/assert'
 import { NAMESPACES } from '../bundle.ts'
-import { check } from '../case.ts'
+import { check, skip } from '../case.ts'
 
 check('H6', 'sysctl', async (box) => {
   const said = await box.sh('cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/msgmax', {
@@ -71,6 +72,11 @@ for (const [propagation, pattern] of Object.entries(TAGS)) {
     assert.match(root ?? '', pattern)
   })
 }
+
+check('H11', 'mountLabel is refused where there is no SELinux', async (box) => {
+  if (existsSync('/sys/fs/selinux/enforce')) skip('SELinux is at work here')
+  await box.rejected({ '/linux/mountLabel': 'system_u:object_r:container_file_t:s0:c1,c2' })
+})
 
 check('H12', 'personality LINUX32', async (box) => {
   assert.match(await box.sh('uname -m', { '/linux/personality': { domain: 'LINUX32' } }), /^(i686|armv\w+)$/)

@@ -199,6 +199,30 @@ check('K2', 'umask is 0022 when it is not given', async (box) => {
   assert.is(await box.sh('umask'), '0022')
 })
 
+const lacks = (file: string) => !existsSync(file)
+const withoutAppArmor = () => lacks('/sys/module/apparmor/parameters/enabled')
+const withoutSelinux = () => lacks('/sys/fs/selinux/enforce')
+
+check('D10', 'an AppArmor profile is refused where there is no AppArmor', async (box) => {
+  if (!withoutAppArmor()) skip('AppArmor is at work here')
+  await box.rejected({ '/process/apparmorProfile': 'docker-default' })
+})
+
+check('D10', 'an SELinux label is refused where there is no SELinux', async (box) => {
+  if (!withoutSelinux()) skip('SELinux is at work here')
+  await box.rejected({ '/process/selinuxLabel': 'system_u:system_r:container_t:s0:c1,c2' })
+})
+
+check('D10', 'labels that are empty are none', async (box) => {
+  const empty = { '/process/apparmorProfile': '', '/process/selinuxLabel': '', '/linux/mountLabel': '' }
+  assert.is(await box.sh('echo on', empty), 'on')
+})
+
+check('K2', 'the AppArmor profile unconfined is nothing where there is no AppArmor', async (box) => {
+  if (!withoutAppArmor()) skip('AppArmor is at work here')
+  assert.is(await box.sh('echo on', { '/process/apparmorProfile': 'unconfined' }), 'on')
+})
+
 /** What /proc/PID/stat says: proc_pid_stat(5), fields 19, 40 and 41. */
 function scheduling(stat: string): { nice: number; priority: number; policy: number } {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')

@@ -59,8 +59,8 @@ test('several problems, a line each', async () => {
 })
 
 test('what is not supported has a code of its own', async () => {
-  const text = JSON.stringify(configWith({ '/process/selinuxLabel': 'x' }))
-  assert.match(await errorOf(text), /^config-unsupported: config.json:1:\d+: \/process\/selinuxLabel: runt does not/)
+  const text = JSON.stringify(configWith({ '/linux/intelRdt': { closID: 'x' } }))
+  assert.match(await errorOf(text), /^config-unsupported: config.json:1:\d+: \/linux\/intelRdt: runt does not/)
 })
 
 test('no file to read', async () => {

@@ -123,6 +123,8 @@ export function normalizeProcess(process: OciProcess, warnings: string[]): Proce
     noNewPrivileges: process.noNewPrivileges ?? false,
     oomScoreAdj: process.oomScoreAdj,
     execCPUAffinity: normalizeAffinity(process.execCPUAffinity),
+    apparmorProfile: orUndefined(process.apparmorProfile),
+    selinuxLabel: orUndefined(process.selinuxLabel),
     scheduler: process.scheduler === undefined ? undefined : normalizeScheduler(process.scheduler),
     ioPriority: process.ioPriority === undefined ? undefined : { priority: 0, ...process.ioPriority },
   }
@@ -208,6 +210,7 @@ function normalizeLinux(linux: OciLinux, warnings: string[]): Linux {
     readonlyPaths: (linux.readonlyPaths ?? []).map(cleanPath),
     sysctl: linux.sysctl ?? {},
     seccomp: linux.seccomp,
+    mountLabel: orUndefined(linux.mountLabel),
     memoryPolicy: linux.memoryPolicy === undefined ? undefined : { flags: [], nodes: '', ...linux.memoryPolicy },
     personality: linux.personality?.domain,
   }

@@ -89,6 +89,8 @@ export interface Process {
   readonly rlimits: readonly { readonly type: RlimitType; readonly soft: bigint; readonly hard: bigint }[]
   readonly noNewPrivileges: boolean
   readonly oomScoreAdj: number | undefined
+  readonly apparmorProfile: string | undefined
+  readonly selinuxLabel: string | undefined
   readonly scheduler: Scheduler | undefined
   readonly ioPriority: { readonly class: IoPriorityClass; readonly priority: number } | undefined
   /** CPU lists ("0-3,7") for processes of exec: until the container's cgroup is joined, and from then on. */
@@ -142,6 +144,7 @@ export interface Linux {
   readonly readonlyPaths: readonly string[]
   readonly sysctl: Readonly<Record<string, string>>
   readonly seccomp: Seccomp | undefined
+  readonly mountLabel: string | undefined
   readonly memoryPolicy: MemoryPolicy | undefined
   readonly personality: PersonalityDomain | undefined
 }

@@ -18,9 +18,6 @@ const NOT_YET = 'runt does not support it yet'
 const NEEDS_MOUNT_NAMESPACE = 'runt does this only in a mount namespace, which /linux/namespaces does not list'
 
 const ROWS: readonly Row[] = [
-  { pointer: '/process/apparmorProfile', reason: NOT_YET, asked: ({ process }) => isText(process?.apparmorProfile) },
-  { pointer: '/process/selinuxLabel', reason: NOT_YET, asked: ({ process }) => isText(process?.selinuxLabel) },
-  { pointer: '/linux/mountLabel', reason: NOT_YET, asked: ({ linux }) => isText(linux?.mountLabel) },
   { pointer: '/linux/intelRdt', reason: NOT_YET, asked: ({ linux }) => hasSome(linux?.intelRdt) },
   { pointer: '/linux/netDevices', reason: NOT_YET, asked: ({ linux }) => hasSome(linux?.netDevices) },
   {
@@ -89,10 +86,6 @@ export function findUnsupported(config: OciConfig): Finding[] {
     if (options.tmpcopyup) report(`/mounts/${index}/options`, 'tmpcopyup', NOT_YET)
   })
   return findings
-}
-
-function isText(value: string | undefined): boolean {
-  return value !== undefined && value !== ''
 }
 
 function isLimit(value: number | bigint | undefined): boolean {

@@ -154,11 +154,7 @@ test('what runt does not support is refused by name', async () => {
   const bare = 'runt does this only in a mount namespace, which /linux/namespaces does not list'
   const network = { '/linux/namespaces': [{ type: 'mount' }, { type: 'network' }] }
   for (const [changes, expected] of [
-    [{ '/process/apparmorProfile': 'x' }, `/process/apparmorProfile: ${not}`],
-    [{ '/process/apparmorProfile': '' }, undefined],
-    [{ '/process/selinuxLabel': 'x' }, `/process/selinuxLabel: ${not}`],
     [{ '/process/execCPUAffinity': { initial: '0' } }, undefined],
-    [{ '/linux/mountLabel': 'x' }, `/linux/mountLabel: ${not}`],
     [{ '/linux/intelRdt': { closID: 'x' } }, `/linux/intelRdt: ${not}`],
     [{ ...network, '/linux/netDevices': { eth0: {} } }, `/linux/netDevices: ${not}`],
     [{ '/linux/resources/blockIO': { weight: 0, throttleReadBpsDevice: [] } }, undefined],

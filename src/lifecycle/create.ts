@@ -29,7 +29,7 @@ import { saveCard } from './card.ts'
 import { type Container, type Status, stateOf } from './container.ts'
 import { hear, homeEntry, learnPid, type Peer, receiveMaster, tell } from './conversation.ts'
 import { destroy } from './delete.ts'
-import { consoleTarget, gatherFacts, type LaunchOptions, ungrantable } from './facts.ts'
+import { checkLabels, consoleTarget, gatherFacts, type LaunchOptions, ungrantable } from './facts.ts'
 import { agentOf, filterOf } from './filter.ts'
 import { runHooks } from './hooks.ts'
 import { checkId } from './id.ts'
@@ -87,6 +87,7 @@ export async function launch(
   const config = await loadConfig(options.bundle)
   for (const warning of config.warnings) warn(warning)
   const terminal = consoleTarget(config, options)
+  checkLabels(config.process, config.linux.mountLabel)
   const filter = await filterOf(store, config)
   profile.mark('config')
   const hierarchies = readHierarchies()

@@ -42,6 +42,8 @@ const PLAIN: ExecRequest = {
   env: [],
   capabilities: [],
   noNewPrivileges: false,
+  apparmorProfile: undefined,
+  selinuxLabel: undefined,
 }
 
 async function processOf(request: Partial<ExecRequest>): Promise<Process> {

@@ -21,6 +21,8 @@ export interface ExecRequest {
   readonly env: readonly string[]
   readonly capabilities: readonly string[]
   readonly noNewPrivileges: boolean
+  readonly apparmorProfile: string | undefined
+  readonly selinuxLabel: string | undefined
 }
 
 /**
@@ -54,6 +56,10 @@ function inherited(process: Process, own: Process | undefined): Process {
     user: { ...process.user, umask: process.user.umask ?? own?.user.umask },
     oomScoreAdj: process.oomScoreAdj ?? own?.oomScoreAdj,
     execCPUAffinity: process.execCPUAffinity ?? own?.execCPUAffinity,
+    scheduler: process.scheduler ?? own?.scheduler,
+    ioPriority: process.ioPriority ?? own?.ioPriority,
+    apparmorProfile: process.apparmorProfile ?? own?.apparmorProfile,
+    selinuxLabel: process.selinuxLabel ?? own?.selinuxLabel,
   }
 }
 
@@ -72,6 +78,8 @@ function changed(own: Process, request: ExecRequest): Process {
     env: request.env.length === 0 ? own.env : lastOfEach([...own.env, ...request.env.map(variable)]),
     capabilities: withCapabilities(own.capabilities, request.capabilities),
     noNewPrivileges: noNewPrivileges || own.noNewPrivileges,
+    apparmorProfile: request.apparmorProfile ?? own.apparmorProfile,
+    selinuxLabel: request.selinuxLabel ?? own.selinuxLabel,
   }
 }
 

@@ -22,7 +22,14 @@ import { handOver } from './agent.ts'
 import { type Container, stateOf } from './container.ts'
 import { executed, hear, homeEntry, learnPid, type Peer, receiveMaster, tell } from './conversation.ts'
 import { type ExecRequest, execConfig } from './exec-process.ts'
-import { checkPreserved, consoleTarget, grantableCapabilities, ungrantable } from './facts.ts'
+import {
+  checkLabels,
+  checkPreserved,
+  consoleTarget,
+  grantableCapabilities,
+  knowsAppArmor,
+  ungrantable,
+} from './facts.ts'
 import { recordedFilter } from './filter.ts'
 import { checkId } from './id.ts'
 import type { Profile } from './profile.ts'
@@ -92,6 +99,7 @@ export async function planExec(
 ): Promise<{ plan: Plan; facts: ProcessFacts; config: ProcessConfig }> {
   const warnings: string[] = []
   const config = await execConfig(container, options.request, warnings)
+  checkLabels(config.process, undefined)
   const facts = execFacts(container, config, options)
   for (const warning of [...warnings, ...ungrantable(config, facts.grantable)]) warn(warning)
   const plan = lowerExec(config, facts)
@@ -114,6 +122,7 @@ function execFacts(container: Container, config: ProcessConfig, options: ExecOpt
     grantable: grantableCapabilities(config),
     nofile: callerNofile(),
     stateRoom: 0,
+    apparmor: knowsAppArmor(config),
     seccomp: recordedFilter(container.exec.filter),
   }
 }

@@ -5,6 +5,7 @@ import { type Cgroup, hierarchyViews, joinPoints } from '../cgroup/manager.ts'
 import type { Config, ProcessConfig } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
 import { resolveInRoot } from '../host/in-root.ts'
+import { hasAppArmor, requireLabels } from '../host/lsm.ts'
 import { callerNofile, directoryProbe, inFirstUserNamespace, permittedCapabilities } from '../host/probe.ts'
 import { CAPABILITY_NAMES, capabilityBit } from '../linux/capabilities.ts'
 import { capabilitySet } from '../lowering/credentials.ts'
@@ -66,8 +67,20 @@ export function gatherFacts(
     sourceIsDirectory: directoryProbe(),
     targetOf: (destination) => resolveInRoot(config.root.path, destination),
     stateRoom: hasHooks ? stateLength * 3 + STATE_SLACK : 0,
+    apparmor: knowsAppArmor(config),
     seccomp: filter,
   }
+}
+
+/** Asked only where it matters. */
+export function knowsAppArmor({ process }: ProcessConfig): boolean {
+  return process?.apparmorProfile !== undefined && hasAppArmor()
+}
+
+/** @throws RuntError for a label that no security module of this machine would heed */
+export function checkLabels(process: ProcessConfig['process'], mountLabel: string | undefined): void {
+  const { apparmorProfile, selinuxLabel } = process ?? {}
+  requireLabels({ apparmorProfile, selinuxLabel, mountLabel })
 }
 
 /** In a user namespace of its own the container's root has all capabilities. */

@@ -9,6 +9,7 @@ import { has } from './context.ts'
 import type { CgroupView } from './facts.ts'
 import { type FsParameter, lowerFsContext } from './fs-context.ts'
 import { openOrMake } from './in-root.ts'
+import { labelParameters } from './lsm.ts'
 import { attach, setMountAttributes } from './rootfs.ts'
 
 /** As every engine's users know it. */
@@ -33,10 +34,10 @@ export function lowerCgroupMount(context: Context, mount: Mount): void {
 }
 
 function lowerHierarchies(context: Context, mount: Mount, target: Operand): void {
-  const { plan, facts } = context
-  const tmpfs = plan.syscall('fsmount', [lowerFsContext(context, 'tmpfs', TMPFS), FSMOUNT_CLOEXEC, 0], {
-    name: 'tmpfs',
-  })
+  const { plan, config, facts } = context
+  const label = labelParameters(config.linux.mountLabel, 'tmpfs')
+  const fs = lowerFsContext(context, 'tmpfs', [...TMPFS, ...label])
+  const tmpfs = plan.syscall('fsmount', [fs, FSMOUNT_CLOEXEC, 0], { name: 'tmpfs' })
   attach(context, tmpfs, target)
   for (const view of facts.cgroup.views) {
     plan.syscall('mkdirat', [tmpfs, view.name, 0o755], { about: view.name })

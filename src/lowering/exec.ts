@@ -20,7 +20,9 @@ import { type ProcessFacts, slots } from './facts.ts'
 import { lowerFirstProcess, lowerNamespaceRoot, lowerReady, replySize } from './handshake.ts'
 import { lowerIdentity } from './identity.ts'
 import { openInRoot } from './in-root.ts'
+import { labelSlots, lowerLabelDoors } from './lsm.ts'
 import { lowerAffinity, lowerCwd, lowerKeyring, lowerOomScore } from './process-setup.ts'
+import { lowerProcfs } from './procfs.ts'
 import { lowerFilter, lowerWatchedFilter } from './seccomp.ts'
 
 /** The plan of a process that exec adds to a container. @param facts probed before; see ProcessFacts */
@@ -32,6 +34,7 @@ export function lowerExec(config: ProcessConfig, facts: ProcessFacts): Plan {
     hookOutput: false,
     console: facts.console?.kind === 'socket',
     path: facts.console?.kind === 'socket',
+    ...labelSlots({ config, facts }),
   })
   const plan = new PlanBuilder(fixed.channel)
   const context: ProcessContext = {
@@ -68,6 +71,7 @@ function lowerP1(context: ProcessContext, doors: CgroupDoors, root: Value | unde
   lowerLeaveSlot(context, fixed.monitor)
   lowerCgroupJoin(context, doors)
   lowerAffinity(context, 'final')
+  lowerLabelDoors(context, () => lowerProcfs(context))
   lowerEnterRoot(context, root)
   lowerCloseTemporary(context) // nothing of the host's is open inside
   lowerJoin(context)

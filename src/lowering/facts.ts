@@ -46,6 +46,8 @@ export interface ProcessFacts {
   readonly nofile: { readonly soft: bigint; readonly hard: bigint } | undefined
   /** Bytes to reserve for the state that container hooks get on stdin. */
   readonly stateRoom: number
+  /** Is AppArmor at work on this machine? Asked only where a profile is. */
+  readonly apparmor: boolean
   /** linux.seccomp, compiled: the program, and the flags of seccomp(2). */
   readonly seccomp: { readonly program: Uint8Array; readonly flags: number } | undefined
 }
@@ -91,6 +93,9 @@ export interface Slots {
   readonly console: number
   /** For calls that want a path: /proc/self/fd/N. */
   readonly path: number
+  /** Where the program's labels are written: files of its own procfs. */
+  readonly apparmor: number
+  readonly selinux: number
   /** What an image that does runt's part keeps to the end: the container's folder, its lock, init's pidfd. */
   readonly directory: number
   readonly lock: number
@@ -108,6 +113,8 @@ export interface SlotUse {
   readonly hookOutput: boolean
   readonly console: boolean
   readonly path: boolean
+  readonly apparmor: boolean
+  readonly selinux: boolean
   readonly solo: boolean
 }
 
@@ -132,6 +139,8 @@ export function slots(preserved: number, use: SlotUse): Slots {
     hookOutput: take(use.hookOutput),
     console: take(use.console),
     path: take(use.path),
+    apparmor: take(use.apparmor),
+    selinux: take(use.selinux),
     directory: take(use.solo),
     lock: take(use.solo),
     pidfd: take(use.solo),

@@ -41,6 +41,7 @@ const FACTS: Facts = {
     unified: false,
   },
   grantable: (1n << 41n) - 1n,
+  apparmor: true,
   makesDeviceNodes: true,
   nofile: { soft: 1024n, hard: 4096n },
   sourceIsDirectory: (path) => !path.includes('.'),
@@ -78,6 +79,7 @@ const SCHEDULING = {
   },
   ioPriority: { class: 'IOPRIO_CLASS_IDLE' },
 }
+const LABELS = { apparmorProfile: 'docker-default', selinuxLabel: 'u:r:container_t:s0:c1,c2' }
 const NUMA = {
   memoryPolicy: { mode: 'MPOL_BIND', nodes: '0-1,70', flags: ['MPOL_F_STATIC_NODES'] },
   personality: { domain: 'LINUX32' },
@@ -175,6 +177,18 @@ const BUNDLES: Readonly<Record<string, object>> = {
     process: CREDENTIALS,
     linux: MOUNT_NAMESPACE,
   },
+  labels: {
+    ...BASE,
+    process: { ...PROCESS, ...LABELS, noNewPrivileges: true },
+    mounts: [
+      { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue' },
+      { destination: '/tmp', type: 'tmpfs', source: 'tmpfs', options: ['size=1m'] },
+      { destination: '/old', type: 'tmpfs', options: ['silent', 'size=1m'] },
+      { destination: '/proc', type: 'proc' },
+      { destination: '/sys/fs/cgroup', type: 'cgroup' },
+    ],
+    linux: { ...MOUNT_NAMESPACE, mountLabel: 'u:object_r:files_t:s0:c1,c2', maskedPaths: ['/proc/kcore'] },
+  },
   scheduling: { ...BASE, process: { ...PROCESS, ...SCHEDULING }, linux: { ...MOUNT_NAMESPACE, ...NUMA } },
 }
 
@@ -234,6 +248,7 @@ const EXECS: readonly (readonly [string, object, readonly string[], Partial<Proc
     'exec-with-all',
     {
       ...CREDENTIALS,
+      ...LABELS,
       terminal: true,
       consoleSize: { height: 24, width: 80 },
       execCPUAffinity: { initial: '0-3', final: '1' },
@@ -285,6 +300,14 @@ for (const mode of ['create', 'run-foreground'] as const) {
     goldenPlan(`solo-${mode}`, lowerSolo(config, { ...FACTS, mode }, SOLO))
   })
 }
+
+test('without AppArmor everybody is unconfined, so nothing is written for that', () => {
+  const raw = { ...BASE, process: { ...PROCESS, apparmorProfile: 'unconfined' }, linux: MOUNT_NAMESPACE }
+  const config = normalize(raw as Parameters<typeof normalize>[0], '/bundle')
+  const text = (apparmor: boolean) => print(lowerCreate(config, { ...FACTS, apparmor }))
+  assert.match(text(true), /write\(.*"exec unconfined"/)
+  assert.not.match(text(false), /unconfined|thread-self/)
+})
 
 test('the same config and facts give the same plan', () => {
   const config = normalize(BUNDLES.hooks as Parameters<typeof normalize>[0], '/bundle')

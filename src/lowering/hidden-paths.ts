@@ -7,6 +7,7 @@ import type { Context } from './context.ts'
 import { lowerNullDevice } from './devices.ts'
 import { lowerFsContext } from './fs-context.ts'
 import { openInRoot } from './in-root.ts'
+import { labelParameters } from './lsm.ts'
 import { attach, setMountAttributes } from './rootfs.ts'
 
 /** Of the paths that engines mask, those that are folders where they are: the right mask is tried first. */
@@ -53,8 +54,9 @@ export function lowerMaskedPaths(context: Context): void {
  * follows the pivot would find this mount instead, and the host's tree would stay.
  */
 function lowerEmptyFolder(context: Context): Operand {
-  const { plan } = context
-  const fs = lowerFsContext(context, 'tmpfs', [['nr_inodes', '1']])
+  const { plan, config } = context
+  const label = labelParameters(config.linux.mountLabel, 'tmpfs')
+  const fs = lowerFsContext(context, 'tmpfs', [['nr_inodes', '1'], ...label])
   const empty = plan.syscall('fsmount', [fs, FSMOUNT_CLOEXEC, MOUNT_ATTR.RDONLY], { name: 'empty' })
   const flags = { kind: 'open-flags', flags: O.PATH | O.DIRECTORY | O.CLOEXEC } as const
   attach(context, empty, plan.syscall('openat', [AT.FDCWD, '/dev', flags, 0], { name: 'host_dev' }))

@@ -4,6 +4,7 @@ import type { Field } from '../plan/step.ts'
 import type { ProcessContext } from './context.ts'
 import { lowerNoNewPrivileges, lowerRlimits, lowerStdioOwner, lowerUser } from './credentials.ts'
 import { lowerFindProgram } from './execve.ts'
+import { lowerLabels } from './lsm.ts'
 import { type CwdEntry, lowerPersonality } from './process-setup.ts'
 import { lowerIoPriority, lowerMemoryPolicy, lowerScheduler } from './scheduling.ts'
 
@@ -15,6 +16,7 @@ export function lowerIdentity(context: ProcessContext, cwd: CwdEntry): Field | u
   lowerIoPriority(context)
   lowerMemoryPolicy(context)
   lowerPersonality(context)
+  lowerLabels(context)
   lowerNoNewPrivileges(context)
   lowerUser(context)
   cwd.retry()

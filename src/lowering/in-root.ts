@@ -46,10 +46,23 @@ export function openBeneath(
   flags: number,
   name: string,
 ): Value {
-  const how = openHow(context, flags, RESOLVE.BENEATH | RESOLVE.NO_SYMLINKS | RESOLVE.NO_XDEV)
-  return context.plan.syscall('openat2', [folder, context.plan.string(path).address, how.address, OPEN_HOW_SIZE], {
-    name,
-  })
+  const resolve = RESOLVE.BENEATH | RESOLVE.NO_SYMLINKS | RESOLVE.NO_XDEV
+  return openIn(context, folder, path, { flags, resolve, name })
+}
+
+/** openat2(2) in a folder, with the limits that `resolve` sets (RESOLVE_…). */
+export function openIn(
+  context: ProcessContext,
+  folder: Operand,
+  path: string,
+  {
+    flags,
+    resolve,
+    ...options
+  }: { readonly flags: number; readonly resolve: number } & Parameters<ProcessContext['plan']['syscall']>[2],
+): Value {
+  const how = openHow(context, flags, resolve)
+  return context.plan.syscall('openat2', [folder, path, how.address, OPEN_HOW_SIZE], options)
 }
 
 /**

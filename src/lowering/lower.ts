@@ -27,10 +27,11 @@ import { HOOK_OUTPUT_ROOM, hasContainerHooks, lowerContainerHooks } from './hook
 import { lowerLoopback, lowerNames } from './hostname.ts'
 import { lowerIdentity } from './identity.ts'
 import { openOrMake } from './in-root.ts'
+import { labelSlots, lowerLabelDoors } from './lsm.ts'
 import { lowerBindSources, lowerMounts, lowerSealDev } from './mounts.ts'
 import { lowerCgroupNamespace, lowerJoinNamespaces, lowerTimeNamespace, newNamespaceFlags } from './namespaces.ts'
 import { lowerCwd, lowerKeyring, lowerOomScore } from './process-setup.ts'
-import { lowerSysctl } from './procfs.ts'
+import { lowerSysctl, ownProcfs } from './procfs.ts'
 import {
   lowerBareRoot,
   lowerHostTree,
@@ -57,6 +58,7 @@ export function newContext(config: Config, facts: Facts, { solo = false }: { rea
     hookOutput: hasContainerHooks({ config }),
     console: facts.console?.kind === 'socket',
     path: facts.console?.kind === 'socket' || config.mounts.some(({ options }) => options.legacyFlags !== 0),
+    ...labelSlots({ config, facts }),
     solo,
   })
   const plan = new PlanBuilder(fixed.channel, hasContainerHooks({ config }) ? HOOK_OUTPUT_ROOM : 0, { loops: solo })
@@ -118,6 +120,7 @@ export function lowerP1(context: Context, doors: CgroupDoors): void {
   lowerUserNamespace(context)
   lowerCgroupNamespace(context)
   lowerTimeNamespace(context)
+  lowerLabelDoors(context, () => ownProcfs(context))
   plan.syscall('setsid', [])
   lowerKeyring(context, 'init')
   if (has(config, 'mount')) {

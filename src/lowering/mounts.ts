@@ -8,6 +8,7 @@ import type { Context } from './context.ts'
 import { moveToSlot } from './descriptors.ts'
 import { type FsParameter, lowerFsContext } from './fs-context.ts'
 import { openInRoot, openOrMake } from './in-root.ts'
+import { labelOption, labelParameters, lowerRootLabel } from './lsm.ts'
 import { attach, lowerHostTree, setMountAttributes } from './rootfs.ts'
 
 const FSPICK_CLOEXEC_EMPTY_PATH = 0x1 | 0x8
@@ -84,11 +85,12 @@ function lowerFileSystem(context: Context, mount: Mount): void {
   covered(context, mount.destination)
   const target = openTarget(context, mount)
   const fs = context.plan.syscall('fsmount', [
-    lowerFsContext(context, mount.type, fsParameters(mount)),
+    lowerFsContext(context, mount.type, fsParameters(mount, context.config.linux.mountLabel)),
     FSMOUNT_CLOEXEC,
     attributesOfNewMount(mount),
   ])
   setTreeAttributes(context, fs, mount.options, false)
+  if (mount.type === 'mqueue') lowerRootLabel(context, fs)
   attach(context, fs, target)
   lowerPropagationChanges(context, fs, mount.options)
   if (mount.type === 'tmpfs') context.fresh.set(mount.destination, fs)
@@ -99,13 +101,14 @@ function openTarget(context: Context, { destination, type }: Mount): Value {
   return openOrMake(context, context.facts.targetOf(destination), 'directory')
 }
 
-function fsParameters(mount: Mount): FsParameter[] {
+function fsParameters(mount: Mount, mountLabel: string | undefined): FsParameter[] {
   const { options, source } = mount
   const parameters: FsParameter[] = []
   if (source !== undefined && source !== '') parameters.push(['source', source])
   for (const flag of options.superblock) parameters.push([flag])
   if ((options.attrSet & MOUNT_ATTR.RDONLY) !== 0 && !PSEUDO.has(mount.type)) parameters.push(['ro'])
   for (const option of options.data) parameters.push(splitOption(option))
+  parameters.push(...labelParameters(mountLabel, mount.type))
   return parameters
 }
 
@@ -177,10 +180,10 @@ function lowerRemount(context: Context, mount: Mount): void {
 
 /** iversion and silent are known to mount(2) only: it gets its target as a descriptor of the host's procfs. */
 function lowerLegacyMount(context: Context, mount: Mount): void {
-  const { plan, slots } = context
+  const { plan, config, slots } = context
   const target = openTarget(context, mount)
   moveToSlot(context, target, slots.path)
-  const data = mount.options.data.join(',')
+  const data = [...mount.options.data, ...labelOption(config.linux.mountLabel, mount.type)].join(',')
   plan.syscall('mount', [
     mount.source ?? mount.type,
     `/proc/self/fd/${slots.path}`,

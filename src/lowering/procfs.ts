@@ -5,13 +5,14 @@ import { ERRNO } from '../linux/errno.ts'
 import { FSCONFIG, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC } from '../linux/mount-flags.ts'
 import { AT, O } from '../linux/open-flags.ts'
 import type { Value } from '../plan/step.ts'
-import type { Context } from './context.ts'
-import { openBeneath } from './in-root.ts'
+import type { Context, ProcessContext } from './context.ts'
+import { openBeneath, STATX, statDescriptor } from './in-root.ts'
 
 const PROC_SUPER_MAGIC = 0x9fa0
+const PROC_ROOT_INO = 1
 
 /** A detached procfs; where the kernel won't give one (a user namespace that sees a masked /proc), the host's, verified. */
-export function lowerProcfs(context: Context): void {
+export function lowerProcfs(context: ProcessContext): Value {
   const { plan } = context
   const refused = plan.label('refused')
   const there = plan.label('procfs')
@@ -22,11 +23,20 @@ export function lowerProcfs(context: Context): void {
   plan.place(refused)
   const flags = { kind: 'open-flags', flags: O.PATH | O.DIRECTORY | O.CLOEXEC } as const
   plan.syscall('openat', [AT.FDCWD, '/proc', flags, 0], { result: procfs })
-  plan.place(there)
+  const about = "the host's /proc is no procfs"
   const found = plan.buffer('statfs', 120)
   plan.syscall('fstatfs', [procfs, found.address])
-  plan.require(found.field(0, 4), 'eq', PROC_SUPER_MAGIC, ERRNO.EINVAL, "the host's /proc is no procfs")
-  context.procfs = procfs
+  plan.require(found.field(0, 4), 'eq', PROC_SUPER_MAGIC, ERRNO.EINVAL, about)
+  const root = statDescriptor(context, procfs)
+  plan.require(root.field(STATX.inode, 4), 'eq', PROC_ROOT_INO, ERRNO.EINVAL, about)
+  plan.place(there)
+  return procfs
+}
+
+/** The container's init needs it for more than one thing. */
+export function ownProcfs(context: Context): Value {
+  context.procfs ??= lowerProcfs(context)
+  return context.procfs
 }
 
 /** One text into one file of our procfs. */
@@ -42,8 +52,11 @@ export function lowerSysctl(context: Context): void {
   const { plan, config } = context
   const settings = Object.entries(config.linux.sysctl)
   if (settings.length === 0) return
-  plan.section('/linux/sysctl', 'procfs', () => lowerProcfs(context))
-  const { procfs } = context
+  const made: { procfs?: Value } = {}
+  plan.section('/linux/sysctl', 'procfs', () => {
+    made.procfs = ownProcfs(context)
+  })
+  const { procfs } = made
   if (procfs === undefined) return
   for (const [key, value] of settings) {
     plan.section(`/linux/sysctl/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`, key, () =>

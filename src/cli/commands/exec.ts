@@ -15,8 +15,8 @@ const PROCESS_FLAGS: readonly Flag[] = [
   { name: 'env', short: 'e', kind: 'string', value: 'NAME=VALUE', help: 'a further variable; may be repeated' },
   { name: 'cap', short: 'c', kind: 'string', value: 'CAP_NAME', help: 'a further capability; may be repeated' },
   { name: 'no-new-privs', kind: 'boolean', help: 'it can not gain privileges by execve' },
-  { name: 'apparmor', kind: 'string', value: 'PROFILE', help: 'its AppArmor profile (not supported yet)' },
-  { name: 'process-label', kind: 'string', value: 'LABEL', help: 'its SELinux label (not supported yet)' },
+  { name: 'apparmor', kind: 'string', value: 'PROFILE', help: 'its AppArmor profile' },
+  { name: 'process-label', kind: 'string', value: 'LABEL', help: 'its SELinux label' },
 ]
 
 export const exec: Command = {
@@ -63,15 +63,10 @@ export const exec: Command = {
   },
 }
 
-/** @throws RuntError for what contradicts, and what isn't supported yet */
+/** @throws RuntError for what contradicts */
 function requestOf(args: Parsed): ExecRequest {
   const [, ...words] = args.operands
   const processFile = args.string('process')
-  for (const name of ['apparmor', 'process-label']) {
-    if ((args.string(name) ?? '') !== '') {
-      throw new RuntError('config-unsupported', `--${name}: runt does not support it yet`)
-    }
-  }
   if (processFile === undefined) {
     if (words.length === 0) throw new RuntError('usage', 'runt exec: missing operand: the command, or --process FILE')
   } else checkAlone(args, words)
@@ -85,6 +80,9 @@ function requestOf(args: Parsed): ExecRequest {
     env: args.strings('env'),
     capabilities: args.strings('cap'),
     noNewPrivileges: args.boolean('no-new-privs'),
+    // Engines pass an empty one for "none of its own".
+    apparmorProfile: args.string('apparmor') || undefined,
+    selinuxLabel: args.string('process-label') || undefined,
   }
 }
 

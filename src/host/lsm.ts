@@ -1,0 +1,42 @@
+// Which security modules are at work on this machine.
+
+import { RuntError } from '../errors.ts'
+import { exists, readFileIfPresent } from '../native/file.ts'
+
+/** AppArmor's own parameter: it may be built in and switched off. */
+export function hasAppArmor(): boolean {
+  return readFileIfPresent('/sys/module/apparmor/parameters/enabled')?.startsWith('Y') ?? false
+}
+
+/** selinuxfs is there as soon as SELinux is on, permissive or enforcing. */
+function hasSelinux(): boolean {
+  return exists('/sys/fs/selinux/enforce')
+}
+
+/** What a config says to security modules. */
+export interface Labels {
+  readonly apparmorProfile: string | undefined
+  readonly selinuxLabel: string | undefined
+  readonly mountLabel: string | undefined
+}
+
+/** @throws RuntError for a label that nobody here would heed */
+export function requireLabels({ apparmorProfile, selinuxLabel, mountLabel }: Labels): void {
+  if (apparmorProfile !== undefined && apparmorProfile !== 'unconfined' && !hasAppArmor()) {
+    throw lacking('/process/apparmorProfile', apparmorProfile, 'AppArmor')
+  }
+  for (const [pointer, label] of [
+    ['/process/selinuxLabel', selinuxLabel],
+    ['/linux/mountLabel', mountLabel],
+  ] as const) {
+    if (label !== undefined && !hasSelinux()) throw lacking(pointer, label, 'SELinux')
+  }
+}
+
+function lacking(pointer: string, label: string, module: string): RuntError {
+  const property = pointer.slice(1).replace('/', '.')
+  return new RuntError('host', `${property}: ${JSON.stringify(label)}: ${module} is not at work on this machine`, {
+    hint: `leave ${property} out, or boot with ${module}: nothing would confine the program`,
+    data: { pointer },
+  })
+}
