@@ -1,15 +1,16 @@
-// Settings and device rules → the cgroup's files.
+// Settings → the cgroup's files.
 
 import type { Resources } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
 import { ERRNO } from '../linux/errno.ts'
 import { describeWrite, readKnob, tryWriteKnob } from './knob.ts'
 import { type Cgroup, UNIFIED, v1DirectoryOf } from './manager.ts'
-import type { Setting, Version } from './settings.ts'
+import { remedyFor } from './remedy.ts'
+import { type FileValue, refuse, type Setting, type VersionOf } from './setting.ts'
 
 /** Which controller is where in a cgroup: in a v1 hierarchy if one has it, else in the unified one. */
 export interface Places {
-  readonly versionOf: (controller: string) => Version | undefined
+  readonly versionOf: VersionOf
   readonly directoryOf: (setting: Pick<Setting, 'controller' | 'version'>) => string
 }
 
@@ -34,13 +35,18 @@ export function placesOf(cgroup: Cgroup): Places {
  * @throws RuntError 'cgroup': "/linux/resources/pids/limit: write "x" to FILE: EINVAL: invalid argument"
  */
 export function writeSettings(settings: readonly Setting[], places: Places): void {
-  for (let start = 0; start < settings.length; ) {
-    const { group } = settings[start] as Setting // start < length
-    let end = start + 1
-    while (group !== undefined && settings[end]?.group === group) end++
-    writeGroup(settings.slice(start, end), places)
-    start = end
+  for (const group of groupsIn(settings)) writeGroup(group, places)
+}
+
+/** Neighbours that belong together. */
+export function groupsIn(settings: readonly Setting[]): Setting[][] {
+  const groups: Setting[][] = []
+  for (const setting of settings) {
+    const last = groups.at(-1)
+    if (last !== undefined && setting.group !== undefined && last[0]?.group === setting.group) last.push(setting)
+    else groups.push([setting])
   }
+  return groups
 }
 
 function writeGroup(group: readonly Setting[], places: Places): void {
@@ -54,12 +60,28 @@ function writeGroup(group: readonly Setting[], places: Places): void {
 
 /** @returns false when the kernel said EINVAL, and this wasn't the last word */
 function write(setting: Setting, places: Places, { final }: { readonly final: boolean }): boolean {
-  const { file, value, pointer, optional } = setting
-  const path = `${places.directoryOf(setting)}/${file}`
-  const result = tryWriteKnob(path, value)
+  const { pointer, optional } = setting
+  const directory = places.directoryOf(setting)
+  const { file, value, result } = writeOne(directory, setting)
   if (result === 0 || (result === -ERRNO.ENOENT && optional !== undefined)) return true
   if (result === -ERRNO.EINVAL && !final) return false
-  throw new RuntError('cgroup', `${pointer}: ${describeWrite(path, value, result)}`)
+  throw refuse(pointer, describeWrite(`${directory}/${file}`, value, result), remedyFor(setting, directory, -result))
+}
+
+/** Errors after which the fallback is tried: no such file, or not for this device. */
+const NOT_THERE = [-ERRNO.ENOENT, -ERRNO.EOPNOTSUPP]
+
+/** @returns which file it came to, and 0 or -errno */
+function writeOne(
+  directory: string,
+  { file, value, fallback }: Setting,
+): { readonly file: string; readonly value: string; readonly result: number } {
+  const attempt = ([file, value]: FileValue) => ({ file, value, result: tryWriteKnob(`${directory}/${file}`, value) })
+  const first = attempt([file, value])
+  if (fallback === undefined || !NOT_THERE.includes(first.result)) return first
+  const second = attempt(fallback)
+  // The file that is there is the one to speak of.
+  return second.result === -ERRNO.ENOENT && first.result !== -ERRNO.ENOENT ? first : second
 }
 
 /** On v2 the kernel takes a limit below what is used, and kills: linux.resources.memory.checkBeforeUpdate asks us to look. */
@@ -68,6 +90,5 @@ export function checkMemoryUse({ memory }: Resources, places: Places): void {
   if (memory.checkBeforeUpdate !== true || limit === undefined || limit < 0n) return
   if (places.versionOf('memory') !== 'v2') return // v1 refuses by itself: EBUSY
   const used = BigInt(readKnob(`${places.directoryOf({ controller: 'memory', version: 'v2' })}/memory.current`))
-  if (used > limit)
-    throw new RuntError('cgroup', `/linux/resources/memory/limit: ${limit} is less than in use: ${used}`)
+  if (used > limit) throw refuse('/linux/resources/memory/limit', `${limit} is less than in use: ${used}`)
 }

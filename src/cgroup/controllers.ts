@@ -2,7 +2,7 @@
 
 import { RuntError } from '../errors.ts'
 import { describeWrite, readKnob, tryWriteKnob } from './knob.ts'
-import type { Setting } from './settings.ts'
+import type { Setting } from './setting.ts'
 
 /** Names in a cgroup.controllers file. */
 export function controllersOf(directory: string): string[] {

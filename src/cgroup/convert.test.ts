@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { orMax, orMinusOne, sharesToWeight, swapAlone } from './convert.ts'
+import { orMax, orMaxRate, orMinusOne, sharesToWeight, swapAlone, weightToIoWeight } from './convert.ts'
 import { planCgroup } from './manager.ts'
 import { cgroupPath } from './path.ts'
 
@@ -23,6 +23,11 @@ test('more shares are never less weight, and always in range', () => {
       return weight >= 1n && weight <= 10000n && sharesToWeight(shares + 1n) >= weight
     }),
   )
+})
+
+test('weights of block I/O meet at both ends; no rate is "max"', () => {
+  assert.equal([10, 500, 1000].map(weightToIoWeight), [1, 4950, 10000])
+  assert.equal([orMaxRate(0n), orMaxRate(2n ** 64n - 1n)], ['max', '18446744073709551615'])
 })
 
 test('memory and swap together become swap alone', () => {

@@ -39,3 +39,13 @@ export function orMax(limit: bigint): string {
 export function orMinusOne(limit: bigint): string {
   return limit < 0n ? '-1' : String(limit)
 }
+
+/** A rate in v2's words: none is "max". */
+export function orMaxRate(rate: bigint): string {
+  return rate === 0n ? 'max' : String(rate)
+}
+
+/** blkio.weight (10 … 1000) → io.weight (1 … 10000), on a straight line. */
+export function weightToIoWeight(weight: number): number {
+  return 1 + Math.floor(((weight - 10) * 9999) / 990)
+}

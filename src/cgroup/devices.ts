@@ -29,12 +29,13 @@ const POINTER = '/linux/resources/devices'
  */
 export function writeV1Devices(directory: string, rules: readonly DeviceRule[]): void {
   const { start, exceptions } = v1DeviceList(devicePolicy([...rules, ...DEFAULT_DEVICE_RULES]))
-  writeLines(`${directory}/${start}`, ['a'])
+  writeDeviceLines(`${directory}/${start}`, ['a'])
   if (exceptions.length === 0) return
-  writeLines(`${directory}/${start === 'devices.deny' ? 'devices.allow' : 'devices.deny'}`, exceptions)
+  writeDeviceLines(`${directory}/${start === 'devices.deny' ? 'devices.allow' : 'devices.deny'}`, exceptions)
 }
 
-function writeLines(path: string, lines: readonly string[]): void {
+/** One write(2) each. @throws RuntError */
+export function writeDeviceLines(path: string, lines: readonly string[]): void {
   const { result, line } = tryWriteLines(path, lines)
   if (result < 0) throw new RuntError('cgroup', `${POINTER}: ${describeWrite(path, line, result)}`)
 }

@@ -10,10 +10,12 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { DeviceRule, Resources } from '../config/types.ts'
 import { attachDeviceProgram } from './devices.ts'
-import { createCgroup, freeze, isFrozen, killCgroup, pidsOf, removeCgroup, thaw, updateCgroup } from './fs.ts'
+import { createCgroup, freeze, isFrozen, killCgroup, pidsOf, removeCgroup, thaw } from './fs.ts'
 import { type Hierarchies, readHierarchies } from './hierarchy.ts'
 import { sleep, waitUntil } from './knob.ts'
 import { type Cgroup, hierarchyViews, joinPoints, planCgroup, UNIFIED } from './manager.ts'
+import { mergeResources } from './merge.ts'
+import { updateCgroup } from './update.ts'
 
 const SIGKILL = 9
 const SIGTERM = 15
@@ -147,17 +149,25 @@ real(
 real(
   'update raises and lowers memory with swap, whatever the order the kernel wants',
   () => {
-    const cgroup = create({ memory: { limit: 10485760n, swap: 20971520n } })
+    let before: Resources = { ...NOTHING, memory: { limit: 10485760n, swap: 20971520n } }
+    const cgroup = create(before)
+    const update = (memory: Resources['memory']) => {
+      const asked = { ...NOTHING, memory }
+      const after = mergeResources(before, asked)
+      updateCgroup(hierarchies, cgroup, { before, asked, after })
+      before = after
+    }
     for (const mib of [100n, 5n, 300n, -1n, 8n]) {
       const limit = mib < 0n ? mib : mib << 20n
-      updateCgroup(cgroup, { ...NOTHING, memory: mib < 0n ? { limit } : { limit, swap: limit * 2n } })
+      update(mib < 0n ? { limit } : { limit, swap: limit * 2n })
       const written = read(cgroup, 'memory', 'memory.limit_in_bytes')
       assert.is(mib < 0n ? BigInt(written) > 1n << 60n : BigInt(written) === limit, true, written)
     }
     assert.throws(
-      () => updateCgroup(cgroup, { ...NOTHING, memory: { limit: 2n << 20n, swap: 1n << 20n } }),
+      () => update({ limit: 2n << 20n, swap: 1n << 20n }),
       /^\/linux\/resources\/memory\/swap: write "1048576" to .*memsw.limit_in_bytes: EINVAL: invalid argument$/,
     )
+    assert.is(read(cgroup, 'memory', 'memory.limit_in_bytes'), `${8 << 20}`, 'the limit is as it was')
     removeCgroup(cgroup)
   },
   existsSync('/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes') && !onV2,

@@ -6,7 +6,7 @@ import { ERRNO } from '../linux/errno.ts'
 import { AT } from '../linux/open-flags.ts'
 import { exists, tryRemoveDirectory } from '../native/file.ts'
 import { SyscallError, trySyscall } from '../native/syscall.ts'
-import { checkMemoryUse, placesOf, writeSettings } from './apply.ts'
+import { placesOf, writeSettings } from './apply.ts'
 import { enableControllers, fillCpuset } from './controllers.ts'
 import { attachDeviceProgram, writeV1Devices } from './devices.ts'
 import type { Hierarchies } from './hierarchy.ts'
@@ -136,16 +136,6 @@ function limitDevices(cgroup: Cgroup, { devices }: Resources, rootless: boolean)
   else if (!rootless && devices.length > 0) {
     throw new RuntError('cgroup', `/linux/resources/devices: no cgroup hierarchy for ${cgroup.path}`)
   }
-}
-/**
- * New limits for a running container: what resources don't mention stays, device rules are not touched.
- * @throws RuntError 'cgroup'; limits that were written before the one that failed stay
- */
-export function updateCgroup(cgroup: Cgroup, resources: Resources): void {
-  const places = placesOf(cgroup)
-  const settings = renderSettings(resources, places.versionOf)
-  checkMemoryUse(resources, places)
-  writeSettings(settings, places)
 }
 
 /** How long the kernel may take to let go of processes that have ended, in milliseconds. */

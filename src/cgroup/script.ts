@@ -7,7 +7,8 @@ import { DEFAULT_DEVICE_RULES, devicePolicy, v1DeviceList } from './device-polic
 import { deviceProgram } from './device-program.ts'
 import type { Hierarchies } from './hierarchy.ts'
 import { type Cgroup, UNIFIED, v1DirectoryOf } from './manager.ts'
-import { renderSettings, type Setting } from './settings.ts'
+import type { Setting } from './setting.ts'
+import { renderSettings } from './settings.ts'
 
 export interface CgroupScript {
   readonly folders: readonly string[]
@@ -33,6 +34,7 @@ export function cgroupScript(
   const onV2 = settings.filter(({ version }) => version === 'v2')
   const enabling = missing.mode === 'v2' ? enablingKnobs(hierarchies, missing) : []
   if (enabling === undefined || (missing.mode !== 'v2' && onV2.length > 0)) return undefined
+  if (settings.some(({ fallback }) => fallback !== undefined)) return undefined
   const v1 = v1DirectoryOf(missing, 'devices')
   const unified = missing.directories[UNIFIED]
   if (v1 === undefined && unified === undefined) return undefined

@@ -2,37 +2,27 @@
 // is asked for depends on where the controller lives on this host. Pure: writing is apply.ts's.
 
 import type { Resources } from '../config/types.ts'
-import { RuntError } from '../errors.ts'
 import { orMax, orMinusOne, sharesToWeight, swapAlone } from './convert.ts'
+import { type FileValue, refuse, requireVersion, type Setting, type Version, type VersionOf } from './setting.ts'
+import { blockIOSettings } from './settings-blkio.ts'
+import { hugepageSettings, networkSettings, rdmaSettings } from './settings-rare.ts'
 
-export type Version = 'v1' | 'v2'
+/** undefined when the value is what the kernel does anyway. A third text says why it doesn't matter if there is no such file. */
+type Rendered = FileValue | readonly [...FileValue, optional: string] | undefined
 
-export interface Setting {
-  readonly controller: string
-  readonly version: Version
-  readonly file: string
-  readonly value: string
-  /** Where in config.json it was asked for. */
-  readonly pointer: string
-  /** Neighbours with the same group constrain each other: what fails with EINVAL is written again after the others. */
-  readonly group?: string
-  /** Why it doesn't matter if the file isn't there. */
-  readonly optional?: string
-}
+/** Whether the folder is new: nothing but the kernel's defaults is in it. */
+type Fresh = boolean
 
-/** A file and its value; undefined when the value is what the kernel does anyway. */
-type FileValue = readonly [file: string, value: string] | undefined
 /** A text is the reason why this version can't do it. */
-type Renderer<T> = string | ((value: T, resources: Resources) => FileValue)
+type Renderer<T> = string | ((value: T, resources: Resources, fresh: Fresh) => Rendered)
 
 interface Row {
   readonly controller: string
   readonly pointer: string
   readonly group?: string
-  readonly optional?: string
   readonly isAsked: (resources: Resources) => boolean
   /** Call it only when the value is asked for. */
-  readonly render: (resources: Resources, version: Version) => FileValue | string
+  readonly render: (resources: Resources, version: Version, fresh: Fresh) => Rendered | string
 }
 
 type Scope = 'memory' | 'cpu' | 'pids'
@@ -40,7 +30,6 @@ type Scope = 'memory' | 'cpu' | 'pids'
 interface RowOptions {
   readonly controller?: string
   readonly group?: string
-  readonly optional?: string
 }
 
 function row<S extends Scope, K extends keyof Resources[S] & string>(
@@ -48,40 +37,38 @@ function row<S extends Scope, K extends keyof Resources[S] & string>(
   key: K,
   v1: Renderer<NonNullable<Resources[S][K]>>,
   v2: Renderer<NonNullable<Resources[S][K]>>,
-  { controller = scope, group, optional }: RowOptions = {},
+  { controller = scope, group }: RowOptions = {},
 ): Row {
   const get = (resources: Resources) => resources[scope][key]
   return {
     controller,
     pointer: `/linux/resources/${scope}/${key}`,
     ...(group === undefined ? {} : { group }),
-    ...(optional === undefined ? {} : { optional }),
     isAsked: (resources) => get(resources) !== undefined,
-    render: (resources, version) => {
+    render: (resources, version, fresh) => {
       const renderer = version === 'v1' ? v1 : v2
       if (typeof renderer === 'string') return renderer
-      return renderer(get(resources) as NonNullable<Resources[S][K]>, resources) // isAsked: not undefined
+      return renderer(get(resources) as NonNullable<Resources[S][K]>, resources, fresh) // isAsked: not undefined
     },
   }
 }
 
 const ALWAYS_ON = 'the kernel accounts hierarchically and can no longer be told otherwise'
+const NO_SWAP_ACCOUNTING = 'without swap accounting there is no limit to lift'
 const NO_REAL_TIME = 'cgroup v2 has no real-time budgets'
 
 const ROWS: readonly Row[] = [
   // A memory limit may not exceed memory+swap at any moment: raising needs swap first, lowering needs memory first.
   row('memory', 'limit', at('memory.limit_in_bytes', orMinusOne), at('memory.max', orMax), { group: 'memory' }),
-  row('memory', 'swap', at('memory.memsw.limit_in_bytes', orMinusOne), swapV2, { group: 'memory' }),
-  row('memory', 'limit', swapAfterLimitV1, swapAfterLimitV2, {
-    group: 'memory',
-    optional: 'without swap accounting there is nothing to lift',
-  }),
+  row('memory', 'swap', swapV1, swapV2, { group: 'memory' }),
+  row('memory', 'limit', swapAfterLimitV1, swapAfterLimitV2, { group: 'memory' }),
   row('memory', 'reservation', at('memory.soft_limit_in_bytes', orMinusOne), at('memory.low', orMax)),
+  row('memory', 'kernelTCP', at('memory.kmem.tcp.limit_in_bytes', orMinusOne), kernelTcpV2),
   row('memory', 'swappiness', at('memory.swappiness', String), 'cgroup v2 has no swappiness'),
-  row('memory', 'disableOOMKiller', (disable) => (disable ? ['memory.oom_control', '1'] : undefined), oomKillerV2),
+  row('memory', 'disableOOMKiller', oomKillerV1, oomKillerV2),
   row('memory', 'useHierarchy', hierarchical, hierarchical),
-  // An idle group refuses shares.
-  row('cpu', 'shares', sharesV1, (shares) => ['cpu.weight', String(sharesToWeight(shares))], { group: 'weight' }),
+  // An idle group refuses shares; one that is idle no more has the default ones.
+  row('cpu', 'shares', sharesV1, sharesV2, { group: 'weight' }),
   row('cpu', 'idle', at('cpu.idle', String), at('cpu.idle', String), { group: 'weight' }),
   // burst ≤ quota, and quota/period may not exceed the parent's.
   row('cpu', 'period', at('cpu.cfs_period_us', String), periodV2, { group: 'bandwidth' }),
@@ -96,23 +83,38 @@ const ROWS: readonly Row[] = [
 
 /**
  * What to write for resources, in order.
- * @param versionOf where the host has a controller; undefined: nowhere
+ * @param asked for an update, what of them is new; of a group with something new in it all is written again
  * @throws RuntError 'cgroup' naming the value that this host can't have
  */
 export function renderSettings(
   resources: Resources,
-  versionOf: (controller: string) => Version | undefined,
+  versionOf: VersionOf,
+  asked: Resources = resources,
 ): readonly Setting[] {
   const settings: Setting[] = []
+  const fresh = asked === resources
+  const groups = fresh ? undefined : groupsOf(asked)
   for (const { isAsked, render, ...rest } of ROWS) {
-    if (!isAsked(resources)) continue
-    const version = versionOf(rest.controller)
-    if (version === undefined) throw refuse(rest.pointer, `no cgroup hierarchy has the ${rest.controller} controller`)
-    const rendered = renderOr(rest.pointer, () => render(resources, version))
+    if (!isAsked(asked) && !(groups?.has(rest.group) === true && isAsked(resources))) continue
+    const version = requireVersion(versionOf, rest.controller, rest.pointer)
+    const rendered = renderOr(rest.pointer, () => render(resources, version, fresh))
     if (typeof rendered === 'string') throw refuse(rest.pointer, rendered)
-    if (rendered !== undefined) settings.push({ ...rest, version, file: rendered[0], value: rendered[1] })
+    if (rendered === undefined) continue
+    const [file, value, optional] = rendered
+    settings.push({ ...rest, version, file, value, ...(optional === undefined ? {} : { optional }) })
   }
-  return settings.concat(renderUnified(resources, versionOf))
+  const { blockIO, hugepageLimits, network, rdma } = asked
+  if (blockIO !== undefined) settings.push(...blockIOSettings(blockIO, versionOf))
+  if (hugepageLimits !== undefined) settings.push(...hugepageSettings(hugepageLimits, versionOf))
+  if (network !== undefined) settings.push(...networkSettings(network, versionOf))
+  if (rdma !== undefined) settings.push(...rdmaSettings(rdma, versionOf))
+  return settings.concat(renderUnified(asked, versionOf))
+}
+
+function groupsOf(asked: Resources): Set<string | undefined> {
+  const groups = new Set(ROWS.filter(({ isAsked }) => isAsked(asked)).map(({ group }) => group))
+  groups.delete(undefined)
+  return groups
 }
 
 /** Files of the unified hierarchy that steer runt's own work: they are no resources. */
@@ -124,7 +126,7 @@ const NOT_RESOURCES = new Set(
 const UNIFIED_ITSELF = 'cgroup'
 
 /** linux.resources.unified: files of cgroup v2 as they are, a write for each line. */
-function renderUnified({ unified }: Resources, versionOf: (controller: string) => Version | undefined): Setting[] {
+function renderUnified({ unified }: Resources, versionOf: VersionOf): Setting[] {
   return Object.entries(unified).flatMap(([file, text]) => {
     const pointer = `/linux/resources/unified/${file.replaceAll('~', '~0').replaceAll('/', '~1')}`
     const [, controller] = /^([a-z0-9_]+)(?:\.[A-Za-z0-9_-]+)+$/.exec(file) ?? []
@@ -137,46 +139,66 @@ function renderUnified({ unified }: Resources, versionOf: (controller: string) =
   })
 }
 
-function at<T>(file: string, text: (value: T) => string): (value: T) => FileValue {
+function at<T>(file: string, text: (value: T) => string): (value: T) => Rendered {
   return (value) => [file, text(value)]
 }
 
-function swapV2(both: bigint, { memory }: Resources): FileValue {
-  return ['memory.swap.max', swapAlone(both, memory.limit)]
+function swapV1(both: bigint): Rendered {
+  const file = 'memory.memsw.limit_in_bytes'
+  return both < 0n ? [file, '-1', NO_SWAP_ACCOUNTING] : [file, String(both)]
+}
+
+function swapV2(both: bigint, { memory }: Resources): Rendered {
+  const alone = swapAlone(both, memory.limit)
+  const file = 'memory.swap.max'
+  return alone === 'max' || alone === '0' ? [file, alone, NO_SWAP_ACCOUNTING] : [file, alone]
 }
 
 /** Memory without limit and nothing said of swap: an older swap limit must not hold it back. */
-function swapAfterLimitV1(limit: bigint, { memory }: Resources): FileValue {
-  return limit < 0n && memory.swap === undefined ? ['memory.memsw.limit_in_bytes', '-1'] : undefined
+function swapAfterLimitV1(limit: bigint, { memory }: Resources): Rendered {
+  return limit < 0n && memory.swap === undefined ? swapV1(-1n) : undefined
 }
 
-function swapAfterLimitV2(limit: bigint, { memory }: Resources): FileValue {
-  return limit < 0n && memory.swap === undefined ? ['memory.swap.max', 'max'] : undefined
+function swapAfterLimitV2(limit: bigint, { memory }: Resources): Rendered {
+  return limit < 0n && memory.swap === undefined ? ['memory.swap.max', 'max', NO_SWAP_ACCOUNTING] : undefined
 }
 
-function oomKillerV2(disable: boolean): FileValue {
+function kernelTcpV2(limit: bigint): Rendered {
+  if (limit >= 0n) throw new RangeError('cgroup v2 counts TCP buffers as memory: limit /linux/resources/memory/limit')
+  return undefined
+}
+
+function oomKillerV1(disable: boolean, _: Resources, fresh: Fresh): Rendered {
+  return fresh && !disable ? undefined : ['memory.oom_control', disable ? '1' : '0']
+}
+
+function oomKillerV2(disable: boolean): Rendered {
   if (disable) throw new RangeError('cgroup v2 has no switch for the OOM killer')
   return undefined
 }
 
 /** Since Linux 5.11 v1 knows only 1, as v2 always did. */
-function hierarchical(use: boolean): FileValue {
+function hierarchical(use: boolean): Rendered {
   if (!use) throw new RangeError(ALWAYS_ON)
   return undefined
 }
 
 /** The kernel would move a value outside to the nearest bound, in silence. */
-function sharesV1(shares: bigint): FileValue {
+function sharesV1(shares: bigint, { cpu }: Resources): Rendered {
   if (shares < 2n || shares > 262144n) throw new RangeError(`${shares} is not in 2 … 262144`)
-  return ['cpu.shares', String(shares)]
+  return cpu.idle === 1n ? undefined : ['cpu.shares', String(shares)]
+}
+
+function sharesV2(shares: bigint, { cpu }: Resources): Rendered {
+  return cpu.idle === 1n ? undefined : ['cpu.weight', String(sharesToWeight(shares))]
 }
 
 /** cpu.max holds both; a quota alone leaves the period as it is. */
-function quotaV2(quota: bigint, { cpu }: Resources): FileValue {
+function quotaV2(quota: bigint, { cpu }: Resources): Rendered {
   return ['cpu.max', cpu.period !== undefined ? `${orMax(quota)} ${cpu.period}` : orMax(quota)]
 }
 
-function periodV2(period: bigint, { cpu }: Resources): FileValue {
+function periodV2(period: bigint, { cpu }: Resources): Rendered {
   return cpu.quota !== undefined ? undefined : ['cpu.max', `max ${period}`]
 }
 
@@ -187,8 +209,4 @@ function renderOr<T>(pointer: string, render: () => T): T {
     if (error instanceof RangeError) throw refuse(pointer, error.message)
     throw error
   }
-}
-
-function refuse(pointer: string, why: string): RuntError {
-  return new RuntError('cgroup', `${pointer}: ${why}`)
 }

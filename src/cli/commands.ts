@@ -19,5 +19,6 @@ export const COMMANDS: Commands = {
   spec: async () => (await import('./commands/spec.ts')).spec,
   start: async () => (await import('./commands/start.ts')).start,
   state: async () => (await import('./commands/state.ts')).state,
+  update: async () => (await import('./commands/update.ts')).update,
   validate: async () => (await import('./commands/validate.ts')).validate,
 }

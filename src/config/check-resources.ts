@@ -89,11 +89,20 @@ const blockIO: Check = ({ linux }, report) => {
   }
 }
 
+/** The kernel's files have a line a device, and a blank behind its name. */
+const network: Check = ({ linux }, report) => {
+  linux?.resources?.network?.priorities?.forEach(({ name }, index) => {
+    if (!/[\s/]/.test(name)) return
+    report(`${AT}/network/priorities/${index}/name`, name, 'must be the name of a network device')
+  })
+}
+
 const rdma: Check = ({ linux }, report) => {
   for (const [device, { hcaHandles, hcaObjects }] of Object.entries(linux?.resources?.rdma ?? {})) {
+    if (/[\s/]/.test(device)) report(`${AT}/rdma/${step(device)}`, device, 'must be the name of an RDMA device')
     if (hcaHandles !== undefined || hcaObjects !== undefined) continue
     report(`${AT}/rdma/${step(device)}`, undefined, 'must have hcaHandles or hcaObjects')
   }
 }
 
-export const RESOURCE_CHECKS: Checks = { memory, cpu, pids, deviceRules, blockIO, rdma }
+export const RESOURCE_CHECKS: Checks = { memory, cpu, pids, deviceRules, blockIO, network, rdma }

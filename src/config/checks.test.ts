@@ -487,10 +487,23 @@ const CASES: Readonly<Record<string, Case>> = {
       ],
     ],
   },
+  network: {
+    good: [{ '/linux/resources/network': { classID: 1, priorities: [{ name: 'eth0.5', priority: 0 }] } }],
+    bad: [
+      [
+        { '/linux/resources/network': { priorities: [{ name: 'lo 5\neth0', priority: 1 }] } },
+        '/linux/resources/network/priorities/0/name: found "lo 5\\neth0", must be the name of a network device',
+      ],
+    ],
+  },
   rdma: {
     good: [{ '/linux/resources/rdma': { mlx5_1: { hcaHandles: 0 } } }],
     bad: [
-      [{ '/linux/resources/rdma': { 'a/b': {} } }, '/linux/resources/rdma/a~1b: must have hcaHandles or hcaObjects'],
+      [
+        { '/linux/resources/rdma': { 'a b': { hcaHandles: 0 } } },
+        '/linux/resources/rdma/a b: found "a b", must be the name of an RDMA device',
+      ],
+      [{ '/linux/resources/rdma': { 'a~b': {} } }, '/linux/resources/rdma/a~0b: must have hcaHandles or hcaObjects'],
     ],
   },
   seccompErrno: {

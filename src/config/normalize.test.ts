@@ -214,4 +214,35 @@ test('resources: zeros that mean "not set", numbers that mean "any"', () => {
   })
 })
 
+test('resources that few containers have are there only when something is asked', () => {
+  const of = (resources: object) => normal({ '/linux/resources': resources }).linux.resources
+  const { devices: _, memory: _m, cpu: _c, pids: _p, unified: _u, ...rest } = of({ hugepageLimits: [] })
+  assert.equal(rest, {})
+  assert.equal(of({ blockIO: { weight: 0, leafWeight: 0, weightDevice: [], throttleReadBpsDevice: [] } }).blockIO, {})
+  assert.equal(
+    of({
+      blockIO: {
+        weight: 10,
+        weightDevice: [{ major: 8, minor: 0, weight: 0, leafWeight: 20 }],
+        throttleReadBpsDevice: [
+          { major: 8, minor: 0, rate: 5 },
+          { major: 8, minor: 16 },
+        ],
+      },
+    }).blockIO,
+    {
+      weight: 10,
+      weightDevice: [{ major: 8, minor: 0, leafWeight: 20 }],
+      throttleReadBpsDevice: [
+        { major: 8, minor: 0, rate: 5n },
+        { major: 8, minor: 16, rate: 0n },
+      ],
+    },
+  )
+  assert.equal(of({ network: { classID: 0, priorities: [] } }).network, {})
+  assert.equal(of({ network: { classID: 4294967295 } }).network, { classID: 4294967295 })
+  assert.equal(of({ hugepageLimits: [{ pageSize: '2MB', limit: 0 }] }).hugepageLimits, [{ pageSize: '2MB', limit: 0n }])
+  assert.equal(of({ rdma: { mlx5_0: { hcaHandles: 0 } } }).rdma, { mlx5_0: { hcaHandles: 0 } })
+})
+
 test.run()

@@ -4,8 +4,9 @@
 import { CAPABILITY_NAMES, type CapabilityName } from '../linux/capabilities.ts'
 import type { RlimitType } from '../linux/rlimits.ts'
 import { isNewerMinor, SPEC_VERSION } from './check-container.ts'
-import type { OciConfig, Hook as OciHook, OciLinux, OciProcess, OciResources } from './generated/oci.d.ts'
+import type { OciConfig, Hook as OciHook, OciLinux, OciProcess } from './generated/oci.d.ts'
 import { parseMountOptions } from './mount-options.ts'
+import { normalizeResources } from './normalize-resources.ts'
 import { absolutePath, cleanPath } from './path.ts'
 import {
   type CapabilitySet,
@@ -17,7 +18,6 @@ import {
   type Linux,
   type Mount,
   type Process,
-  type Resources,
   type Scheduler,
 } from './types.ts'
 
@@ -238,65 +238,4 @@ function normalizeDevice(device: NonNullable<OciLinux['devices']>[number], index
     uid: device.uid ?? 0,
     gid: device.gid ?? 0,
   }
-}
-
-/** Swappiness that Docker and containerd write for "not set": -1 as an unsigned number. */
-const UNSET_SWAPPINESS = 18446744073709551615n
-
-/** Also for the resources that update reads. */
-export function normalizeResources(resources: OciResources): Resources {
-  const { memory = {}, cpu = {}, pids } = resources
-  const swappiness = integer(memory.swappiness)
-  return {
-    devices: (resources.devices ?? []).map((rule) => ({
-      allow: rule.allow,
-      type: rule.type ?? 'a',
-      major: deviceNumber(rule.major),
-      minor: deviceNumber(rule.minor),
-      access: rule.access === undefined || rule.access === '' ? 'rwm' : rule.access,
-    })),
-    memory: defined({
-      limit: nonZero(memory.limit),
-      reservation: nonZero(memory.reservation),
-      swap: nonZero(memory.swap),
-      swappiness: swappiness === UNSET_SWAPPINESS ? undefined : swappiness,
-      disableOOMKiller: memory.disableOOMKiller,
-      useHierarchy: memory.useHierarchy,
-      checkBeforeUpdate: memory.checkBeforeUpdate,
-    }),
-    cpu: defined({
-      shares: nonZero(cpu.shares),
-      quota: nonZero(cpu.quota),
-      burst: integer(cpu.burst),
-      period: nonZero(cpu.period),
-      realtimeRuntime: nonZero(cpu.realtimeRuntime),
-      realtimePeriod: nonZero(cpu.realtimePeriod),
-      idle: integer(cpu.idle),
-      cpus: orUndefined(cpu.cpus),
-      mems: orUndefined(cpu.mems),
-    }),
-    pids: defined({ limit: integer(pids?.limit) }),
-    unified: resources.unified ?? {},
-  }
-}
-
-function integer(value: number | bigint | undefined): bigint | undefined {
-  return value === undefined ? undefined : BigInt(value)
-}
-
-/** 0 is how engines write "not set" here, and no kernel file takes it for a limit. */
-function nonZero(value: number | bigint | undefined): bigint | undefined {
-  const exact = BigInt(value ?? 0)
-  return exact === 0n ? undefined : exact
-}
-
-function deviceNumber(value: number | bigint | undefined): number | undefined {
-  return value === undefined || value < 0 ? undefined : Number(value)
-}
-
-type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> }
-
-/** Without the members that are undefined. */
-function defined<T extends object>(record: T): Defined<T> {
-  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as Defined<T>
 }

@@ -4,18 +4,27 @@ import { RuntError } from '../errors.ts'
 import { O } from '../linux/open-flags.ts'
 import { close, open, readAll } from '../native/file.ts'
 
+const STDIN = 0
+
 /**
  * @param name how errors speak of the file
  * @throws SyscallError when it can't be read, RuntError 'config-invalid' when it is no text
  */
 export function readConfigFile(path: string, name: string): string {
   const fd = open(path, O.RDONLY | O.NONBLOCK)
-  let bytes: Uint8Array
   try {
-    bytes = readAll(fd)
+    return textOf(readAll(fd), name)
   } finally {
     close(fd)
   }
+}
+
+/** The same from the standard input, to its end. */
+export function readConfigInput(name: string): string {
+  return textOf(readAll(STDIN), name)
+}
+
+function textOf(bytes: Uint8Array, name: string): string {
   if (bytes.length === 0) throw new RuntError('config-invalid', `${name} is empty`)
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
     throw new RuntError('config-invalid', `${name}:1:1: starts with a byte order mark, which JSON has not`)

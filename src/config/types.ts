@@ -192,6 +192,7 @@ export interface Resources {
     readonly limit?: bigint
     readonly reservation?: bigint
     readonly swap?: bigint
+    readonly kernelTCP?: bigint
     readonly swappiness?: bigint
     readonly disableOOMKiller?: boolean
     readonly useHierarchy?: boolean
@@ -210,6 +211,55 @@ export interface Resources {
   }
   readonly pids: { readonly limit?: bigint }
   readonly unified: Readonly<Record<string, string>>
+  readonly blockIO?: BlockIO
+  readonly hugepageLimits?: readonly HugepageLimit[]
+  readonly network?: Network
+  /** By device. */
+  readonly rdma?: Readonly<Record<string, RdmaLimit>>
+}
+
+/** Weights are 10 to 1000. */
+export interface BlockIO {
+  readonly weight?: number
+  readonly leafWeight?: number
+  readonly weightDevice?: readonly WeightDevice[]
+  readonly throttleReadBpsDevice?: readonly ThrottleDevice[]
+  readonly throttleWriteBpsDevice?: readonly ThrottleDevice[]
+  readonly throttleReadIOPSDevice?: readonly ThrottleDevice[]
+  readonly throttleWriteIOPSDevice?: readonly ThrottleDevice[]
+}
+
+export interface BlockDevice {
+  readonly major: number
+  readonly minor: number
+}
+
+export interface WeightDevice extends BlockDevice {
+  readonly weight?: number
+  readonly leafWeight?: number
+}
+
+/** rate: bytes or operations a second; 0 lifts the limit. */
+export interface ThrottleDevice extends BlockDevice {
+  readonly rate: bigint
+}
+
+export interface HugepageLimit {
+  /** As the kernel's files are called: 2MB, 1GB. */
+  readonly pageSize: string
+  /** Bytes. */
+  readonly limit: bigint
+}
+
+export interface Network {
+  readonly classID?: number
+  readonly priorities?: readonly { readonly name: string; readonly priority: number }[]
+}
+
+/** At least one of them. */
+export interface RdmaLimit {
+  readonly hcaHandles?: number
+  readonly hcaObjects?: number
 }
 
 export interface DeviceRule {

@@ -21,33 +21,9 @@ const ROWS: readonly Row[] = [
   { pointer: '/linux/intelRdt', reason: NOT_YET, asked: ({ linux }) => hasSome(linux?.intelRdt) },
   { pointer: '/linux/netDevices', reason: NOT_YET, asked: ({ linux }) => hasSome(linux?.netDevices) },
   {
-    pointer: '/linux/resources/blockIO',
-    reason: NOT_YET,
-    asked: ({ linux }) => Object.values(linux?.resources?.blockIO ?? {}).some((value) => value !== 0 && hasSome(value)),
-  },
-  {
-    pointer: '/linux/resources/hugepageLimits',
-    reason: NOT_YET,
-    asked: ({ linux }) => hasSome(linux?.resources?.hugepageLimits),
-  },
-  {
-    pointer: '/linux/resources/network',
-    reason: NOT_YET,
-    asked: ({ linux }) => {
-      const { classID = 0, priorities } = linux?.resources?.network ?? {}
-      return classID !== 0 || hasSome(priorities)
-    },
-  },
-  { pointer: '/linux/resources/rdma', reason: NOT_YET, asked: ({ linux }) => hasSome(linux?.resources?.rdma) },
-  {
     pointer: '/linux/resources/memory/kernel',
     reason: 'kernels since 5.16 have no such limit',
     asked: ({ linux }) => isLimit(linux?.resources?.memory?.kernel),
-  },
-  {
-    pointer: '/linux/resources/memory/kernelTCP',
-    reason: NOT_YET,
-    asked: ({ linux }) => isLimit(linux?.resources?.memory?.kernelTCP),
   },
   {
     pointer: '/mounts',

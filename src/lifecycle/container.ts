@@ -1,9 +1,10 @@
 // The record of a container: what state.json holds.
 
 import type { Cgroup } from '../cgroup/manager.ts'
-import type { Hook } from '../config/types.ts'
+import type { Hook, Resources } from '../config/types.ts'
 import type { StepLabel } from '../process/report.ts'
 import type { ExecRecord } from './exec-record.ts'
+import type { Stored } from './stored.ts'
 
 /** creating: create is at work. created: stopped running paused are found out, not recorded. */
 export type Phase = 'creating' | 'created'
@@ -28,6 +29,8 @@ export interface Container {
   readonly pid: number
   readonly startTime: number
   readonly cgroup: Cgroup
+  /** The limits that it has: the config's, as updates have changed them. */
+  readonly resources: Stored<Resources>
   /** Does it share its pid namespace with others? Then killing init doesn't kill the rest. */
   readonly sharesPidNamespace: boolean
   /** False: it can be created and not started. */

@@ -1,9 +1,10 @@
-// What exec needs of a container's config, as the record keeps it: JSON, which has no numbers of 64 bits.
+// What exec needs of a container's config, as the record keeps it.
 
 import type { Config, Linux, Process, ProcessConfig } from '../config/types.ts'
 import type { NamespaceType } from '../linux/namespaces.ts'
 import type { SeccompFilter } from '../seccomp/filter.ts'
 import { type FilterRecord, filterRecord } from './filter.ts'
+import { restored, type Stored, stored } from './stored.ts'
 
 export interface ExecRecord {
   /** The config's process; null when it has none. */
@@ -15,13 +16,6 @@ export interface ExecRecord {
   /** null when there is none. */
   readonly filter: FilterRecord | null
 }
-
-/** T with each bigint as {bigint: digits}. */
-export type Stored<T> = T extends bigint
-  ? { readonly bigint: string }
-  : T extends object
-    ? { [K in keyof T]: Stored<T[K]> }
-    : T
 
 /** @param filter linux.seccomp, compiled */
 export function execRecord(
@@ -50,23 +44,4 @@ export function processConfig({ process, namespaces, linux }: ExecRecord, rootfs
       personality: linux.personality,
     },
   }
-}
-
-function stored<T>(value: T): Stored<T> {
-  return mapped(value, (leaf) => (typeof leaf === 'bigint' ? { bigint: `${leaf}` } : undefined)) as Stored<T>
-}
-
-function restored<T>(value: Stored<T>): T {
-  return mapped(value, (leaf) =>
-    typeof leaf === 'object' && leaf !== null && 'bigint' in leaf ? BigInt(leaf.bigint as string) : undefined,
-  ) as T // the inverse of stored()
-}
-
-/** A copy with some values replaced; those for which `replace` gives undefined are copied in turn. */
-function mapped(value: unknown, replace: (value: unknown) => unknown): unknown {
-  const replaced = replace(value)
-  if (replaced !== undefined) return replaced
-  if (Array.isArray(value)) return value.map((element) => mapped(element, replace))
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, mapped(member, replace)]))
 }

@@ -6,6 +6,7 @@ import type { SeccompFilter } from '../seccomp/filter.ts'
 import { type Container, OCI_VERSION } from './container.ts'
 import { execRecord } from './exec-record.ts'
 import type { LaunchOptions } from './facts.ts'
+import { stored } from './stored.ts'
 
 /**
  * @param cgroup what is there of it, or will be
@@ -31,6 +32,7 @@ export function newRecord(
     pid: 0,
     startTime: 0,
     cgroup,
+    resources: stored(config.linux.resources),
     sharesPidNamespace: !namespaces.some(({ type, path }) => type === 'pid' && path === undefined),
     hasProcess: config.process !== undefined,
     hooks: { poststart: config.hooks.poststart, poststop: config.hooks.poststop },

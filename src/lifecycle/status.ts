@@ -31,7 +31,7 @@ function isAtGate(store: Store, id: string): boolean {
   return true
 }
 
-type Operation = 'start' | 'exec' | 'kill' | 'delete' | 'pause' | 'resume' | 'events'
+type Operation = 'start' | 'exec' | 'kill' | 'delete' | 'pause' | 'resume' | 'events' | 'update'
 
 /** Which states an operation is legal in. runtime.md, Operations; delete of `created` is what engines need. */
 const LEGAL: Readonly<Record<Operation, readonly Status[]>> = {
@@ -42,6 +42,7 @@ const LEGAL: Readonly<Record<Operation, readonly Status[]>> = {
   pause: ['created', 'running'],
   resume: ['paused'],
   events: ['created', 'running', 'paused'],
+  update: ['created', 'running', 'paused'],
 }
 
 /** @throws RuntError in the words that engines know */
@@ -66,4 +67,5 @@ const REFUSALS: Readonly<Record<Operation, (id: string, status: Status) => strin
   pause: (id, status) => `container not running: ${id} is ${status}`,
   events: (id) => `container with id ${id} is not running`,
   resume: (id, status) => `container not paused: ${id} is ${status}`,
+  update: (id, status) => `container not running: ${id} is ${status}`,
 }

@@ -1,0 +1,85 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Resources } from '../config/types.ts'
+import { RuntError } from '../errors.ts'
+import { resourcesOf, type UpdateFlag } from './update-request.ts'
+
+type Flags = Partial<Record<UpdateFlag, string>>
+
+function fromFlags(flags: Flags, file?: string): Promise<Resources> {
+  return resourcesOf({ file, flags: new Map(Object.entries(flags) as [UpdateFlag, string][]) })
+}
+
+async function refusal(flags: Flags, file?: string): Promise<string> {
+  try {
+    await fromFlags(flags, file)
+  } catch (error) {
+    assert.ok(error instanceof RuntError && error.code === 'usage', `${error}`)
+    return error.message
+  }
+  throw new Error(`${JSON.stringify(flags)} was accepted`)
+}
+
+test('every flag is a limit', async () => {
+  const resources = await fromFlags({
+    'blkio-weight': '500',
+    'cpu-period': '100000',
+    'cpu-quota': '-1',
+    'cpu-burst': '5',
+    'cpu-share': '18446744073709551615',
+    'cpu-rt-period': '7',
+    'cpu-rt-runtime': '6',
+    'cpuset-cpus': '0-1,3',
+    'cpuset-mems': '0',
+    'cpu-idle': '0',
+    'kernel-memory': '-1',
+    'kernel-memory-tcp': '1m',
+    memory: '1.5g',
+    'memory-reservation': '-1',
+    'memory-swap': '2g',
+    'pids-limit': '0',
+  })
+  assert.equal(resources, {
+    devices: [],
+    memory: { limit: 1610612736n, reservation: -1n, swap: 2147483648n, kernelTCP: 1048576n },
+    cpu: {
+      shares: 18446744073709551615n,
+      quota: -1n,
+      burst: 5n,
+      period: 100000n,
+      realtimeRuntime: 6n,
+      realtimePeriod: 7n,
+      idle: 0n,
+      cpus: '0-1,3',
+      mems: '0',
+    },
+    pids: { limit: 0n },
+    unified: {},
+    blockIO: { weight: 500 },
+  })
+})
+
+test('what can not be read or can not be is an error that names the flag', async () => {
+  assert.is(
+    await refusal({ memory: '1x' }),
+    '--memory "1x": not a size: bytes, also with k, m, g, t or p; -1 for no limit',
+  )
+  assert.match(await refusal({ memory: '-2' }), /^--memory "-2": not a size/)
+  assert.match(await refusal({ memory: '9223372036854775808' }), /not a size/)
+  assert.match(await refusal({ 'blkio-weight': '9' }), /^--blkio-weight "9": not a number from 10 to 1000$/)
+  assert.match(await refusal({ 'cpu-period': '1.5' }), /^--cpu-period "1.5": not a number from 0 to /)
+  assert.match(await refusal({ 'cpu-period': '-1' }), /^--cpu-period "-1": /)
+  assert.match(await refusal({ 'pids-limit': '' }), /^--pids-limit "": /)
+  assert.match(await refusal({ 'pids-limit': '-2' }), /^--pids-limit "-2": must be a number, or -1/)
+  assert.match(await refusal({ 'cpu-idle': '2' }), /^--cpu-idle "2": must be 0 or 1$/)
+  assert.match(await refusal({ 'cpuset-cpus': 'a' }), /^--cpuset-cpus "a": not a list/)
+  assert.match(await refusal({ memory: '2m', 'memory-swap': '1m' }), /^--memory-swap "1m": is memory and swap together/)
+  assert.match(
+    await refusal({ 'kernel-memory': '1m' }),
+    /^--kernel-memory "1m": kernels since 5.16 have no such limit$/,
+  )
+  assert.match(await refusal({ memory: '1m' }, 'file'), /^--resources says all limits: --memory contradicts it$/)
+  assert.match(await refusal({}), /^nothing is to be changed$/)
+})
+
+test.run()

@@ -1,0 +1,32 @@
+// update: other limits and device rules for a container that is there. Not in runtime.md: runc's command.
+
+import { readHierarchies } from '../cgroup/hierarchy.ts'
+import { mergeResources } from '../cgroup/merge.ts'
+import { updateCgroup } from '../cgroup/update.ts'
+import type { Resources } from '../config/types.ts'
+import { checkId } from './id.ts'
+import { requireStatus, statusOf } from './status.ts'
+import type { Store } from './store.ts'
+import { restored, stored } from './stored.ts'
+import { resourcesOf, type UpdateRequest } from './update-request.ts'
+
+/**
+ * Change the limits that a request mentions; the record has them then, so that the next update starts from there.
+ * @throws RuntError for a request that can't be read, unknown id, stopped, or a limit that can't be had: all are as before then
+ */
+export async function updateContainer(store: Store, id: string, request: UpdateRequest): Promise<void> {
+  checkId(id)
+  const asked = await resourcesOf(request)
+  using _lock = store.lock(id)
+  const container = store.load(id)
+  requireStatus('update', id, statusOf(store, container))
+  const before = restored<Resources>(container.resources)
+  const after = mergeResources(before, asked)
+  const undo = updateCgroup(readHierarchies(), container.cgroup, { before, asked, after })
+  try {
+    store.save({ ...container, resources: stored(after) })
+  } catch (error) {
+    undo()
+    throw error
+  }
+}
