@@ -2,7 +2,7 @@
 
 import { closeSync, constants, readSync, writeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { receiveDescriptor } from '../src/native/descriptors.ts'
+import { pollAsync, receiveDescriptor } from '../src/native/descriptors.ts'
 import { callNative, type NativeArgument } from '../src/native/ffi.ts'
 
 const AF_UNIX = 1
@@ -19,6 +19,8 @@ export interface ConsoleSocket extends Disposable {
   accept(): { readonly terminal: Terminal; readonly payload: string }
   /** The same for any descriptor (--pidfd-socket); the caller closes it. */
   acceptDescriptor(): { readonly descriptor: number; readonly payload: string }
+  /** The same while the runtime is still at it. */
+  untilAccepted(): Promise<{ readonly descriptor: number; readonly payload: string }>
 }
 
 export function listenForConsole(path: string): ConsoleSocket {
@@ -40,9 +42,15 @@ export function listenForConsole(path: string): ConsoleSocket {
       closeSync(connection)
     }
   }
+  const untilAccepted = async (): Promise<ReturnType<typeof acceptDescriptor>> => {
+    const [ready] = await pollAsync([socket], PATIENCE_MS)
+    if (ready === undefined) throw new Error(`nobody connects to ${path}`)
+    return acceptDescriptor()
+  }
   return {
     path,
     acceptDescriptor,
+    untilAccepted,
     accept() {
       const { descriptor, payload } = acceptDescriptor()
       return { terminal: new Terminal(descriptor), payload }
