@@ -86,7 +86,7 @@ conformance: $(if $(filter dist/runt,$(RUNTIME)),build,$(PACKAGES))
 
 engines: $(if $(filter dist/runt,$(RUNTIME)),build,$(PACKAGES))
 	@sh bin/debian-packages $(ENGINE_PACKAGES)
-	@$(BUN) conformance/engines/main.ts --runtime '$(RUNTIME)' -- $(CASES)
+	@$(BUN) conformance/engines/main.ts --slow --runtime '$(RUNTIME)' -- $(CASES)
 
 check: $(PACKAGES) $(GENERATED)
 	node_modules/.bin/biome check --error-on-warnings .

@@ -10,6 +10,9 @@ export interface EngineCase {
   readonly short: boolean
 }
 
+/** The two with nearly one command line. */
+export const BOTH: readonly EngineName[] = ['podman', 'docker']
+
 const cases: EngineCase[] = []
 
 export function allCases(): readonly EngineCase[] {

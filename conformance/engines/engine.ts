@@ -4,6 +4,7 @@ import { mkdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as assert from 'uvu/assert'
 import { succeeded } from '../box.ts'
+import { Pty } from '../pty.ts'
 import { execute, type Result, type RunOptions } from '../runtime.ts'
 import { IMAGE } from './image.ts'
 
@@ -85,6 +86,25 @@ export class Session implements AsyncDisposable {
   /** A field of `inspect`, by a Go template. */
   async inspect(name: string, template: string): Promise<string> {
     return this.said('inspect', '--format', template, name)
+  }
+
+  /** A container that can be told its end: removed by tidy, not by itself. @returns name, and how `run` ended */
+  async ended(script: string, ...flags: string[]): Promise<{ name: string; result: Result }> {
+    const name = this.fresh()
+    return { name, result: await this.run(['run', '--name', name, ...flags, IMAGE, 'sh', '-c', script]) }
+  }
+
+  /** A shell script in a running container. */
+  async exec(name: string, script: string, ...flags: string[]): Promise<string> {
+    return this.said('exec', ...flags, name, 'sh', '-c', script)
+  }
+
+  /** A command of the client in a terminal. */
+  async inTerminal(words: readonly string[], body: (pty: Pty) => Promise<void>): Promise<number | string> {
+    using pty = new Pty(24, 80)
+    const { status } = pty.start([...this.engine.client, ...words])
+    await body(pty)
+    return await status
   }
 
   /** Wait until a command of the client says what it should. */
