@@ -214,3 +214,48 @@ check('0.18', 'a hook without env does not get the environment of the caller', a
   await box.create({ '/hooks': { createRuntime: [hook] } }, [], { env: { SECRET: 'of the caller' } })
   assert.is(readFileSync(box.path('env'), 'utf8'), '<>\n')
 })
+
+const speaks = (end: string) => ({
+  path: '/bin/sh',
+  args: ['sh', '-c', `echo on standard output; echo on standard error >&2; ${end}`],
+  env: ENV,
+})
+const SAID = /on standard output[\s\S]*on standard error/
+
+for (const kind of HOST_HOOKS) {
+  check('K3', `what a failing ${kind} hook printed is in the error of create`, async (box) => {
+    assert.match(await box.rejected({ '/hooks': { [kind]: [speaks('exit 3')] } }), SAID)
+  })
+}
+
+for (const kind of ['startContainer', 'poststart'] as const) {
+  check('K3', `what a failing ${kind} hook printed is in the error of start`, async (box) => {
+    await box.create({ '/process/args': ['sleep', '100'], '/hooks': { [kind]: [speaks('exit 3')] } })
+    assert.match(failed(await box.command(['start', box.id])).stderr, SAID)
+  })
+
+  check('K3', `what a failing ${kind} hook printed is in the error of run`, async (box) => {
+    const result = await box.run({ '/process/args': ['sleep', '100'], '/hooks': { [kind]: [speaks('exit 3')] } })
+    assert.match(failed(result).stderr, SAID)
+  })
+}
+
+check('K3', 'what a failing poststop hook printed is in a warning of delete', async (box) => {
+  await box.create({ '/hooks': { poststop: [speaks('exit 3')] } })
+  const { stderr } = await box.command(['delete', '--force', box.id])
+  assert.match(stderr, SAID)
+})
+
+check('K3', 'a hook that prints without end is cut short', async (box) => {
+  const floods = speaks('yes | head -c 1000000; exit 3')
+  for (const kind of HOST_HOOKS) {
+    const said = await box.rejected({ '/hooks': { [kind]: [floods] } })
+    assert.match(said, /y(\n|\\n)y/)
+    assert.ok(said.length < 100_000, `${kind}: ${said.length} characters`)
+  }
+})
+
+check('K3', 'what a hook printed before its time was up is in the error, too', async (box) => {
+  const said = await box.rejected({ '/hooks': { createRuntime: [{ ...speaks('exec sleep 5'), timeout: 1 }] } })
+  assert.match(said, SAID)
+})

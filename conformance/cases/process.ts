@@ -2,9 +2,10 @@
 
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
-import type { Box } from '../box.ts'
+import { type Box, succeeded } from '../box.ts'
 import type { Edits } from '../bundle.ts'
 import { check, skip } from '../case.ts'
+import { execute } from '../runtime.ts'
 
 check('D1', 'cwd is the working directory', async (box) => {
   assert.is(await box.sh('pwd', { '/process/cwd': '/tmp' }), '/tmp')
@@ -176,6 +177,13 @@ check('D8', 'oomScoreAdj is written', async (box) => {
 check('D8', 'without oomScoreAdj it stays that of the caller', async (box) => {
   const own = readFileSync('/proc/self/oom_score_adj', 'utf8').trim()
   assert.is(await box.sh('cat /proc/self/oom_score_adj', { '/process/oomScoreAdj': undefined }), own)
+})
+
+check('D8', 'without oomScoreAdj it stays that of the caller, whatever that is', async (box) => {
+  box.configure({ '/process/oomScoreAdj': undefined, '/process/args': ['cat', '/proc/self/oom_score_adj'] })
+  const call = [...box.runtime.command, '--root', box.stateRoot, 'run', '--bundle', box.bundle, box.id]
+  const raised = ['sh', '-c', 'echo 321 >/proc/self/oom_score_adj && exec "$@"', 'sh', ...call]
+  assert.is(succeeded(await execute(raised, box.path('output'))).stdout.trim(), '321')
 })
 
 check('D9', 'uid, gid and additionalGids', async (box) => {

@@ -45,13 +45,12 @@ function runHook(name: string, hook: Hook, state: Uint8Array): void {
     if (hook.timeout !== undefined && !waitForEnd(pid, hook.timeout * 1000)) {
       syscall('kill', pid, 9)
       reap(pid)
-      throw new RuntError('hook-timeout', `${name}: did not end within ${hook.timeout} s`)
+      throw new RuntError('hook-timeout', `${name}: did not end within ${hook.timeout} s${printed(output)}`)
     }
     const status = reap(pid)
     if (status === 0) return
-    const said = printed(output)
     const how = status === undefined ? 'lost' : describeStatus(status)
-    throw new RuntError('hook', `${name}: hook failed: ${how}${said === '' ? '' : `: ${said}`}`)
+    throw new RuntError('hook', `${name}: hook failed: ${how}${printed(output)}`)
   } finally {
     close(input)
     close(output)
@@ -72,8 +71,10 @@ function start(name: string, hook: Hook, input: number, output: number): number 
   }
 }
 
+/** What a hook said, as the end of the sentence about it. */
 function printed(output: number): string {
   trySyscall('lseek', output, 0, 0)
   const text = new TextDecoder().decode(readAll(output)).trim()
-  return text.length > LONGEST_OUTPUT ? `${text.slice(0, LONGEST_OUTPUT)}…` : text
+  if (text === '') return ''
+  return `: ${text.length > LONGEST_OUTPUT ? `${text.slice(0, LONGEST_OUTPUT)}…` : text}`
 }
