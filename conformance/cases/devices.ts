@@ -7,6 +7,16 @@ import { check, skip } from '../case.ts'
 
 const STAT = 'stat -c "%F %t:%T %a %u:%g"'
 
+check('K3', 'fileMode of a device may have the type as well, as Podman writes it', async (box) => {
+  const device = { path: '/dev/mine', type: 'c', major: 1, minor: 3, fileMode: 0o20640 }
+  assert.is(await box.sh('stat -c %f /dev/mine', { '/linux/devices': [device] }), '21a0')
+})
+
+check('K3', '/dev/ptmx among the devices is the link to the own terminals', async (box) => {
+  const device = { path: '/dev/ptmx', type: 'c', major: 5, minor: 2, fileMode: 0o666 }
+  assert.is(await box.sh('readlink /dev/ptmx', { '/linux/devices': [device] }), 'pts/ptmx')
+})
+
 check('F9', 'the default devices are there, with their numbers and modes', async (box) => {
   const said = await box.sh(`for name in null zero full random urandom tty; do ${STAT} /dev/$name; done`)
   const expected = ['1:3', '1:5', '1:7', '1:8', '1:9', '5:0'].map(

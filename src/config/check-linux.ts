@@ -1,6 +1,7 @@
 // Checks of /linux but for resources and seccomp (runtime-spec config-linux.md).
 
 import { cpuMask } from '../linux/cpu-list.ts'
+import { S_IF } from '../linux/open-flags.ts'
 import type { Check, Checks } from './checks.ts'
 import type { OciConfig } from './generated/oci.d.ts'
 import { cleanPath } from './path.ts'
@@ -66,6 +67,16 @@ const timeOffsets: Check = ({ linux }, report, namespaces) => {
 /** mknod(2): the kernel has 12 bits for the major and 20 for the minor number. */
 const NUMBERS = { major: 0xfff, minor: 0xfffff } as const
 
+type OciDevice = NonNullable<NonNullable<OciConfig['linux']>['devices']>[number]
+
+/** What st_mode has above the permissions, for each type: Podman writes it into fileMode. inode(7) */
+const TYPE_BITS = { c: S_IF.CHR, u: S_IF.CHR, b: S_IF.BLK, p: S_IF.FIFO } as const
+
+function checkMode({ type, fileMode = 0 }: OciDevice, pointer: string, report: Parameters<Check>[1]): void {
+  if (fileMode <= 0o777 || (fileMode & ~0o777) === TYPE_BITS[type]) return
+  report(pointer, fileMode, `must be at most ${0o777}, or have just the type ${type} above that`)
+}
+
 const devices: Check = ({ linux }, report) => {
   const first = new Map<string, { readonly index: number; readonly text: string }>()
   linux?.devices?.forEach((device, index) => {
@@ -79,6 +90,7 @@ const devices: Check = ({ linux }, report) => {
         report(`${pointer}/${name}`, value, `must be 0 to ${NUMBERS[name]}`)
       }
     }
+    checkMode(device, `${pointer}/fileMode`, report)
     const path = cleanPath(device.path)
     if (path === '/') report(`${pointer}/path`, device.path, 'must not be the root itself')
     const text = [device.type === 'u' ? 'c' : device.type, device.major, device.minor].join(' ')

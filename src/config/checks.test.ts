@@ -282,7 +282,8 @@ const CASES: Readonly<Record<string, Case>> = {
     good: [
       {
         '/linux/devices': [
-          { type: 'p', path: '/fifo' },
+          { type: 'p', path: '/fifo', fileMode: 0o10666 },
+          { type: 'b', path: '/dev/y', major: 7, minor: 1, fileMode: 0o60640 },
           { type: 'c', path: '/dev/x', major: 4095, minor: 1048575 },
         ],
       },
@@ -294,6 +295,10 @@ const CASES: Readonly<Record<string, Case>> = {
       },
     ],
     bad: [
+      [
+        { '/linux/devices': [{ type: 'c', path: '/dev/x', major: 1, minor: 3, fileMode: 0o60640 }] },
+        '/linux/devices/0/fileMode: found 24992, must be at most 511, or have just the type c above that',
+      ],
       [
         { '/linux/devices': [{ type: 'c', path: '/dev/x', major: 1 }] },
         '/linux/devices/0/minor: must be given for a device of type c',

@@ -234,7 +234,7 @@ function normalizeDevice(device: NonNullable<OciLinux['devices']>[number], index
     path: cleanPath(device.path),
     major: device.type === 'p' ? 0 : Number(device.major ?? 0),
     minor: device.type === 'p' ? 0 : Number(device.minor ?? 0),
-    fileMode: device.fileMode ?? 0o666,
+    fileMode: (device.fileMode ?? 0o666) & 0o777,
     uid: device.uid ?? 0,
     gid: device.gid ?? 0,
   }

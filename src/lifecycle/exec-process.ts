@@ -38,7 +38,9 @@ export async function execConfig(
   const { processFile } = request
   if (processFile !== undefined) {
     const { loadProcess } = await import('../config/load-process.ts')
-    return { ...config, process: inherited(await loadProcess(processFile, warnings), config.process) }
+    const given = await loadProcess(processFile, warnings)
+    const terminal = given.terminal || request.terminal
+    return { ...config, process: { ...inherited(given, config.process), terminal } }
   }
   if (config.process === undefined) {
     throw new RuntError('usage', `container ${container.id} has no process whose settings could be taken`, {

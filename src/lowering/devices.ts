@@ -66,6 +66,8 @@ function wantedDevices(config: Config): WantedDevice[] {
   const bound = isDevBound(config)
   const asked = config.linux.devices
     .filter((device) => !bound || !device.path.startsWith('/dev/'))
+    // It leads to the container's own terminals: an engine that lists all devices of the host doesn't mean another.
+    .filter((device) => device.path !== '/dev/ptmx')
     .map((device) => ({ ...device, origin: `/linux/devices/${device.index}` }))
   if (bound) return asked
   const missing = DEFAULTS.filter(([path]) => !asked.some((device) => device.path === path))

@@ -92,6 +92,7 @@ function checkAlone(args: Parsed, words: readonly string[]): void {
   if (word !== undefined)
     throw new RuntError('usage', `--process says what to run: ${JSON.stringify(word)} contradicts it`)
   for (const { name, kind } of PROCESS_FLAGS) {
+    if (name === 'tty') continue // engines give both, and they agree
     if (kind === 'boolean' ? args.boolean(name) : args.strings(name).length > 0) {
       throw new RuntError('usage', `--process says all of the process: --${name} contradicts it`)
     }
