@@ -94,6 +94,17 @@ export class Box {
     return this.command(['run', '--bundle', this.bundle, ...flags, this.id], options)
   }
 
+  /**
+   * `run` in a mount namespace of its own, which a shell script has prepared.
+   * @param words what the runtime is started by: unshare and its flags
+   */
+  runPrepared(script: string, edits: Edits, words: readonly string[] = []): Promise<Result> {
+    this.configure(edits)
+    const command = [...words, ...this.runtime.command, '--root', this.stateRoot, 'run', '--bundle', this.bundle]
+    const prepared = ['unshare', '-m', 'sh', '-c', `${script} && exec "$@"`, 'sh', ...command, this.id]
+    return execute(prepared, `${this.folder}/output-${++this.#commands}`)
+  }
+
   /** What a shell script inside prints, when it ends well. */
   async sh(
     script: string,

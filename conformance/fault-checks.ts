@@ -34,6 +34,7 @@ export function checkUntouched(step: Step, index: number, plan: Plan): void {
     'unlinkat',
     'symlinkat',
     'fchown',
+    'fstatfs',
     'statx',
     'openat',
     'faccessat2',

@@ -1,6 +1,7 @@
 // Every step of a typical create fails once: the message names it, and nothing is left of the container.
 
-import { mkdtempSync, rmSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -11,6 +12,7 @@ import { planOf } from '../src/lifecycle/plan.ts'
 import { startContainer } from '../src/lifecycle/start.ts'
 import { Store } from '../src/lifecycle/store.ts'
 import { ERRNO } from '../src/linux/errno.ts'
+import { syscall } from '../src/native/syscall.ts'
 import { FAULT_ID, faultOptions, leftovers, makeFaultBundle, missingForFaults } from './fault-bundle.ts'
 import { checkNamed, checkUntouched } from './fault-checks.ts'
 
@@ -26,19 +28,22 @@ if (reason !== undefined) {
   const plan = await planOf(store, bundle)
 
   test('a fault in any step of create is named, and nothing is left', async () => {
-    const before = leftovers(work)
-    let failed = 0
-    for (const [index, step] of plan.steps.entries()) {
-      if (step.op !== 'syscall') continue
-      const outcome = await createWithFault(store, bundle, index)
-      if (outcome === undefined) checkUntouched(step, index, plan)
-      else {
-        failed++
-        checkNamed(outcome, step, index)
-      }
-      assert.equal(leftovers(work), before, `left by a fault in step ${index} (${step.name} ${step.origin})`)
-    }
-    assert.ok(failed > 150, `only ${failed} steps failed`)
+    assert.ok((await failEach(work, store, bundle)) > 150)
+  })
+
+  test('a fault in any step of a mount that is filled, or shows other owners, is named, and nothing is left', async () => {
+    const second = `${work}/mounts`
+    mkdirSync(second)
+    const list = [{ containerID: 0, hostID: 7, size: 9 }]
+    const mounts = makeFaultBundle(second, {
+      mounts: [
+        { destination: '/data', type: 'tmpfs', options: ['tmpcopyup'] },
+        { destination: '/mnt', source: '/usr', options: ['bind'], uidMappings: list, gidMappings: list },
+      ],
+      hooks: {},
+    })
+    fillFolder(`${mounts}/rootfs/data`)
+    assert.ok((await failEach(second, new Store(`${second}/state`), mounts, '/mounts/')) > 50)
   })
 
   test('a fault behind the gate is told to start', async () => {
@@ -61,6 +66,36 @@ if (reason !== undefined) {
   })
 
   test.after(() => rmSync(work, { recursive: true, force: true }))
+}
+
+/** One of each kind that copying knows. */
+function fillFolder(folder: string): void {
+  mkdirSync(`${folder}/folder`, { recursive: true })
+  writeFileSync(`${folder}/folder/file`, 'text')
+  writeFileSync(`${folder}/file`, '')
+  for (const path of [folder, `${folder}/folder`, `${folder}/file`]) {
+    syscall('setxattr', path, 'trusted.note', new Uint8Array([1]), 1, 0)
+  }
+  symlinkSync('file', `${folder}/link`)
+  spawnSync('mknod', [`${folder}/fifo`, 'p'])
+}
+
+/** Make each step fail once whose origin begins so. @returns how many failed */
+async function failEach(work: string, store: Store, bundle: string, origin = ''): Promise<number> {
+  const plan = await planOf(store, bundle)
+  const before = leftovers(work)
+  let failed = 0
+  for (const [index, step] of plan.steps.entries()) {
+    if (step.op !== 'syscall' || !step.origin.startsWith(origin)) continue
+    const outcome = await createWithFault(store, bundle, index)
+    if (outcome === undefined) checkUntouched(step, index, plan)
+    else {
+      failed++
+      checkNamed(outcome, step, index)
+    }
+    assert.equal(leftovers(work), before, `left by a fault in step ${index} (${step.name} ${step.origin})`)
+  }
+  return failed
 }
 
 /** @returns the error of create; undefined when the step doesn't run, or runt goes on without it */

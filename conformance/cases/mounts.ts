@@ -2,6 +2,7 @@
 
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
+import { succeeded } from '../box.ts'
 import { check } from '../case.ts'
 
 const TMPFS = { type: 'tmpfs', source: 'tmpfs' }
@@ -119,6 +120,7 @@ const OPTIONS: Readonly<Record<string, { readonly has?: readonly string[]; reado
   'sync async': { not: ['sync'] },
   dirsync: { has: ['dirsync'] },
   lazytime: { has: ['lazytime'] },
+  'silent sync dirsync': { has: ['sync', 'dirsync'] },
   'lazytime nolazytime': { not: ['lazytime'] },
   iversion: {},
   noiversion: {},
@@ -207,19 +209,34 @@ for (const [option, expected] of [
   })
 }
 
-for (const option of [
-  'rrw',
-  'rsuid',
-  'rexec',
-  'rdev',
-  'ratime',
-  'rrelatime',
-  'rstrictatime',
-  'rdiratime',
-  'rsymfollow',
-]) {
-  check('C5', `option ${option} is known`, async (box) => {
-    assert.is(await box.sh('echo on', { '/mounts/-': bindSys('rbind', option) }), 'on')
+/** Option → what then is in the mount's own options, or isn't, where everything was set before. */
+const CLEARED: Readonly<Record<string, { readonly has?: readonly string[]; readonly not?: readonly string[] }>> = {
+  rrw: { has: ['rw'] },
+  rsuid: { not: ['nosuid'] },
+  rexec: { not: ['noexec'] },
+  rdev: { not: ['nodev'] },
+  ratime: { not: ['noatime'] },
+  rrelatime: { has: ['relatime'], not: ['noatime'] },
+  rstrictatime: { not: ['noatime', 'relatime'] },
+  rnostrictatime: { has: ['relatime'] },
+  rnorelatime: { has: ['noatime'] },
+  rdiratime: { not: ['nodiratime'] },
+  rsymfollow: { not: ['nosymfollow'] },
+}
+for (const [option, { has = [], not = [] }] of Object.entries(CLEARED)) {
+  check('C5', `option ${option} takes back what all that is mounted below has`, async (box) => {
+    const source = box.path('volume')
+    mkdirSync(source)
+    const flags = '-t tmpfs -o nosuid,nodev,noexec,noatime,nodiratime,nosymfollow'
+    const script = `mount ${flags} one ${source} && mkdir ${source}/b && mount ${flags} two ${source}/b && mount -o remount,ro,bind ${source}/b && mount -o remount,ro,bind ${source}`
+    const mount = { destination: '/mnt', type: 'bind', source, options: ['rbind', option] }
+    const edits = { '/mounts/-': mount, '/process/args': ['cat', '/proc/self/mountinfo'] }
+    const mounts = parse(succeeded(await box.runPrepared(script, edits)).stdout)
+    for (const point of ['/mnt', '/mnt/b']) {
+      const { options } = at(mounts, point)
+      for (const expected of has) assert.ok(options.includes(expected), `${point} has ${options}`)
+      for (const other of not) assert.not.ok(options.includes(other), `${point} has ${options}`)
+    }
   })
 }
 
@@ -227,15 +244,6 @@ check('C5', 'nosymfollow', async (box) => {
   const mount = { destination: '/mnt', ...TMPFS, options: ['nosymfollow'] }
   const said = await box.sh('ln -s /etc/passwd /mnt/link; cat /mnt/link 2>&1 || true', { '/mounts/-': mount })
   assert.match(said, /Too many levels of symbolic links|Symbolic link loop/)
-})
-
-check('C6', 'tmpcopyup takes over what is covered', async (box) => {
-  writeFileSync(`${box.rootfs}/data/file`, 'covered', { mode: 0o640 })
-  symlinkSync('file', `${box.rootfs}/data/link`)
-  const mount = { destination: '/data', ...TMPFS, options: ['tmpcopyup'] }
-  const said = await box.sh('cat /data/link; echo; stat -c %a /data/file; echo new >/data/file', { '/mounts/-': mount })
-  assert.is(said, 'covered\n640')
-  assert.is(readFileSync(`${box.rootfs}/data/file`, 'utf8'), 'covered')
 })
 
 check('C10', 'other options are data for the file system', async (box) => {
@@ -259,6 +267,27 @@ check('C10', 'an overlay has its folders', async (box) => {
   assert.is(said, 'lower')
   assert.is(readFileSync(box.path('upper/new'), 'utf8'), 'new\n')
 })
+
+for (const [what, count] of [
+  ['than one value of fsconfig takes', 8],
+  ['than fit into a page', 60],
+] as const) {
+  check('C10', `an overlay may have longer options ${what}`, async (box) => {
+    for (const name of ['upper', 'work']) mkdirSync(box.path(name))
+    const lower = Array.from({ length: count }, (_, index) => box.path(`${index}-${'layer'.repeat(14)}`))
+    for (const [index, folder] of lower.entries()) {
+      mkdirSync(folder)
+      writeFileSync(`${folder}/${index}`, `${index}`)
+    }
+    const options = [`lowerdir=${lower.join(':')}`, `upperdir=${box.path('upper')}`, `workdir=${box.path('work')}`]
+    assert.is(options.join(',').length > 4096, count > 50)
+    const said = await box.sh(`ls /mnt | wc -l; cat /mnt/0 /mnt/${count - 1}; echo new >/mnt/new`, {
+      '/mounts/-': { destination: '/mnt', type: 'overlay', source: 'overlay', options },
+    })
+    assert.is(said, `${count}\n0${count - 1}`)
+    assert.is(readFileSync(box.path('upper/new'), 'utf8'), 'new\n')
+  })
+}
 
 check('K5', 'nothing of the mounts of the host is left', async (box) => {
   const said = await box.sh(`ls -d /../usr /../root/.. /..${box.folder} 2>/dev/null; ls -di / /..; ${INFO}`)

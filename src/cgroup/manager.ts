@@ -71,13 +71,17 @@ export interface HierarchyView {
   readonly links: readonly string[]
   /** The container's folder on the host. */
   readonly directory: string
+  /** The whole hierarchy on the host. */
+  readonly mountpoint: string
 }
 
 /** What a mount of type cgroup is to show: every v1 hierarchy, or on a v2 host the unified one alone. */
 export function hierarchyViews(hierarchies: Hierarchies, cgroup: Cgroup): HierarchyView[] {
   const unified = cgroup.directories[UNIFIED]
   if (hierarchies.mode === 'v2' && unified !== undefined) {
-    return [{ name: UNIFIED, options: [], links: [], directory: unified }]
+    return [
+      { name: UNIFIED, options: [], links: [], directory: unified, mountpoint: hierarchies.unified?.mountpoint ?? '' },
+    ]
   }
   return hierarchies.v1.flatMap((hierarchy) => {
     const directory = cgroup.directories[hierarchy.name]
@@ -85,9 +89,9 @@ export function hierarchyViews(hierarchies: Hierarchies, cgroup: Cgroup): Hierar
   })
 }
 
-function viewOf({ name, controllers }: Hierarchy, directory: string): HierarchyView {
+function viewOf({ name, controllers, mountpoint }: Hierarchy, directory: string): HierarchyView {
   const options = controllers.length > 0 ? controllers : [`name=${name}`]
-  return { name, options, links: controllers.length > 1 ? controllers : [], directory }
+  return { name, options, links: controllers.length > 1 ? controllers : [], directory, mountpoint }
 }
 
 function folderIn(mountpoint: string, path: string): string {

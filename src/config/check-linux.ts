@@ -32,10 +32,15 @@ const mappings: Check = ({ linux }, report, namespaces) => {
     const pointer = `/linux/${name}`
     if (user === undefined && list.length > 0) report(pointer, undefined, 'needs a user namespace in /linux/namespaces')
     if (user === 'new' && list.length === 0) report(pointer, undefined, 'must be given for a new user namespace')
-    list.forEach((mapping, index) => {
-      checkRange(mapping, { pointer: `${pointer}/${index}`, earlier: list.slice(0, index), report })
-    })
+    checkRanges(list, pointer, report)
   }
+}
+
+/** No id twice, on either side, and none past the last. */
+export function checkRanges(list: readonly OciMapping[], pointer: string, report: Report): void {
+  list.forEach((mapping, index) => {
+    checkRange(mapping, { pointer: `${pointer}/${index}`, earlier: list.slice(0, index), report })
+  })
 }
 
 interface Surroundings {

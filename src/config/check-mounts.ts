@@ -1,5 +1,7 @@
 // Checks of /mounts (runtime-spec config.md, Mounts).
 
+import { DESCRIBING_PROC_FILES } from '../linux/proc-files.ts'
+import { checkRanges } from './check-linux.ts'
 import type { Check, Checks } from './checks.ts'
 import type { OciConfig } from './generated/oci.d.ts'
 import { mountOptionNames, parseMountOptions, splitAtCommas } from './mount-options.ts'
@@ -9,20 +11,6 @@ import { absolutePath, cleanPath } from './path.ts'
 import type { Report } from './problems.ts'
 
 type OciMount = NonNullable<OciConfig['mounts']>[number]
-
-/** The only files of procfs that something may be mounted over: they describe, none of them changes anything. */
-const OVER_PROC = new Set([
-  '/proc/cpuinfo',
-  '/proc/diskstats',
-  '/proc/meminfo',
-  '/proc/stat',
-  '/proc/swaps',
-  '/proc/uptime',
-  '/proc/loadavg',
-  '/proc/slabinfo',
-  '/proc/sys/kernel/ns_last_pid',
-  '/proc/sys/crypto/fips_enabled',
-])
 
 /** A rule for one mount, with what its options say. */
 type MountRule = (mount: OciMount, pointer: string, asked: Asked) => void
@@ -48,7 +36,7 @@ function forEachMount(rule: MountRule): Check {
 const mountDestination = forEachMount((mount, pointer, { kind, report }) => {
   const destination = absolutePath(mount.destination, '/')
   if (destination === '/') report(`${pointer}/destination`, mount.destination, 'must not be the root itself')
-  if (destination.startsWith('/proc/') && !OVER_PROC.has(destination)) {
+  if (destination.startsWith('/proc/') && !DESCRIBING_PROC_FILES.has(destination)) {
     report(`${pointer}/destination`, mount.destination, 'must not be inside /proc, but for a few files that describe')
   }
   if (destination !== '/proc') return
@@ -92,7 +80,7 @@ const bindOptions = forEachMount((mount, pointer, { kind, options, report }) => 
 })
 
 /** config.md, Mounts: both mappings or none, and idmap needs some. */
-const mountMappings = forEachMount((mount, pointer, { options, report, hasUserNamespace }) => {
+const mountMappings = forEachMount((mount, pointer, { kind, options, report, hasUserNamespace }) => {
   const { uidMappings = [], gidMappings = [] } = mount
   if (uidMappings.length > 0 && gidMappings.length === 0) {
     report(`${pointer}/gidMappings`, undefined, 'must be given together with uidMappings')
@@ -100,8 +88,42 @@ const mountMappings = forEachMount((mount, pointer, { options, report, hasUserNa
   if (gidMappings.length > 0 && uidMappings.length === 0) {
     report(`${pointer}/uidMappings`, undefined, 'must be given together with gidMappings')
   }
-  if (options.idmap === undefined || uidMappings.length + gidMappings.length > 0 || hasUserNamespace) return
-  report(`${pointer}/options`, undefined, `${options.idmap} needs uidMappings and gidMappings, or a user namespace`)
+  checkRanges(uidMappings, `${pointer}/uidMappings`, report)
+  checkRanges(gidMappings, `${pointer}/gidMappings`, report)
+  const given = uidMappings.length + gidMappings.length > 0
+  if (options.idmap === undefined && !given) return
+  const asked = options.idmap ?? 'uidMappings'
+  if (!given && !hasUserNamespace) {
+    report(`${pointer}/options`, undefined, `${asked} needs uidMappings and gidMappings, or a user namespace`)
+  }
+  if (kind === 'remount' || kind === 'propagation') {
+    report(`${pointer}/options`, undefined, `${asked} is for new mounts: one that is there keeps the owners it shows`)
+  } else if (kind === 'filesystem' && options.legacyFlags !== 0) {
+    report(`${pointer}/options`, undefined, `${asked} can't be given together with iversion or silent`)
+  }
 })
 
-export const MOUNT_CHECKS: Checks = { mountDestination, mountType, bindSource, bindOptions, mountMappings }
+const CGROUP_TYPES = new Set<string | undefined>(['cgroup', 'cgroup2'])
+
+/** Options that only some mounts can have. */
+const mountSpecials = forEachMount((mount, pointer, { kind, options, report }) => {
+  if (options.tmpcopyup && (kind !== 'filesystem' || mount.type !== 'tmpfs')) {
+    report(`${pointer}/options`, 'tmpcopyup', 'is for mounts of type tmpfs only')
+  }
+  if (kind !== 'filesystem' || !CGROUP_TYPES.has(mount.type)) return
+  if (options.idmap !== undefined || (mount.uidMappings ?? []).length > 0) {
+    report(`${pointer}/options`, undefined, 'cgroup file systems show their owners as they are: no idmap')
+  }
+  if (options.superblock.length > 0) {
+    report(`${pointer}/options`, options.superblock[0], 'is no option of cgroup file systems')
+  }
+})
+
+export const MOUNT_CHECKS: Checks = {
+  mountDestination,
+  mountType,
+  bindSource,
+  bindOptions,
+  mountMappings,
+  mountSpecials,
+}

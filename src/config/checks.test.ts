@@ -216,6 +216,27 @@ const CASES: Readonly<Record<string, Case>> = {
       ],
     ],
   },
+  mountSpecials: {
+    good: [
+      mount({ destination: '/x', type: 'tmpfs', options: ['tmpcopyup', 'ro'] }),
+      mount({ destination: '/sys/fs/cgroup', type: 'cgroup', options: ['ro', 'rslave'] }),
+    ],
+    bad: [
+      [
+        mount({ destination: '/x', type: 'ramfs', options: ['tmpcopyup'] }),
+        '/mounts/0/options: found "tmpcopyup", is for mounts of type tmpfs only',
+      ],
+      [
+        mount({ destination: '/x', source: '/y', options: ['bind', 'tmpcopyup'] }),
+        '/mounts/0/options: found "tmpcopyup", is for mounts of type tmpfs only',
+      ],
+      [
+        mount({ destination: '/x', type: 'cgroup2', uidMappings: MAP, gidMappings: MAP, options: ['sync'] }),
+        '/mounts/0/options: cgroup file systems show their owners as they are: no idmap',
+        '/mounts/0/options: found "sync", is no option of cgroup file systems',
+      ],
+    ],
+  },
   mountMappings: {
     good: [
       mount({ destination: '/x', source: '/y', options: ['bind', 'idmap'], uidMappings: MAP, gidMappings: MAP }),
@@ -234,6 +255,24 @@ const CASES: Readonly<Record<string, Case>> = {
       [
         mount({ destination: '/x', source: '/y', options: ['bind', 'idmap'] }),
         '/mounts/0/options: idmap needs uidMappings and gidMappings, or a user namespace',
+      ],
+      [
+        { ...USER, ...mount({ destination: '/x', options: ['remount', 'idmap'] }) },
+        '/mounts/0/options: idmap is for new mounts: one that is there keeps the owners it shows',
+      ],
+      [
+        { ...USER, ...mount({ destination: '/x', type: 'tmpfs', options: ['silent', 'ridmap'] }) },
+        "/mounts/0/options: ridmap can't be given together with iversion or silent",
+      ],
+      [
+        mount({
+          destination: '/x',
+          source: '/y',
+          options: ['bind'],
+          uidMappings: MAP,
+          gidMappings: [...MAP, { containerID: 5, hostID: 5000, size: 1 }],
+        }),
+        '/mounts/0/gidMappings/1/containerID: found 5, overlaps with the range from 0 on, 10 long',
       ],
     ],
   },

@@ -78,6 +78,32 @@ test('paths', () => {
   fc.assert(fc.property(fc.string(), (path) => assert.is(cleanPath(cleanPath(path)), cleanPath(path))))
 })
 
+test('the mappings of a mount are its own, or else those of the container', () => {
+  const [own, ours] = [[{ containerID: 0, hostID: 7, size: 1 }], [{ containerID: 0, hostID: 100000, size: 9 }]]
+  const bind = { destination: '/x', source: '/y' }
+  const mounts = [
+    { ...bind, options: ['bind'] },
+    { ...bind, options: ['bind'], uidMappings: own, gidMappings: own },
+    { ...bind, options: ['rbind', 'ridmap'], uidMappings: own, gidMappings: own },
+    { ...bind, options: ['rbind', 'ridmap'] },
+  ]
+  const given = { uidMappings: own, gidMappings: own }
+  const container = { uidMappings: ours, gidMappings: ours }
+  const idmaps = (namespace: object): unknown[] =>
+    normal({
+      '/mounts': mounts,
+      '/linux/namespaces': [{ type: 'mount' }, { type: 'user', ...namespace }],
+      '/linux/uidMappings': ours,
+      '/linux/gidMappings': ours,
+    }).mounts.map(({ idmap }) => idmap)
+  const first = [undefined, { recursive: false, mappings: given }, { recursive: true, mappings: given }]
+  assert.equal(idmaps({}), [...first, { recursive: true, mappings: container }])
+  assert.equal(idmaps({ path: '/proc/9/ns/user' }), [
+    ...first,
+    { recursive: true, mappings: 'of the joined user namespace' },
+  ])
+})
+
 test('mounts', () => {
   const { mounts, warnings } = normal({
     '/mounts': [

@@ -42,7 +42,9 @@ export function normalize(config: OciConfig, bundle: string, text = ''): Config 
     root: { path: absolutePath(config.root?.path ?? 'rootfs', bundle), readonly: config.root?.readonly ?? false },
     hostname: orUndefined(config.hostname),
     domainname: orUndefined(config.domainname),
-    mounts: (config.mounts ?? []).map((mount, index) => normalizeMount(mount, { index, bundle, warnings })),
+    mounts: (config.mounts ?? []).map((mount, index) =>
+      normalizeMount(mount, { index, bundle, warnings, linux: config.linux ?? {} }),
+    ),
     process: config.process === undefined ? undefined : normalizeProcess(config.process, warnings),
     hooks: Object.fromEntries(
       HOOK_KINDS.map((kind) => [kind, (config.hooks?.[kind] ?? []).map(normalizeHook)]),
@@ -62,9 +64,10 @@ interface MountSurroundings {
   readonly index: number
   readonly bundle: string
   readonly warnings: string[]
+  readonly linux: OciLinux
 }
 
-function normalizeMount(mount: OciMount, { index, bundle, warnings }: MountSurroundings): Mount {
+function normalizeMount(mount: OciMount, { index, bundle, warnings, linux }: MountSurroundings): Mount {
   const { options, bind, remount } = parseMountOptions(mount.options)
   if (!mount.destination.startsWith('/')) {
     warnings.push(`config.json: /mounts/${index}/destination: "${mount.destination}" isn't absolute: taken from "/"`)
@@ -79,7 +82,21 @@ function normalizeMount(mount: OciMount, { index, bundle, warnings }: MountSurro
     type: kind === 'bind' ? 'bind' : type === 'none' ? '' : type,
     source: kind === 'bind' && source !== undefined ? absolutePath(source, bundle) : source,
     options,
+    idmap: normalizeIdmap(mount, options.idmap, linux),
   }
+}
+
+/** Mappings say it alone; the option alone means those of the container (config.md, Mounts). */
+function normalizeIdmap(mount: OciMount, option: 'idmap' | 'ridmap' | undefined, linux: OciLinux): Mount['idmap'] {
+  const { uidMappings = [], gidMappings = [] } = mount
+  const given = uidMappings.length > 0
+  if (option === undefined && !given) return undefined
+  const recursive = option === 'ridmap'
+  if (given) return { recursive, mappings: { uidMappings, gidMappings } }
+  if (linux.namespaces?.some(({ type, path }) => type === 'user' && path !== undefined && path !== '')) {
+    return { recursive, mappings: 'of the joined user namespace' }
+  }
+  return { recursive, mappings: { uidMappings: linux.uidMappings ?? [], gidMappings: linux.gidMappings ?? [] } }
 }
 
 /** config.md, Mounts: whether it is a bind is for the options to say, not for the type. */

@@ -47,6 +47,20 @@ export interface Mount {
   /** Absolute for a bind (relative ones are taken from the bundle); as given otherwise. */
   readonly source: string | undefined
   readonly options: MountOptions
+  readonly idmap: MountIdmap | undefined
+}
+
+/** How a mount shows the owners of its files (mount_setattr(2), ID-mapped mounts). */
+export interface MountIdmap {
+  /** The whole tree below, too: ridmap. */
+  readonly recursive: boolean
+  /** containerID: as the file system has them; hostID: as the host sees them. */
+  readonly mappings: Mappings | 'of the joined user namespace'
+}
+
+export interface Mappings {
+  readonly uidMappings: readonly IdMapping[]
+  readonly gidMappings: readonly IdMapping[]
 }
 
 /** Mount options by what the kernel calls that they go to. The last of contradicting options wins. */
@@ -131,10 +145,8 @@ export interface Hook {
   readonly timeout: number | undefined
 }
 
-export interface Linux {
+export interface Linux extends Mappings {
   readonly namespaces: readonly { readonly type: NamespaceType /** absolute */; readonly path: string | undefined }[]
-  readonly uidMappings: readonly IdMapping[]
-  readonly gidMappings: readonly IdMapping[]
   readonly timeOffsets: { readonly monotonic?: TimeOffset; readonly boottime?: TimeOffset } | undefined
   readonly devices: readonly Device[]
   readonly cgroupsPath: string | undefined

@@ -3,7 +3,6 @@
 
 import { type Namespaces, namespacesOf } from './checks.ts'
 import type { OciConfig } from './generated/oci.d.ts'
-import { parseMountOptions } from './mount-options.ts'
 import { type Finding, reporter } from './problems.ts'
 
 interface Row {
@@ -55,12 +54,6 @@ export function findUnsupported(config: OciConfig): Finding[] {
   for (const { pointer, reason, asked } of ROWS) {
     if (asked(config, namespaces)) report(pointer, undefined, reason)
   }
-  config.mounts?.forEach((mount, index) => {
-    const { options } = parseMountOptions(mount.options)
-    if (options.idmap !== undefined) report(`/mounts/${index}/options`, options.idmap, NOT_YET)
-    else if (hasSome(mount.uidMappings)) report(`/mounts/${index}/uidMappings`, undefined, NOT_YET)
-    if (options.tmpcopyup) report(`/mounts/${index}/options`, 'tmpcopyup', NOT_YET)
-  })
   return findings
 }
 

@@ -162,10 +162,6 @@ test('what runt does not support is refused by name', async () => {
       '/linux/resources/memory/kernel: kernels since 5.16 have no such limit',
     ],
     [{ '/linux/resources/memory': { kernel: -1, kernelTCP: 1 } }, undefined],
-    [
-      { '/mounts': [{ destination: '/x', type: 'tmpfs', options: ['tmpcopyup'] }] },
-      `/mounts/0/options: found "tmpcopyup", ${not}`,
-    ],
     [{ '/linux/namespaces': [], '/mounts': [{ destination: '/x', type: 'tmpfs' }] }, `/mounts: ${bare}`],
     [{ '/linux': undefined, '/root/readonly': true }, `/root/readonly: ${bare}`],
     [{ '/linux': undefined, '/process/terminal': true }, `/process/terminal: ${bare}`],

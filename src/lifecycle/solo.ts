@@ -152,6 +152,7 @@ function isPlain(config: Config, options: CreateOptions, terminal: ConsoleTarget
     !made('user') &&
     !given('user') &&
     !given('cgroup') &&
+    config.mounts.every(({ idmap }) => idmap === undefined) && // a child of the image's, which can't outlive a failure
     Object.values(hooks).every((list) => list.length === 0)
   )
 }

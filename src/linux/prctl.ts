@@ -1,6 +1,7 @@
 // prctl(2) operations (include/uapi/linux/prctl.h).
 
 export const PR = {
+  SET_PDEATHSIG: 1,
   SET_DUMPABLE: 4,
   SET_KEEPCAPS: 8,
   CAPBSET_DROP: 24,

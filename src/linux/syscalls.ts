@@ -59,6 +59,8 @@ export const SYSCALLS = {
   lsetxattr: [189, 6],
   fsetxattr: [190, 7],
   getxattr: [191, 8],
+  fgetxattr: [193, 10],
+  flistxattr: [196, 13],
   clone: [56, 220],
   clone3: [435, 435],
   unshare: [272, 97],

@@ -21,7 +21,13 @@ export interface Context extends ProcessContext {
   readonly config: Config
   readonly facts: Facts
   /** Detached mounts that P0 made on the host's side, by what they are for. */
-  readonly trees: { root: Value | undefined; readonly binds: Map<number, Value> }
+  readonly trees: {
+    root: Value | undefined
+    /** By the mount's index. */
+    readonly mounts: Map<number, Value>
+    /** User namespaces that ID-mapped mounts take their mappings from. */
+    readonly userNamespaces: Map<string, Value>
+  }
   /** Empty file systems that this plan has mounted, by destination: nothing of the image is in them. */
   readonly fresh: Map<string, Value>
   /** Our own procfs, made when first needed. */

@@ -6,7 +6,7 @@ import { PR } from '../linux/prctl.ts'
 import { RLIMITS } from '../linux/rlimits.ts'
 import { u32, u64 } from '../plan/builder.ts'
 import type { ProcessContext } from './context.ts'
-import { STATX, statDescriptor } from './in-root.ts'
+import { STATX, statDescriptor } from './statx.ts'
 
 const DEFAULT_UMASK = 0o022
 const CAPABILITY_VERSION_3 = 0x20080522

@@ -6,8 +6,9 @@ import { OPEN_TREE } from '../linux/mount-flags.ts'
 import { AT, O, S_IF, S_IFMT } from '../linux/open-flags.ts'
 import type { Operand } from '../plan/step.ts'
 import { type Context, has } from './context.ts'
-import { makeFolders, openInRoot, STATX, statDescriptor } from './in-root.ts'
+import { makeFolders, openInRoot } from './in-root.ts'
 import { attach } from './rootfs.ts'
+import { STATX, statDescriptor } from './statx.ts'
 
 /** What every container finds in /dev (config-linux.md, Default Devices). */
 const DEFAULTS = [

@@ -6,7 +6,7 @@ import { type DataObject, u64 } from '../plan/builder.ts'
 import { REPLY } from '../plan/messages.ts'
 import type { Field } from '../plan/step.ts'
 import type { ProcessContext } from './context.ts'
-import { STATX } from './in-root.ts'
+import { STATX } from './statx.ts'
 
 /** PATH of a container that has none: what execvp(3) would say, and where programs are. */
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'

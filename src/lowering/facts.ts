@@ -20,6 +20,8 @@ export interface CgroupView {
   readonly links: readonly string[]
   /** The container's own folder on the host. */
   readonly directory: string
+  /** The whole hierarchy, as the host has it. */
+  readonly mountpoint: string
 }
 
 /** What every process in a container depends on, be it init or one that exec adds. */

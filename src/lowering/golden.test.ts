@@ -37,7 +37,15 @@ const FACTS: Facts = {
   cgroup: {
     procs: ['/sys/fs/cgroup/memory/golden/cgroup.procs'],
     v2Directory: '/sys/fs/cgroup/unified/golden',
-    views: [{ name: 'memory', options: ['memory'], links: [], directory: '/sys/fs/cgroup/memory/golden' }],
+    views: [
+      {
+        name: 'memory',
+        options: ['memory'],
+        links: [],
+        directory: '/sys/fs/cgroup/memory/golden',
+        mountpoint: '/sys/fs/cgroup/memory',
+      },
+    ],
     unified: false,
   },
   grantable: (1n << 41n) - 1n,
@@ -84,6 +92,10 @@ const NUMA = {
   memoryPolicy: { mode: 'MPOL_BIND', nodes: '0-1,70', flags: ['MPOL_F_STATIC_NODES'] },
   personality: { domain: 'LINUX32' },
 }
+const mapping = (hostID: number): object => {
+  const list = [{ containerID: 0, hostID, size: 65536 }]
+  return { uidMappings: list, gidMappings: list }
+}
 const MOUNT_NAMESPACE = { namespaces: [{ type: 'mount' }] }
 
 /** One small config for each thing that a lowering does. */
@@ -102,6 +114,20 @@ const BUNDLES: Readonly<Record<string, object>> = {
       { destination: '/tmp', type: 'tmpfs', options: ['remount', 'ro', 'size=2m'] },
       { destination: '/old', type: 'tmpfs', options: ['silent', 'size=1m'] },
     ],
+    linux: MOUNT_NAMESPACE,
+  },
+  'id-mapped-mounts': {
+    ...BASE,
+    mounts: [
+      { destination: '/a', source: '/srv', options: ['rbind', 'ridmap'] },
+      { destination: '/b', type: 'tmpfs', options: ['idmap', 'mode=755'], ...mapping(5000) },
+      { destination: '/c', source: '/srv', options: ['bind', 'ro'], ...mapping(5000) },
+    ],
+    linux: { namespaces: [{ type: 'mount' }, { type: 'user' }], ...mapping(100000) },
+  },
+  tmpcopyup: {
+    ...BASE,
+    mounts: [{ destination: '/run', type: 'tmpfs', options: ['tmpcopyup', 'ro', 'mode=755'] }],
     linux: MOUNT_NAMESPACE,
   },
   devices: {

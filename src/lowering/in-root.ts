@@ -1,7 +1,7 @@
 // Paths inside the root filesystem, which a hostile image wrote: always resolved by the kernel, with the rootfs as their root.
 // No string path into the rootfs is ever given to a call that follows links on its own (CVE-2021-30465 and its family).
 
-import { AT, O, RESOLVE } from '../linux/open-flags.ts'
+import { O, RESOLVE } from '../linux/open-flags.ts'
 import { type DataObject, u64 } from '../plan/builder.ts'
 import type { Operand, Value } from '../plan/step.ts'
 import type { Context, ProcessContext } from './context.ts'
@@ -88,16 +88,26 @@ export function openOrMake(
   const target = openInRoot(context, path, options, { onError: { ENOENT: missing } })
   plan.jump(there)
   plan.place(missing)
-  const parent = makeFolders(context, names)
-  if (kind === 'directory') makeFolder(context, parent, last)
-  else makeFile(context, parent, last)
+  makeInRoot(context, names, last, kind)
   openInRoot(context, path, options, { result: target })
   plan.place(there)
   return target
 }
 
+/** Folders on the way, and the last, whether some of them are there or not. */
+export function makeInRoot(
+  context: Context,
+  folders: readonly string[],
+  last: string,
+  kind: 'directory' | 'file',
+): void {
+  const parent = makeFolders(context, folders)
+  if (kind === 'directory') makeFolder(context, parent, last)
+  else makeFile(context, parent, last)
+}
+
 /** What lies in a file system that was empty just now is what this plan put there: no need to look for links. */
-function makeInFresh(
+export function makeInFresh(
   context: Context,
   folder: Value,
   name: string,
@@ -134,22 +144,4 @@ function makeFile(context: Context, parent: Operand, name: string): void {
   const fd = plan.syscall('openat', [parent, name, flags, 0o644], { onError: { EEXIST: done } })
   plan.syscall('close', [fd])
   plan.place(done)
-}
-
-const STATX_BASIC_STATS = 0x7ff
-const STATX_SIZE = 256
-
-/** Where struct statx keeps what we look at. */
-export const STATX = { links: 16, uid: 20, mode: 28, inode: 32, rdevMajor: 128, rdevMinor: 132 } as const
-
-/** statx(2) of a descriptor into room of its own. */
-export function statDescriptor(
-  context: ProcessContext,
-  fd: Operand,
-  options: Parameters<ProcessContext['plan']['syscall']>[2] = {},
-): DataObject {
-  const { plan } = context
-  const room = plan.buffer('statx', STATX_SIZE)
-  plan.syscall('statx', [fd, '', AT.EMPTY_PATH, STATX_BASIC_STATS, room.address], options)
-  return room
 }

@@ -14,6 +14,7 @@ import { lowerCloseOnExec, lowerCloseTemporary, lowerGateFifos, lowerReserveSlot
 import { lowerDevices, lowerDevLinks } from './devices.ts'
 import { lowerExecve } from './execve.ts'
 import { type Facts, slots } from './facts.ts'
+import { needsLegacyCall } from './fs-parameters.ts'
 import {
   lowerFirstProcess,
   lowerHooksPause,
@@ -28,7 +29,7 @@ import { lowerLoopback, lowerNames } from './hostname.ts'
 import { lowerIdentity } from './identity.ts'
 import { openOrMake } from './in-root.ts'
 import { labelSlots, lowerLabelDoors } from './lsm.ts'
-import { lowerBindSources, lowerMounts, lowerSealDev } from './mounts.ts'
+import { lowerHostMounts, lowerMounts, lowerSealDev } from './mounts.ts'
 import { lowerCgroupNamespace, lowerJoinNamespaces, lowerTimeNamespace, newNamespaceFlags } from './namespaces.ts'
 import { lowerCwd, lowerKeyring, lowerOomScore } from './process-setup.ts'
 import { lowerSysctl, ownProcfs } from './procfs.ts'
@@ -57,18 +58,22 @@ export function newContext(config: Config, facts: Facts, { solo = false }: { rea
     gate: facts.mode === 'create',
     hookOutput: hasContainerHooks({ config }),
     console: facts.console?.kind === 'socket',
-    path: facts.console?.kind === 'socket' || config.mounts.some(({ options }) => options.legacyFlags !== 0),
+    path:
+      facts.console?.kind === 'socket' ||
+      config.mounts.some((mount) => mount.idmap !== undefined || needsLegacyCall(mount)),
     ...labelSlots({ config, facts }),
     solo,
   })
-  const plan = new PlanBuilder(fixed.channel, hasContainerHooks({ config }) ? HOOK_OUTPUT_ROOM : 0, { loops: solo })
+  const plan = new PlanBuilder(fixed.channel, hasContainerHooks({ config }) ? HOOK_OUTPUT_ROOM : 0, {
+    loops: solo || config.mounts.some(({ options }) => options.tmpcopyup),
+  })
   return {
     plan,
     config,
     facts,
     slots: fixed,
     reply: plan.buffer('reply', replySize(facts.stateRoom)),
-    trees: { root: undefined, binds: new Map() },
+    trees: { root: undefined, mounts: new Map(), userNamespaces: new Map() },
     fresh: new Map(),
     procfs: undefined,
   }
@@ -104,7 +109,7 @@ export function lowerHostSide(context: Context): CgroupDoors {
     plan.section('/root/path', config.root.path, () => {
       context.trees.root = lowerHostTree(context, config.root.path, true)
     })
-    lowerBindSources(context)
+    lowerHostMounts(context)
   }
   lowerJoinNamespaces(context)
   return doors

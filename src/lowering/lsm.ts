@@ -9,7 +9,7 @@ import { O, RESOLVE } from '../linux/open-flags.ts'
 import type { Operand, Value } from '../plan/step.ts'
 import type { Context, ProcessContext } from './context.ts'
 import { moveToSlot } from './descriptors.ts'
-import type { FsParameter } from './fs-context.ts'
+import type { FsParameter } from './fs-parameters.ts'
 import { openIn } from './in-root.ts'
 
 const APPARMOR = '/process/apparmorProfile'

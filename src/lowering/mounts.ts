@@ -1,51 +1,52 @@
 // mounts: each is made detached, gets its flags, and only then appears at its target, which is a descriptor.
 
-import type { Mount, MountOptions } from '../config/types.ts'
-import { FSCONFIG, FSMOUNT_CLOEXEC, MOUNT_ATTR, MOUNT_ATTR_ATIME_MASK } from '../linux/mount-flags.ts'
-import type { Operand, Value } from '../plan/step.ts'
+import type { Mount } from '../config/types.ts'
+import { FSCONFIG, FSMOUNT_CLOEXEC, MOUNT_ATTR } from '../linux/mount-flags.ts'
+import type { Value } from '../plan/step.ts'
 import { lowerCgroupMount } from './cgroup-mount.ts'
 import type { Context } from './context.ts'
+import { lowerCopyUp } from './copy-up.ts'
 import { moveToSlot } from './descriptors.ts'
-import { type FsParameter, lowerFsContext } from './fs-context.ts'
-import { openInRoot, openOrMake } from './in-root.ts'
+import { lowerFsContext } from './fs-context.ts'
+import {
+  type FsParameter,
+  fsParameters,
+  isReadonly,
+  legacyArguments,
+  needsLegacyCall,
+  splitOption,
+} from './fs-parameters.ts'
+import { lowerIdmap } from './idmap.ts'
+import { openInRoot } from './in-root.ts'
 import { labelOption, labelParameters, lowerRootLabel } from './lsm.ts'
+import { lowerPropagationChanges, setTreeAttributes } from './mount-attributes.ts'
+import { openTarget } from './mount-target.ts'
 import { attach, lowerHostTree, setMountAttributes } from './rootfs.ts'
+import { STATX, statxRoomWith } from './statx.ts'
 
 const FSPICK_CLOEXEC_EMPTY_PATH = 0x1 | 0x8
 const FSCONFIG_CMD_RECONFIGURE = 7
 
-/** File systems whose superblock is the kernel's own: read-only is a matter of the mount, never of the superblock. */
-const PSEUDO = new Set([
-  'proc',
-  'sysfs',
-  'tmpfs',
-  'mqueue',
-  'devpts',
-  'cgroup',
-  'cgroup2',
-  'ramfs',
-  'securityfs',
-  'debugfs',
-  'tracefs',
-  'bpf',
-  'devtmpfs',
-])
-
-/** File systems that must not be mounted through a link of the image (CVE-2019-19921, CVE-2023-27561). */
-const REAL_TARGET = new Set(['proc', 'sysfs'])
-
-/** In P0: copies of all bind sources, while the host's paths and rights are at hand. */
-export function lowerBindSources(context: Context): void {
-  const { plan, config, trees } = context
-  for (const mount of config.mounts) {
-    if (mount.kind !== 'bind' || mount.source === undefined) continue
-    const { source } = mount
-    plan.section(pointer(mount), mount.destination, () => {
-      const tree = lowerHostTree(context, source, mount.options.recursiveBind)
-      setTreeAttributes(context, tree, mount.options, true)
-      trees.binds.set(mount.index, tree)
-    })
+/**
+ * In P0, while the host's paths and rights are at hand: copies of all bind sources, and the file systems that show their
+ * owners as somebody else, which only who owns a file system may ask for.
+ */
+export function lowerHostMounts(context: Context): void {
+  for (const mount of context.config.mounts) {
+    context.plan.section(pointer(mount), mount.destination, () => lowerHostMount(context, mount))
   }
+}
+
+function lowerHostMount(context: Context, mount: Mount): void {
+  const { options, source } = mount
+  let tree: Value | undefined
+  if (mount.kind === 'bind' && source !== undefined) {
+    tree = lowerHostTree(context, source, options.recursiveBind)
+    setTreeAttributes(context, tree, options, true)
+  } else if (mount.kind === 'filesystem' && mount.idmap !== undefined) tree = makeFileSystem(context, mount)
+  if (tree === undefined) return
+  lowerIdmap(context, mount, tree)
+  context.trees.mounts.set(mount.index, tree)
 }
 
 /** In P1: every mount, in the order that the config lists them. */
@@ -62,15 +63,15 @@ function lowerMount(context: Context, mount: Mount): void {
   } else if (mount.kind === 'bind') lowerBind(context, mount)
   else if (mount.type === 'cgroup' || (mount.type === 'cgroup2' && context.facts.cgroup.unified)) {
     lowerCgroupMount(context, mount)
-  } else if (mount.options.legacyFlags !== 0) lowerLegacyMount(context, mount)
+  } else if (needsLegacyCall(mount)) lowerLegacyMount(context, mount)
   else lowerFileSystem(context, mount)
 }
 
 function lowerBind(context: Context, mount: Mount): void {
-  const tree = context.trees.binds.get(mount.index)
+  const tree = context.trees.mounts.get(mount.index)
   if (tree === undefined || mount.source === undefined) throw new Error(`mount ${mount.index}: no source tree`)
   const kind = context.facts.sourceIsDirectory(mount.source) ? 'directory' : 'file'
-  const target = openOrMake(context, context.facts.targetOf(mount.destination), kind)
+  const target = openTarget(context, mount, kind)
   attach(context, tree, target)
   lowerPropagationChanges(context, tree, mount.options)
   covered(context, mount.destination)
@@ -82,51 +83,54 @@ function covered({ fresh }: Context, destination: string): void {
 }
 
 function lowerFileSystem(context: Context, mount: Mount): void {
+  const { plan } = context
   covered(context, mount.destination)
-  const target = openTarget(context, mount)
-  const fs = context.plan.syscall('fsmount', [
-    lowerFsContext(context, mount.type, fsParameters(mount, context.config.linux.mountLabel)),
-    FSMOUNT_CLOEXEC,
-    attributesOfNewMount(mount),
-  ])
+  const status = takesModeOfTarget(mount) ? statxRoomWith(context, TMPFS_MODE) : undefined
+  const target = openTarget(context, mount, 'directory', status)
+  const fs = context.trees.mounts.get(mount.index) ?? makeFileSystem(context, mount)
+  if (status !== undefined) plan.syscall('fchmodat', [fs, '.', status.field(STATX.mode, 2, PERMISSIONS)])
+  if (mount.options.tmpcopyup) lowerCopyUp(context, mount.options, target, fs)
+  if (isWrittenFirst(mount) && !isDev(mount) && isReadonly(mount)) {
+    setMountAttributes(context, fs, { set: MOUNT_ATTR.RDONLY })
+  }
   setTreeAttributes(context, fs, mount.options, false)
   if (mount.type === 'mqueue') lowerRootLabel(context, fs)
   attach(context, fs, target)
   lowerPropagationChanges(context, fs, mount.options)
-  if (mount.type === 'tmpfs') context.fresh.set(mount.destination, fs)
+  if (mount.type === 'tmpfs' && !mount.options.tmpcopyup) context.fresh.set(mount.destination, fs)
 }
 
-function openTarget(context: Context, { destination, type }: Mount): Value {
-  if (REAL_TARGET.has(type)) return openOrMake(context, destination, 'directory', { noSymlinks: true })
-  return openOrMake(context, context.facts.targetOf(destination), 'directory')
+function makeFileSystem(context: Context, mount: Mount): Value {
+  const label = labelParameters(context.config.linux.mountLabel, mount.type)
+  const fs = lowerFsContext(context, mount.type, [...fsParameters(mount), ...label])
+  return context.plan.syscall('fsmount', [fs, FSMOUNT_CLOEXEC, attributesOfNewMount(mount)])
 }
 
-function fsParameters(mount: Mount, mountLabel: string | undefined): FsParameter[] {
-  const { options, source } = mount
-  const parameters: FsParameter[] = []
-  if (source !== undefined && source !== '') parameters.push(['source', source])
-  for (const flag of options.superblock) parameters.push([flag])
-  if ((options.attrSet & MOUNT_ATTR.RDONLY) !== 0 && !PSEUDO.has(mount.type)) parameters.push(['ro'])
-  for (const option of options.data) parameters.push(splitOption(option))
-  parameters.push(...labelParameters(mountLabel, mount.type))
-  return parameters
+/** Of st_mode, all but the type. */
+const PERMISSIONS = 0o7777
+
+/** What a tmpfs gets when neither the config nor a folder that it covers says otherwise. */
+const TMPFS_MODE = 0o1777
+
+/** A tmpfs without a mode has that of the folder it covers, as users of other runtimes know it. */
+function takesModeOfTarget({ type, options }: Mount): boolean {
+  return type === 'tmpfs' && !options.tmpcopyup && !options.data.some((option) => option.startsWith('mode='))
 }
 
-function splitOption(option: string): FsParameter {
-  const equals = option.indexOf('=')
-  return equals < 0 ? [option] : [option.slice(0, equals), option.slice(equals + 1)]
+function isWrittenFirst(mount: Mount): boolean {
+  return isDev(mount) || mount.options.tmpcopyup || takesModeOfTarget(mount)
 }
 
 /** A read-only /dev gets its devices first: see lowerSealDev. */
 function attributesOfNewMount(mount: Mount): number {
   const set = mount.options.attrSet
-  return isDev(mount) ? set & ~MOUNT_ATTR.RDONLY : set
+  return isWrittenFirst(mount) ? set & ~MOUNT_ATTR.RDONLY : set
 }
 
 /** Once /dev is filled, it may become read-only. */
 export function lowerSealDev(context: Context): void {
   for (const mount of context.config.mounts) {
-    if (mount.kind !== 'filesystem' || !isDev(mount) || (mount.options.attrSet & MOUNT_ATTR.RDONLY) === 0) continue
+    if (mount.kind !== 'filesystem' || !isDev(mount) || !isReadonly(mount)) continue
     context.plan.section(pointer(mount), mount.destination, () => {
       setMountAttributes(context, openInRoot(context, mount.destination), { set: MOUNT_ATTR.RDONLY })
     })
@@ -135,28 +139,6 @@ export function lowerSealDev(context: Context): void {
 
 function isDev(mount: Mount): boolean {
   return mount.destination === '/dev'
-}
-
-/** Flags of a detached tree: on its top for a bind, and on all of it where the options say so. */
-function setTreeAttributes(context: Context, tree: Operand, options: MountOptions, top: boolean): void {
-  if (top && (options.attrSet | options.attrClear) !== 0) {
-    setMountAttributes(context, tree, wholeAtime(options.attrSet, options.attrClear))
-  }
-  if ((options.recursiveSet | options.recursiveClear) !== 0) {
-    setMountAttributes(context, tree, { ...wholeAtime(options.recursiveSet, options.recursiveClear), recursive: true })
-  }
-}
-
-/** The atime mode is one field: to change it, all of it is cleared. mount_setattr(2) */
-function wholeAtime(set: number, clear: number): { set: number; clear: number } {
-  const touched = ((set | clear) & MOUNT_ATTR_ATIME_MASK) !== 0
-  return { set, clear: touched ? clear | MOUNT_ATTR_ATIME_MASK : clear }
-}
-
-function lowerPropagationChanges(context: Context, mount: Operand, options: MountOptions): void {
-  for (const { flag, recursive } of options.propagation) {
-    setMountAttributes(context, mount, { propagation: flag, recursive })
-  }
 }
 
 function lowerRemount(context: Context, mount: Mount): void {
@@ -178,21 +160,27 @@ function lowerRemount(context: Context, mount: Mount): void {
   lowerPropagationChanges(context, target, mount.options)
 }
 
-/** iversion and silent are known to mount(2) only: it gets its target as a descriptor of the host's procfs. */
+/** mount(2) gets its target as a descriptor of the host's procfs. */
 function lowerLegacyMount(context: Context, mount: Mount): void {
   const { plan, config, slots } = context
-  const target = openTarget(context, mount)
+  covered(context, mount.destination)
+  const status = takesModeOfTarget(mount) ? statxRoomWith(context, TMPFS_MODE) : undefined
+  const target = openTarget(context, mount, 'directory', status)
   moveToSlot(context, target, slots.path)
-  const data = [...mount.options.data, ...labelOption(config.linux.mountLabel, mount.type)].join(',')
+  const { flags, data: options } = legacyArguments(mount)
+  const data = [options, ...labelOption(config.linux.mountLabel, mount.type)].filter((text) => text !== '').join(',')
   plan.syscall('mount', [
     mount.source ?? mount.type,
     `/proc/self/fd/${slots.path}`,
     mount.type,
-    mount.options.legacyFlags,
+    flags,
     data === '' ? 0 : data,
   ])
   const mounted = openInRoot(context, mount.destination, { name: 'mounted' })
-  setTreeAttributes(context, mounted, { ...mount.options, attrSet: attributesOfNewMount(mount) }, true)
+  if (status !== undefined) plan.syscall('fchmodat', [mounted, '.', status.field(STATX.mode, 2, PERMISSIONS)])
+  if (mount.options.tmpcopyup) lowerCopyUp(context, mount.options, target, mounted)
+  const attrSet = isDev(mount) ? mount.options.attrSet & ~MOUNT_ATTR.RDONLY : mount.options.attrSet
+  setTreeAttributes(context, mounted, { ...mount.options, attrSet }, true)
   lowerPropagationChanges(context, mounted, mount.options)
 }
 

@@ -6,7 +6,8 @@ import { FSCONFIG, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC } from '../linux/mount-flags.
 import { AT, O } from '../linux/open-flags.ts'
 import type { Value } from '../plan/step.ts'
 import type { Context, ProcessContext } from './context.ts'
-import { openBeneath, STATX, statDescriptor } from './in-root.ts'
+import { openBeneath } from './in-root.ts'
+import { STATX, statDescriptor } from './statx.ts'
 
 const PROC_SUPER_MAGIC = 0x9fa0
 const PROC_ROOT_INO = 1

@@ -9,7 +9,8 @@ import type { Context } from './context.ts'
 import { has } from './context.ts'
 import { moveToSlot } from './descriptors.ts'
 
-const MOUNT_ATTR_SIZE = 32
+/** sizeof(struct mount_attr) */
+export const MOUNT_ATTR_SIZE = 32
 
 const PROPAGATION = { shared: MS.SHARED, slave: MS.SLAVE, private: MS.PRIVATE, unbindable: MS.UNBINDABLE } as const
 

@@ -128,7 +128,7 @@ export interface Plan {
   readonly gate?: number
   /** A writable 8-byte field that gets the address of argc at the start: argv and the environment follow it. */
   readonly entry?: Address
-  /** May it branch back? A container's plan never does: that it ends is seen by looking. */
+  /** May it branch back? Most plans of containers don't: that they end is seen by looking. */
   readonly loops?: true
   /** Writable table of 8 bytes a step, filled with time stamps when the plan is compiled with `profile`. */
   readonly profile?: DataId

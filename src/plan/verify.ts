@@ -105,10 +105,12 @@ export function verify(plan: Plan): void {
           checkOperand(step.left, facts, data)
           checkOperand(step.right, facts, data)
           add(facts.defined, step.result.id)
+          remove(facts.closed, step.result.id)
           break
         case 'load':
           checkOperand(step.from, facts, data)
           add(facts.defined, step.result.id)
+          remove(facts.closed, step.result.id)
           break
         case 'put':
           checkOperand(step.to, facts, data)
@@ -143,12 +145,17 @@ export function verify(plan: Plan): void {
 /** What a system call changes: its result is written, on errors too; a closed descriptor is gone. */
 function note(step: SyscallStep, facts: Facts): void {
   add(facts.defined, step.result.id)
+  remove(facts.closed, step.result.id)
   const [first] = step.args
   if (step.name === 'close' && isValue(first)) add(facts.closed, first.id)
 }
 
 function add(set: Uint32Array, id: number): void {
   set[id >> 5] = (set[id >> 5] ?? 0) | (1 << (id & 31))
+}
+
+function remove(set: Uint32Array, id: number): void {
+  set[id >> 5] = (set[id >> 5] ?? 0) & ~(1 << (id & 31))
 }
 
 function has(set: Uint32Array, id: number): boolean {

@@ -30,25 +30,51 @@ export function labelsFrom(plan: Pick<Plan, 'steps'>, first: number): Record<num
   return labels
 }
 
-/** Cures by call and errno. */
-const HINTS: Readonly<Record<string, string>> = {
-  'fsopen ENODEV': 'this kernel does not know the file system; is its module loaded?',
-  'mount_setattr EPERM': 'a flag is locked by an outer user namespace',
-  'setns EINVAL': 'the file is not a namespace of that type',
-  'openat2 ELOOP': 'the image has a symbolic link where none is allowed',
-  'openat2 ENOTDIR': 'the image has a file where a folder must be',
-  'move_mount ENOTDIR': 'one of source and target is a folder, the other a file',
-  'clone3 EINVAL': 'the kernel lacks one of the namespace types',
-  'clone3 ENOSPC': 'a limit in /proc/sys/user is reached, or namespaces are nested too deep',
-  'clone3 EPERM': 'an unprivileged user needs a user namespace',
-  'clone EPERM': 'does linux.seccomp allow what hooks need?',
-  'seccomp EACCES': 'without process.noNewPrivileges it takes CAP_SYS_ADMIN',
-  'seccomp EBUSY': 'another listener watches already: runt itself runs under a filter that has one',
-  'execve ENOEXEC': 'the file is for another machine, or a script without #! line',
-  'sched_setattr EPERM':
+/** Cures by call and errno; a word behind them must be in what the failure speaks of. The first that fits. */
+const HINTS: readonly (readonly [failure: string, word: string, hint: string])[] = [
+  ['fsopen ENODEV', '', 'this kernel does not know the file system; is its module loaded?'],
+  ['fsopen EPERM', 'sysfs', 'in a user namespace a sysfs needs a new network namespace; or bind /sys'],
+  ['fsconfig EPERM', 'mount proc', 'in a user namespace a proc needs a new pid namespace; or bind /proc'],
+  ['fsconfig EPERM', 'mount mqueue', 'in a user namespace an mqueue needs a new ipc namespace; or bind /dev/mqueue'],
+  ['fsconfig EPERM', 'mount cgroup', 'in a user namespace a cgroup file system needs a new cgroup namespace'],
+  ['fsconfig EPERM', '', 'only root of the machine may mount this file system, or set this option'],
+  ['fspick EPERM', '', 'the file system belongs to an outer user namespace'],
+  [
+    'fsmount EPERM',
+    '',
+    'the mount would reveal too much: something is mounted over a part of every proc or sysfs here (masked or ' +
+      'read-only paths of an outer container do that), and in a user namespace a new one must not show what that hides. ' +
+      'Bind the outer one (options rbind), or run the outer container without masks',
+  ],
+  ['mount_setattr EINVAL', 'idmap', 'this file system can not show its files with other owners'],
+  ['mount_setattr EPERM', 'idmap', 'the file system belongs to an outer user namespace, or is ID-mapped already'],
+  [
+    'mount_setattr EPERM',
+    '',
+    'an outer user namespace has locked a flag (ro, nosuid, nodev, noexec or one of atime): do not ask for its opposite',
+  ],
+  ['setns EINVAL', '', 'the file is not a namespace of that type'],
+  ['openat2 ELOOP', '', 'the image has a symbolic link where none is allowed'],
+  ['openat2 ENOTDIR', '', 'the image has a file where a folder must be'],
+  ['move_mount ENOTDIR', '', 'one of source and target is a folder, the other a file'],
+  ['clone3 EINVAL', '', 'the kernel lacks one of the namespace types'],
+  ['clone3 ENOSPC', '', 'a limit in /proc/sys/user is reached, or namespaces are nested too deep'],
+  ['clone3 EPERM', '', 'an unprivileged user needs a user namespace'],
+  ['clone EPERM', '', 'does linux.seccomp allow what hooks need?'],
+  ['seccomp EACCES', '', 'without process.noNewPrivileges it takes CAP_SYS_ADMIN'],
+  ['seccomp EBUSY', '', 'another listener watches already: runt itself runs under a filter that has one'],
+  [
+    'sched_setattr EPERM',
+    '',
     'a real-time policy needs CAP_SYS_NICE on the host, and realtimeRuntime in linux.resources.cpu',
-  'clone3 EAGAIN': "pids.limit is reached, or the process has SCHED_DEADLINE and can't make others",
-  'mknodat EACCES': 'the rootfs is not writable for the root of the user namespace',
+  ],
+  ['clone3 EAGAIN', '', "pids.limit is reached, or the process has SCHED_DEADLINE and can't make others"],
+  ['execve ENOEXEC', '', 'the file is for another machine, or a script without #! line'],
+  ['mknodat EACCES', '', 'the rootfs is not writable for the root of the user namespace'],
+]
+
+function hintFor(failure: string, about: string): string | undefined {
+  return HINTS.find(([known, word]) => known === failure && about.includes(word))?.[2]
 }
 
 /** The error of a plan's failed step. */
@@ -69,7 +95,7 @@ export function failureError(label: StepLabel | undefined, failure: Failure): Ru
     return new RuntError('hook', `${where}hook failed: ${describeStatus(failure.code)}${said}`, { data })
   }
   const error = errnoName(failure.code)
-  const hint = HINTS[`${label.call} ${error}`]
+  const hint = hintFor(`${label.call} ${error}`, label.about)
   const object = label.about === '' ? '' : `${label.about}: `
   // A check of runt's own says all in words; the words of a missing program are those that engines look for.
   const end = label.call === '' ? label.about : `${object}${label.call}: ${error}: ${errnoText(failure.code)}`

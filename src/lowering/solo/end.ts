@@ -4,7 +4,7 @@ import { AT } from '../../linux/open-flags.ts'
 import { type DataObject, u64 } from '../../plan/builder.ts'
 import type { Value } from '../../plan/step.ts'
 import type { Context } from '../context.ts'
-import { STATX, statDescriptor } from '../in-root.ts'
+import { STATX, statDescriptor } from '../statx.ts'
 import { NAMES } from './claim.ts'
 import type { Solo } from './facts.ts'
 

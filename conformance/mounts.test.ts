@@ -1,0 +1,124 @@
+// What runt says about mounts that the kernel refuses, and flags that an outer user namespace has locked.
+
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { Box, Ground } from './box.ts'
+import { linkBuilt, missingForTests } from './built.ts'
+import { type Edits, NAMESPACES } from './bundle.ts'
+import { findRuntime, type Result } from './runtime.ts'
+
+const reason = missingForTests()
+const NESTED = ['unshare', '--user', '--map-root-user', '--mount', '--pid', '--fork', '--mount-proc']
+const IDS = [{ containerID: 0, hostID: 0, size: 65_536 }]
+const USER: Edits = { '/linux/uidMappings': IDS, '/linux/gidMappings': IDS }
+const withUser = (leftOut?: string): Edits => ({
+  ...USER,
+  '/linux/namespaces': [...NAMESPACES.filter(({ type }) => type !== leftOut), { type: 'user' }],
+})
+const PROC = { destination: '/proc', type: 'proc', source: 'proc' }
+
+if (reason !== undefined) {
+  console.log(`skipped: ${reason}`)
+  test.skip(`mounts (${reason})`, () => {})
+} else {
+  const folder = mkdtempSync(`${tmpdir()}/runt-mounts-`)
+  const ground = new Ground(findRuntime(`${linkBuilt(`${folder}/runtime`)} --rootless true`))
+  testRefusals(ground)
+  testLockedFlags(ground)
+  test.after(() => {
+    ground[Symbol.dispose]()
+    rmSync(folder, { recursive: true, force: true })
+  })
+}
+
+function refused({ status, stderr }: Result, ...patterns: RegExp[]): void {
+  assert.is.not(status, 0)
+  for (const pattern of patterns) assert.match(stderr, pattern)
+}
+
+function testRefusals(ground: Ground): void {
+  test('a procfs that would reveal too much is refused with the reason and the remedy', async () => {
+    for (const covered of ['/proc/sys', '/proc/irq']) {
+      await using box = new Box(ground)
+      const said = await box.runPrepared(`mount -t tmpfs cover ${covered}`, { ...withUser(), '/mounts': [PROC] })
+      refused(said, /mounts\[0\]: \/proc: fsmount: EPERM/, /reveal too much/, /rbind/)
+      box.assertNothingLeft()
+    }
+  })
+
+  test('a sysfs that would reveal too much is refused with the reason', async () => {
+    await using box = new Box(ground)
+    const sys = { destination: '/sys', type: 'sysfs', source: 'sysfs' }
+    const said = await box.runPrepared('mount -t tmpfs cover /sys/firmware', { ...withUser(), '/mounts': [PROC, sys] })
+    refused(said, /mounts\[1\]: \/sys: fsmount: EPERM/, /reveal too much/)
+  })
+
+  test('file systems of namespaces that the user namespace does not own are refused with the remedy', async () => {
+    for (const [type, namespace, word] of [
+      ['proc', 'pid', /new pid namespace/],
+      ['sysfs', 'network', /new network namespace/],
+      ['mqueue', 'ipc', /new ipc namespace/],
+    ] as const) {
+      await using box = new Box(ground)
+      const mount = { destination: '/proc', type: 'proc', source: 'proc' }
+      const mounts = type === 'proc' ? [mount] : [PROC, { destination: '/mnt', type, source: type }]
+      refused(await box.runPrepared('true', { ...withUser(namespace), '/mounts': mounts }), /EPERM/, word)
+    }
+  })
+
+  test('idmap on a file system that can not is refused with the reason', async () => {
+    await using box = new Box(ground)
+    const list = [{ containerID: 0, hostID: 9, size: 1 }]
+    const mount = { destination: '/mnt', type: 'mqueue', options: ['idmap'], uidMappings: list, gidMappings: list }
+    refused(
+      await box.runPrepared('true', { '/mounts/-': mount }),
+      /idmap of \/mnt: mount_setattr: EINVAL/,
+      /other owners/,
+    )
+  })
+
+  test('options of the file system are refused by name on v1 cgroups', async () => {
+    await using box = new Box(ground)
+    const mount = { destination: '/sys/fs/cgroup', type: 'cgroup', options: ['ro', 'nsdelegate'] }
+    const said = await box.runPrepared('test -e /sys/fs/cgroup/memory', { '/mounts/-': mount })
+    refused(said, /mounts\[\d\]\.options: nsdelegate is no option/)
+  })
+}
+
+/** Runt as root of a user namespace: what comes from outside of it has its flags locked. */
+function testLockedFlags(ground: Ground): void {
+  const nested = (box: Box, options: readonly string[]): Promise<Result> => {
+    const volume = box.path('volume')
+    mkdirSync(volume)
+    // No cgroups: they are not this user namespace's.
+    const script = `mount -t tmpfs none /sys/fs/cgroup && mount -t tmpfs -o nosuid,nodev locked ${volume}`
+    const mount = { destination: '/mnt', type: 'bind', source: volume, options }
+    const edits = { '/mounts': [PROC, mount], '/process/args': ['grep', 'locked', '/proc/self/mountinfo'] }
+    return box.runPrepared(script, edits, NESTED)
+  }
+
+  test('flags that an outer user namespace has locked are kept', async () => {
+    for (const options of [['bind'], ['bind', 'ro'], ['rbind', 'rro', 'noexec']]) {
+      await using box = new Box(ground)
+      const { status, stdout, stderr } = await nested(box, options)
+      assert.is(status, 0, stderr)
+      assert.match(stdout, options.some((each) => each.includes('ro')) ? / ro,nosuid,nodev/ : / rw,nosuid,nodev/)
+    }
+  })
+
+  test('the opposite of a locked flag is refused with the reason', async () => {
+    for (const options of [
+      ['bind', 'suid'],
+      ['rbind', 'dev'],
+      ['rbind', 'rsuid'],
+      ['bind', 'strictatime'],
+    ]) {
+      await using box = new Box(ground)
+      refused(await nested(box, options), /mounts\[1\]: \/mnt: mount_setattr: EPERM/, /has locked a flag/)
+    }
+  })
+}
+
+test.run()

@@ -1,0 +1,53 @@
+// statx(2) in a plan.
+
+import { AT } from '../linux/open-flags.ts'
+import type { DataObject } from '../plan/builder.ts'
+import type { Operand } from '../plan/step.ts'
+import type { ProcessContext } from './context.ts'
+
+type Plan = Pick<ProcessContext, 'plan'>
+
+const STATX_BASIC_STATS = 0x7ff
+const STATX_SIZE = 256
+
+/** Where struct statx keeps what we look at. Times are {s64 seconds, u32 nanoseconds, 0}, which is a struct timespec. */
+export const STATX = {
+  links: 16,
+  uid: 20,
+  gid: 24,
+  mode: 28,
+  inode: 32,
+  atime: 64,
+  btime: 80,
+  mtime: 112,
+  rdevMajor: 128,
+  rdevMinor: 132,
+} as const
+
+/** Room for a struct statx. */
+export function statxRoom({ plan }: Plan): DataObject {
+  return plan.buffer('statx', STATX_SIZE)
+}
+
+/** The same, with the mode of a file that nobody has looked at. */
+export function statxRoomWith({ plan }: Plan, mode: number): DataObject {
+  const bytes = new Uint8Array(STATX_SIZE)
+  new DataView(bytes.buffer).setUint16(STATX.mode, mode, true)
+  return plan.struct(`statx mode=${mode.toString(8)}`, [bytes])
+}
+
+/** statx(2) of a descriptor, into room of its own or into the one given. */
+export function statDescriptor(
+  context: Plan,
+  fd: Operand,
+  options: Parameters<ProcessContext['plan']['syscall']>[2] = {},
+  room = statxRoom(context),
+): DataObject {
+  context.plan.syscall('statx', [fd, '', AT.EMPTY_PATH, STATX_BASIC_STATS, room.address], options)
+  return room
+}
+
+/** statx(2) of a name in a folder; a link is looked at itself. @param name its address */
+export function statName({ plan }: Plan, folder: Operand, name: Operand, room: DataObject): void {
+  plan.syscall('statx', [folder, name, AT.SYMLINK_NOFOLLOW, STATX_BASIC_STATS, room.address])
+}
