@@ -23,6 +23,11 @@ export const exec: Command = {
   name: 'exec',
   operands: 'ID [COMMAND [ARGUMENT...]]',
   summary: 'run one more process in a container',
+  details: [
+    "What no flag says is as the container's own process has it: environment, working folder, user, capabilities, limits. That was settled when it was created; config.json may have changed since.",
+    'The exit status is that of the command, or 128 and the number of the signal that ended it. 127: there is no such command. 126: it can not be executed. 255: runt could not run it for another reason.',
+    'In the foreground, signals that runt gets are passed on to the process. In a paused container it can only start once that is resumed.',
+  ],
   flags: [
     { name: 'process', short: 'p', kind: 'string', value: 'FILE', help: 'a process object (JSON) that says all of it' },
     ...PROCESS_FLAGS,
