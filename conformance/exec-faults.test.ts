@@ -36,6 +36,7 @@ if (reason !== undefined) {
       const plain = execOptions(socket?.path, undefined)
       const { plan } = await planExec(container, plain)
       const before = { ...leftovers(work), inside: inside() }
+      const family = children()
       let failed = 0
       for (const [index, step] of plan.steps.entries()) {
         if (step.op !== 'syscall') continue
@@ -47,7 +48,7 @@ if (reason !== undefined) {
           checkNamed(outcome, step, index)
         } else throw outcome
         if (socket !== undefined) takeConsole(socket)
-        await settled()
+        await settled(family)
         const after = { ...leftovers(work), inside: inside() }
         assert.equal(after, before, `left by a fault in step ${index} (${step.name} ${step.origin})`)
         assert.is(statusOf(store, container), 'created')
@@ -99,14 +100,20 @@ function inside(): string {
   return readFileSync(`${folder}/cgroup.procs`, 'utf8').trim()
 }
 
-/** Programs that were executed are children of ours, and end soon. */
-async function settled(): Promise<void> {
+/**
+ * Programs that were executed end soon, and processes that nobody told of. They are children of ours, and have to be buried:
+ * init ends only when nobody is left in its pid namespace.
+ */
+async function settled(family: string): Promise<void> {
   const WNOHANG = 1
-  for (let tries = 0; tries < 400 && inside().includes('\n'); tries++) {
-    trySyscall('wait4', -1, 0, WNOHANG, 0)
-    await sleep(5)
+  for (let tries = 0; tries < 400 && (children() !== family || inside().includes('\n')); tries++) {
+    while (trySyscall('wait4', -1, 0, WNOHANG, 0) > 0);
+    await sleep(2)
   }
-  while (trySyscall('wait4', -1, 0, WNOHANG, 0) > 0);
+}
+
+function children(): string {
+  return readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8')
 }
 
 function takeConsole(socket: ConsoleSocket): void {

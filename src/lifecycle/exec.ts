@@ -88,8 +88,9 @@ const FAILED = 255
 
 /** What a shell would say of a command that can't be run; 255 for any other error, so that it isn't taken for the program's. */
 export function execErrorStatus(error: unknown): number {
-  if (!(error instanceof RuntError) || !`${error.data.pointer}`.startsWith('/process/args')) return FAILED
-  return error.data.errno === 'ENOENT' ? NOT_FOUND : NOT_EXECUTABLE
+  if (!(error instanceof RuntError)) return FAILED
+  if (error.code === 'program-not-found') return NOT_FOUND
+  return error.code === 'program-not-executable' ? NOT_EXECUTABLE : FAILED
 }
 
 /** The plan of a process for a container, and what it depends on. @throws RuntError for what can't be run there */
