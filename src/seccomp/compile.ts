@@ -8,7 +8,8 @@ import { BPF_MAXINSNS, SECCOMP_RET } from '../linux/seccomp-abi.ts'
 import { debug } from '../log.ts'
 import type { Comparison, Filter, Libseccomp } from '../native/libseccomp.ts'
 import { enosysProgram } from './enosys.ts'
-import { ACTIONS, ARCHITECTURES, type MachineName, OPERATORS } from './names.ts'
+import { ACTIONS, ARCHITECTURES, type MachineName, OPERATORS, X32 } from './names.ts'
+import { shorten } from './shorten.ts'
 
 type Rule = NonNullable<Seccomp['syscalls']>[number]
 
@@ -40,7 +41,11 @@ export function compileProfile(seccomp: Seccomp, library: Libseccomp, machine: M
       else if (action !== otherwise) addRules(filter, rule, action, call, `syscalls[${index}]: ${name}`, library)
     }
   }
-  const program = join(isPermissive(otherwise) ? new Uint8Array(0) : enosysProgram(newest), filter.export())
+  const whole = join(isPermissive(otherwise) ? new Uint8Array(0) : enosysProgram(newest), filter.export())
+  const program = shorten(
+    whole,
+    machines.filter((each) => each !== X32),
+  )
   const length = program.length / INSTRUCTION
   if (length <= BPF_MAXINSNS) return program
   throw new RuntError('host', `linux.seccomp: a filter of ${length} instructions: the kernel takes ${BPF_MAXINSNS}`, {

@@ -1,0 +1,27 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Seccomp } from '../config/types.ts'
+import { SECCOMP_FLAG } from '../linux/seccomp-abi.ts'
+import { kernelFlags } from './flags.ts'
+import { FLAGS } from './names.ts'
+
+const ALLOW: Seccomp = { defaultAction: 'SCMP_ACT_ALLOW' }
+const NOTIFY: Seccomp = { ...ALLOW, syscalls: [{ names: ['mkdir'], action: 'SCMP_ACT_NOTIFY' }] }
+const { TSYNC, LOG, SPEC_ALLOW, NEW_LISTENER, TSYNC_ESRCH, WAIT_KILLABLE_RECV } = SECCOMP_FLAG
+
+test('without flags speculation is allowed; an empty list asks for none', () => {
+  assert.is(kernelFlags(ALLOW), SPEC_ALLOW)
+  assert.is(kernelFlags({ ...ALLOW, flags: [] }), 0)
+  assert.is(kernelFlags(NOTIFY), SPEC_ALLOW | NEW_LISTENER)
+})
+
+test('flags are those given, as far as the kernel takes them together', () => {
+  const all = Object.keys(FLAGS) as (keyof typeof FLAGS)[]
+  assert.is(kernelFlags({ ...ALLOW, flags: all }), TSYNC | LOG | SPEC_ALLOW)
+  assert.is(
+    kernelFlags({ ...NOTIFY, flags: all }),
+    TSYNC | TSYNC_ESRCH | LOG | SPEC_ALLOW | NEW_LISTENER | WAIT_KILLABLE_RECV,
+  )
+})
+
+test.run()
