@@ -73,7 +73,7 @@ run: build
 	@sh bin/demo
 
 test: build
-	@sh bin/debian-packages busybox-static runc crun strace binutils binutils-aarch64-linux-gnu qemu-user-static zsh fish mandoc
+	@sh bin/debian-packages busybox-static libseccomp2 runc crun strace binutils binutils-aarch64-linux-gnu qemu-user-static zsh fish mandoc
 	@$(BUN) conformance/run-tests.ts
 
 bench: build
@@ -81,7 +81,7 @@ bench: build
 	@$(BUN) conformance/bench.ts --runs $(RUNS)
 
 conformance: $(if $(filter dist/runt,$(RUNTIME)),build,$(PACKAGES))
-	@sh bin/debian-packages busybox-static
+	@sh bin/debian-packages busybox-static libseccomp2
 	@$(BUN) conformance/main.ts --runtime '$(RUNTIME)' $(CASES)
 
 engines: $(if $(filter dist/runt,$(RUNTIME)),build,$(PACKAGES))

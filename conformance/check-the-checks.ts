@@ -38,6 +38,7 @@ const FORBIDDEN_IMPORTS: readonly (readonly [room: string, module: string])[] = 
   ['bpf', '../config/types.ts'],
   ['linux', '../plan/step.ts'],
   ['seccomp', '../plan/step.ts'],
+  ['seccomp', '../host/probe.ts'],
   ['cgroup', '../machine/elf.ts'],
   ['process', '../lowering/lower.ts'],
   ['native', '../host/probe.ts'],

@@ -355,16 +355,22 @@ for (const noNewPrivileges of [true, false]) {
   })
 }
 
-check('H8', 'the agent of a run', async (box) => {
-  using agent = listenForConsole(box.path('agent'))
-  const answer = async (): Promise<void> => {
-    const { descriptor } = await agent.untilAccepted()
-    await answerCall(descriptor, ERRNO.EXDEV)
-    closeSync(descriptor)
-  }
-  const [said] = await Promise.all([box.sh('mkdir /tmp/a 2>&1; true', watched(box)), answer()])
-  assert.match(said, /Invalid cross-device link/)
-})
+const ALL_FLAGS = ['TSYNC', 'LOG', 'SPEC_ALLOW', 'WAIT_KILLABLE_RECV'].map((flag) => `SECCOMP_FILTER_FLAG_${flag}`)
+for (const [title, flags] of [
+  ['', undefined],
+  [' with every flag', ALL_FLAGS],
+] as const) {
+  check('H8', `the agent of a run${title}`, async (box) => {
+    using agent = listenForConsole(box.path('agent'))
+    const answer = async (): Promise<void> => {
+      const { descriptor } = await agent.untilAccepted()
+      await answerCall(descriptor, ERRNO.EXDEV)
+      closeSync(descriptor)
+    }
+    const [said] = await Promise.all([box.sh('mkdir /tmp/a 2>&1; true', watched(box, { flags })), answer()])
+    assert.match(said, /Invalid cross-device link/)
+  })
+}
 
 check('H8', 'system calls that init makes itself can be left to the agent, but for write', async (box) => {
   using agent = listenForConsole(box.path('agent'))

@@ -7,8 +7,8 @@ export interface Columns {
   readonly count: number
   readonly code: Uint16Array
   /** Instructions to skip when a condition holds, and when not. */
-  readonly then: Uint8Array
-  readonly otherwise: Uint8Array
+  readonly jt: Uint8Array
+  readonly jf: Uint8Array
   readonly k: Uint32Array
 }
 
@@ -23,14 +23,14 @@ export function columnsOf(program: Uint8Array): Columns {
   const columns = {
     count,
     code: new Uint16Array(count),
-    then: new Uint8Array(count),
-    otherwise: new Uint8Array(count),
+    jt: new Uint8Array(count),
+    jf: new Uint8Array(count),
     k: new Uint32Array(count),
   }
   for (let at = 0; at < count; at++) {
     columns.code[at] = view.getUint16(SIZE * at, true)
-    columns.then[at] = view.getUint8(SIZE * at + 2)
-    columns.otherwise[at] = view.getUint8(SIZE * at + 3)
+    columns.jt[at] = view.getUint8(SIZE * at + 2)
+    columns.jf[at] = view.getUint8(SIZE * at + 3)
     columns.k[at] = view.getUint32(SIZE * at + 4, true)
   }
   return columns
@@ -98,14 +98,14 @@ function otherMachines(program: Columns, edges: readonly number[], machines: rea
 
 /** @param number undefined when it must not matter */
 function decide(
-  { count, code, then, otherwise, k }: Columns,
+  { count, code, jt, jf, k }: Columns,
   machine: number,
   number: number | undefined,
 ): Decision | undefined {
   let a = 0
   for (let at = 0; at < count; at++) {
     const constant = k[at] ?? 0
-    const [yes, no] = [then[at] ?? 0, otherwise[at] ?? 0]
+    const [yes, no] = [jt[at] ?? 0, jf[at] ?? 0]
     switch (code[at]) {
       case CODE.LOAD:
         if (constant === SECCOMP_DATA.arch) a = machine

@@ -72,7 +72,7 @@ function argumentLabel(at: number): string {
 }
 
 /** Which instructions may follow on those that a table goes to, in order. */
-function reachable({ code, then, otherwise, k }: Columns, { machines }: Table): number[] {
+function reachable({ code, jt, jf, k }: Columns, { machines }: Table): number[] {
   const seen = new Set<number>()
   const waiting = [...machines.values()]
     .flat()
@@ -82,7 +82,7 @@ function reachable({ code, then, otherwise, k }: Columns, { machines }: Table): 
     seen.add(at)
     const next = at + 1
     if (code[at] === CODE.JUMP) waiting.push(next + (k[at] ?? 0))
-    else if (isConditional(code[at] ?? 0)) waiting.push(next + (then[at] ?? 0), next + (otherwise[at] ?? 0))
+    else if (isConditional(code[at] ?? 0)) waiting.push(next + (jt[at] ?? 0), next + (jf[at] ?? 0))
     else if (!isReturn(code[at] ?? 0)) waiting.push(next)
   }
   return [...seen].sort((one, other) => one - other)
@@ -99,7 +99,7 @@ function isReturn(code: number): boolean {
 }
 
 /** Those instructions as they are, in their order: what lay between is gone, so jumps only get shorter. */
-function argumentParts({ code, then, otherwise, k }: Columns, kept: readonly number[]): Item[] {
+function argumentParts({ code, jt, jf, k }: Columns, kept: readonly number[]): Item[] {
   return kept.flatMap((at): Item[] => {
     const operation = code[at] ?? 0
     const constant = k[at] ?? 0
@@ -107,7 +107,7 @@ function argumentParts({ code, then, otherwise, k }: Columns, kept: readonly num
     const here = label(argumentLabel(at))
     if (operation === CODE.JUMP) return [here, ja(argumentLabel(next + constant))]
     if (!isConditional(operation)) return [here, raw(operation, constant)]
-    const [yes, no] = [next + (then[at] ?? 0), next + (otherwise[at] ?? 0)]
+    const [yes, no] = [next + (jt[at] ?? 0), next + (jf[at] ?? 0)]
     return [here, raw(operation, constant, argumentLabel(yes), argumentLabel(no))]
   })
 }
