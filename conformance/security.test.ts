@@ -1,7 +1,7 @@
 // Attacks that once worked on some runtime, against the built executable: the host's files stay as they are, and what is
 // refused leaves nothing behind.
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import {
   closeSync,
   linkSync,
@@ -20,7 +20,6 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { trySyscall } from '../src/native/syscall.ts'
@@ -60,7 +59,6 @@ function declareTests(ground: Ground, canary: Canary, executable: string): void 
   testExec(ground, canary, executable)
   testConsole(ground, canary)
   testHooks(ground)
-  testRaces(ground, canary)
 }
 
 function testPathsOfTheImage(ground: Ground, canary: Canary): void {
@@ -883,64 +881,6 @@ function testHooks(ground: Ground): void {
       'PATH=/usr/bin:/bin\nTERM=xterm\nHOME=/root',
     )
   })
-}
-
-const SWAPPER = fileURLToPath(new URL('swapper.ts', import.meta.url))
-const RACE_MS = 5000
-
-function testRaces(ground: Ground, canary: Canary): void {
-  test('folders and links that are swapped meanwhile lead no mount out of the image', async () => {
-    await using box = new Box(ground)
-    const volume = `${box.rootfs}/data`
-    // Each component of /data/one/two/three, and a link that leads to the host for each.
-    const pairs: string[] = []
-    let parent = volume
-    for (const [index, name] of ['one', 'two', 'three'].entries()) {
-      mkdirSync(`${parent}/${name}`)
-      const to = index % 2 === 0 ? canary.folder : `../../../../../../../../../../..${canary.folder}`
-      symlinkSync(to, `${parent}/${name}.link`)
-      pairs.push(parent, name, `${name}.link`)
-      parent = `${parent}/${name}`
-    }
-    const deep = '/data/one/two/three'
-    const edits = {
-      '/mounts': [
-        ...(JSON.parse(configOf(box)) as { mounts: object[] }).mounts, // as configure wrote it
-        { destination: deep, type: 'tmpfs', source: 'trap' },
-        { destination: '/data/one/two/new/folder', source: `${canary.folder}/folder`, options: ['bind', 'ro'] },
-        { destination: '/data/one/file', source: '/bin/busybox', options: ['bind', 'ro'] },
-        { destination: '/data/one/two/legacy', type: 'tmpfs', options: ['iversion'] },
-      ],
-      '/linux/devices': [{ path: '/data/one/two/device', type: 'c', major: 1, minor: 3 }],
-      '/linux/maskedPaths': [`${deep}/file`, '/data/one/three', '/data/one/file'],
-      '/linux/readonlyPaths': [deep, '/data/one/two/folder'],
-      '/process/cwd': '/data/one/two/cwd',
-    }
-    const swapper = startSwapper(pairs)
-    try {
-      const deadline = Date.now() + RACE_MS
-      const outcomes = { created: 0, refused: 0 }
-      while (Date.now() < deadline) {
-        const { status, stderr } = await box.tryCreate(edits)
-        assert.not.match(stderr, /internal/)
-        if (status === 0) {
-          outcomes.created++
-          await box.delete('--force')
-        } else {
-          outcomes.refused++
-          box.assertNothingLeft()
-        }
-        canary.assertUntouched(`${outcomes.created + outcomes.refused} creates`)
-      }
-      assert.ok(outcomes.created + outcomes.refused >= 30, JSON.stringify(outcomes))
-    } finally {
-      swapper.kill('SIGKILL')
-    }
-  })
-}
-
-function startSwapper(pairs: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [SWAPPER, ...pairs], { stdio: ['ignore', 'ignore', 'inherit'] })
 }
 
 test.run()

@@ -12,6 +12,8 @@ const SOCK_CLOEXEC = 0o2000000
 const F_SETFL = 4
 const ADDRESS_SIZE = 110
 const PATIENCE_MS = 5000
+/** A create that is tried again connects again. */
+const BACKLOG = 8
 
 export interface ConsoleSocket extends Disposable {
   readonly path: string
@@ -31,7 +33,7 @@ export function listenForConsole(path: string): ConsoleSocket {
   if (bytes.length > ADDRESS_SIZE - 3) throw new Error(`${path} is too long for a socket`)
   address.set(bytes, 2)
   call('bind', socket, address, ADDRESS_SIZE)
-  call('listen', socket, 1)
+  call('listen', socket, BACKLOG)
   const acceptDescriptor = (): { descriptor: number; payload: string } => {
     const connection = call('accept4', socket, 0, 0, SOCK_CLOEXEC)
     try {
