@@ -152,6 +152,9 @@ const netDevices: Check = ({ linux }, report, namespaces) => {
   const first = new Map<string, string>()
   for (const [host, { name = '' }] of devices) {
     const inside = name === '' ? host : name
+    if (inside.replace('%d', '').includes('%')) {
+      report(`/linux/netDevices/${step(host)}`, inside, 'may have one "%d" for a number, and no other "%"')
+    }
     if (inside === '.' || inside === '..') report(`/linux/netDevices/${step(host)}`, inside, 'is no name of a device')
     const earlier = first.get(inside)
     if (earlier !== undefined && !inside.includes('%d')) {

@@ -414,6 +414,11 @@ const CASES: Readonly<Record<string, Case>> = {
   netDevices: {
     good: [{ ...namespaces('network'), '/linux/netDevices': { eth0: {}, eth1: { name: 'lan' } } }],
     bad: [
+      [
+        { ...namespaces('network'), '/linux/netDevices': { a: { name: 'x%d%d' }, b: { name: 'y%' } } },
+        '/linux/netDevices/a: found "x%d%d", may have one "%d" for a number, and no other "%"',
+        '/linux/netDevices/b: found "y%", may have one "%d" for a number, and no other "%"',
+      ],
       [{ '/linux/netDevices': { eth0: {} } }, '/linux/netDevices: needs a network namespace in /linux/namespaces'],
       [
         { ...namespaces('network'), '/linux/netDevices': { a: { name: 'x' }, b: { name: 'x' }, c: { name: '..' } } },

@@ -35,6 +35,7 @@ test('defaults', () => {
     readonlyPaths: [],
     sysctl: {},
     seccomp: undefined,
+    netDevices: [],
     mountLabel: undefined,
     memoryPolicy: undefined,
     personality: undefined,

@@ -227,6 +227,7 @@ function normalizeLinux(linux: OciLinux, warnings: string[]): Linux {
     readonlyPaths: (linux.readonlyPaths ?? []).map(cleanPath),
     sysctl: linux.sysctl ?? {},
     seccomp: linux.seccomp,
+    netDevices: Object.entries(linux.netDevices ?? {}).map(([host, { name = '' }]) => ({ host, name: name || host })),
     mountLabel: orUndefined(linux.mountLabel),
     memoryPolicy: linux.memoryPolicy === undefined ? undefined : { flags: [], nodes: '', ...linux.memoryPolicy },
     personality: linux.personality?.domain,

@@ -156,6 +156,8 @@ export interface Linux extends Mappings {
   readonly readonlyPaths: readonly string[]
   readonly sysctl: Readonly<Record<string, string>>
   readonly seccomp: Seccomp | undefined
+  /** Devices of the host to move in: their names there, and in the container ("%d" is a number to be found). */
+  readonly netDevices: readonly { readonly host: string; readonly name: string }[]
   readonly mountLabel: string | undefined
   readonly memoryPolicy: MemoryPolicy | undefined
   readonly personality: PersonalityDomain | undefined

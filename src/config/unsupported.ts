@@ -18,7 +18,6 @@ const NEEDS_MOUNT_NAMESPACE = 'runt does this only in a mount namespace, which /
 
 const ROWS: readonly Row[] = [
   { pointer: '/linux/intelRdt', reason: NOT_YET, asked: ({ linux }) => hasSome(linux?.intelRdt) },
-  { pointer: '/linux/netDevices', reason: NOT_YET, asked: ({ linux }) => hasSome(linux?.netDevices) },
   {
     pointer: '/linux/resources/memory/kernel',
     reason: 'kernels since 5.16 have no such limit',

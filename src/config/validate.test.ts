@@ -152,11 +152,9 @@ test('64-bit numbers that are too large by less than a double can tell', async (
 test('what runt does not support is refused by name', async () => {
   const not = 'runt does not support it yet'
   const bare = 'runt does this only in a mount namespace, which /linux/namespaces does not list'
-  const network = { '/linux/namespaces': [{ type: 'mount' }, { type: 'network' }] }
   for (const [changes, expected] of [
     [{ '/process/execCPUAffinity': { initial: '0' } }, undefined],
     [{ '/linux/intelRdt': { closID: 'x' } }, `/linux/intelRdt: ${not}`],
-    [{ ...network, '/linux/netDevices': { eth0: {} } }, `/linux/netDevices: ${not}`],
     [
       { '/linux/resources/memory': { kernel: 1 } },
       '/linux/resources/memory/kernel: kernels since 5.16 have no such limit',

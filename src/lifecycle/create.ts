@@ -8,6 +8,7 @@ import { cgroupPath } from '../cgroup/path.ts'
 import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
+import type { MovedDevices } from '../host/network/devices.ts'
 import { sendPidfd } from '../host/pidfd.ts'
 import { pidInside, requireKernel } from '../host/probe.ts'
 import { debug, warn } from '../log.ts'
@@ -98,6 +99,7 @@ export async function launch(
   const attempt: Attempt = {
     container: newRecord(config, options, missingOf(planned), filter),
     init: undefined,
+    devices: undefined,
     hooksBegan: false,
   }
   try {
@@ -135,6 +137,8 @@ export async function launch(
 interface Attempt {
   container: Container
   init: InitProcess | undefined
+  /** What is to be taken back while the container's network namespace is there. */
+  devices: MovedDevices | undefined
   hooksBegan: boolean
 }
 
@@ -155,10 +159,14 @@ async function serve(
   attempt.container = { ...attempt.container, pid, startTime: processStat(pid)?.startTime ?? 0 }
   if (options.mode !== 'run-foreground') reap(init.first)
   profile.mark('init born')
-  if (config.linux.namespaces.some(({ type, path }) => type === 'user' && path === undefined)) {
-    writeIdMaps(pid, config)
-    await tell(peer, encodeReply('', undefined))
+  const newUser = config.linux.namespaces.some(({ type, path }) => type === 'user' && path === undefined)
+  const { netDevices } = config.linux
+  if (newUser) writeIdMaps(pid, config)
+  if (netDevices.length > 0) {
+    const { moveDevices } = await import('../host/network/devices.ts')
+    attempt.devices = moveDevices(pid, netDevices)
   }
+  if (newUser || netDevices.length > 0) await tell(peer, encodeReply('', undefined))
   const master = facts.console?.kind === 'channel' ? await receiveMaster(peer) : undefined
   const { prestart, createRuntime, createContainer: inside } = config.hooks
   if (prestart.length + createRuntime.length + inside.length > 0) {
@@ -185,6 +193,8 @@ async function serve(
   if (options.pidFile !== undefined) writeFileAtomically(options.pidFile, `${pid}`, 0o644)
   const state = insideState(container, 'created', config.hooks.startContainer.length > 0)
   await tell(peer, encodeReply(state, homeEntry(config.process, pid)))
+  attempt.devices?.[Symbol.dispose]()
+  attempt.devices = undefined
   profile.mark('on record')
   return { container, init, master }
 }
@@ -215,7 +225,9 @@ const ANY_CHILD = -1
 
 /** Take back what an attempt made, in reverse. Poststop hooks run when hooks had begun (lifecycle, step 12). */
 function undo(store: Store, attempt: Attempt, lock: Lock): void {
-  const { init, hooksBegan } = attempt
+  const { init, devices, hooksBegan } = attempt
+  devices?.undo()
+  devices?.[Symbol.dispose]()
   init?.channel.close() // init hears of it and exits
   if (init !== undefined) close(init.monitor)
   const container = hooksBegan

@@ -203,6 +203,10 @@ const BUNDLES: Readonly<Record<string, object>> = {
     process: CREDENTIALS,
     linux: MOUNT_NAMESPACE,
   },
+  'network-devices': {
+    ...BASE,
+    linux: { namespaces: [{ type: 'mount' }, { type: 'network' }], netDevices: { eth1: { name: 'eth%d' } } },
+  },
   labels: {
     ...BASE,
     process: { ...PROCESS, ...LABELS, noNewPrivileges: true },

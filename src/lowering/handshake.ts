@@ -58,11 +58,13 @@ function lowerWaiter(context: ProcessContext, init: Operand): void {
   sendValue(context, slots.monitor, MESSAGE.status, status.field(0, 4), 'status')
 }
 
-/** P1 in a new user namespace: its maps are written by runt, then it becomes the namespace's root. */
-export function lowerUserNamespace(context: Context): void {
+/** P1 in new namespaces: runt writes the id maps, and brings the network devices. */
+export function lowerNamespacesPause(context: Context): void {
   const { plan, config } = context
-  if (!isNew(config, 'user')) return
-  plan.section('/linux/uidMappings', 'user namespace', () => receive(context, 'id maps'))
+  if (isNew(config, 'user')) plan.section('/linux/uidMappings', 'user namespace', () => receive(context, 'id maps'))
+  else if (config.linux.netDevices.length > 0) {
+    plan.section('/linux/netDevices', 'network devices', () => receive(context, 'network devices'))
+  }
 }
 
 /** The namespace's root, so that what it makes has an owner there. */

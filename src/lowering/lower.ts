@@ -19,8 +19,8 @@ import {
   lowerFirstProcess,
   lowerHooksPause,
   lowerNamespaceRoot,
+  lowerNamespacesPause,
   lowerReady,
-  lowerUserNamespace,
   replySize,
 } from './handshake.ts'
 import { lowerMaskedPaths, lowerReadonlyPaths } from './hidden-paths.ts'
@@ -122,7 +122,7 @@ export function lowerP1(context: Context, doors: CgroupDoors): void {
   const cloexec = { kind: 'open-flags', flags: O.CLOEXEC } as const
   plan.syscall('dup3', [fixed.channel, fixed.monitor, cloexec], { name: 'leave_monitor' })
   lowerCgroupJoin(context, doors)
-  lowerUserNamespace(context)
+  lowerNamespacesPause(context)
   lowerCgroupNamespace(context)
   lowerTimeNamespace(context)
   lowerLabelDoors(context, () => ownProcfs(context))
