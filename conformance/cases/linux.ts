@@ -1,6 +1,6 @@
 // config-linux.md: sysctl, masked and read-only paths, propagation of the root, personality, memory policy.
 
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
 import { NAMESPACES } from '../bundle.ts'
 import { check, skip } from '../case.ts'
@@ -72,6 +72,12 @@ for (const [propagation, pattern] of Object.entries(TAGS)) {
     assert.match(root ?? '', pattern)
   })
 }
+
+check('H1', 'intelRdt is refused where resctrl is not mounted', async (box) => {
+  if (readFileSync('/proc/self/mountinfo', 'utf8').includes(' - resctrl ')) skip('resctrl is mounted here')
+  await box.rejected({ '/linux/intelRdt': { closID: 'some' } })
+  await box.rejected({ '/linux/intelRdt': { enableMonitoring: true } })
+})
 
 check('H11', 'mountLabel is refused where there is no SELinux', async (box) => {
   if (existsSync('/sys/fs/selinux/enforce')) skip('SELinux is at work here')

@@ -59,8 +59,8 @@ test('several problems, a line each', async () => {
 })
 
 test('what is not supported has a code of its own', async () => {
-  const text = JSON.stringify(configWith({ '/linux/intelRdt': { closID: 'x' } }))
-  assert.match(await errorOf(text), /^config-unsupported: config.json:1:\d+: \/linux\/intelRdt: runt does not/)
+  const text = JSON.stringify(configWith({ '/linux': {}, '/root/readonly': true }))
+  assert.match(await errorOf(text), /^config-unsupported: config.json:1:\d+: \/root\/readonly: runt does this only/)
 })
 
 test('no file to read', async () => {

@@ -37,6 +37,7 @@ test('defaults', () => {
     seccomp: undefined,
     netDevices: [],
     mountLabel: undefined,
+    intelRdt: undefined,
     memoryPolicy: undefined,
     personality: undefined,
   })
@@ -62,6 +63,17 @@ test('scheduling: what is left out is 0, and nothing where nothing is asked for'
   const { linux } = normal({ '/linux': { memoryPolicy: { mode: 'MPOL_LOCAL' }, personality: { domain: 'LINUX32' } } })
   assert.equal(linux.memoryPolicy, { mode: 'MPOL_LOCAL', flags: [], nodes: '' })
   assert.is(linux.personality, 'LINUX32')
+})
+
+test('intelRdt: its lines in the order of the specification', () => {
+  const of = (intelRdt: object) => normal({ '/linux': { intelRdt } }).linux.intelRdt
+  assert.equal(of({}), { closID: undefined, schemata: [], enableMonitoring: false })
+  assert.equal(
+    of({ closID: 'a', schemata: ['L2:0=3'], memBwSchema: 'MB:0=20', l3CacheSchema: 'L3:0=f', enableMonitoring: true }),
+    { closID: 'a', schemata: ['L3:0=f', 'MB:0=20', 'L2:0=3'], enableMonitoring: true },
+  )
+  assert.equal(of({ l3CacheSchema: 'MB:0=70', memBwSchema: 'MB:0=20' })?.schemata, ['MB:0=20'])
+  assert.equal(of({ l3CacheSchema: 'MB:0=70' })?.schemata, ['MB:0=70'])
 })
 
 test('paths', () => {

@@ -15,6 +15,7 @@ import {
   HOOK_KINDS,
   type Hook,
   type HookKind,
+  type IntelRdt,
   type Linux,
   type Mount,
   type Process,
@@ -229,9 +230,18 @@ function normalizeLinux(linux: OciLinux, warnings: string[]): Linux {
     seccomp: linux.seccomp,
     netDevices: Object.entries(linux.netDevices ?? {}).map(([host, { name = '' }]) => ({ host, name: name || host })),
     mountLabel: orUndefined(linux.mountLabel),
+    intelRdt: linux.intelRdt === undefined ? undefined : normalizeRdt(linux.intelRdt),
     memoryPolicy: linux.memoryPolicy === undefined ? undefined : { flags: [], nodes: '', ...linux.memoryPolicy },
     personality: linux.personality?.domain,
   }
+}
+
+/** config-linux.md, Intel RDT: of two lines for memory bandwidth the one of memBwSchema counts. */
+function normalizeRdt(rdt: NonNullable<OciLinux['intelRdt']>): IntelRdt {
+  const { closID, l3CacheSchema = '', memBwSchema = '', schemata = [], enableMonitoring = false } = rdt
+  const cache = memBwSchema !== '' && l3CacheSchema.startsWith('MB:') ? '' : l3CacheSchema
+  const lines = [cache, memBwSchema, ...schemata].filter((line) => line !== '')
+  return { closID: orUndefined(closID), schemata: lines, enableMonitoring }
 }
 
 function normalizeTimeOffsets(offsets: OciLinux['timeOffsets']): Linux['timeOffsets'] {

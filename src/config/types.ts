@@ -159,8 +159,18 @@ export interface Linux extends Mappings {
   /** Devices of the host to move in: their names there, and in the container ("%d" is a number to be found). */
   readonly netDevices: readonly { readonly host: string; readonly name: string }[]
   readonly mountLabel: string | undefined
+  readonly intelRdt: IntelRdt | undefined
   readonly memoryPolicy: MemoryPolicy | undefined
   readonly personality: PersonalityDomain | undefined
+}
+
+/** linux.intelRdt. */
+export interface IntelRdt {
+  /** "/": the root group; undefined: a group for this container alone. */
+  readonly closID: string | undefined
+  /** All that is to be written into the group's schemata file, in order. */
+  readonly schemata: readonly string[]
+  readonly enableMonitoring: boolean
 }
 
 /** linux.memoryPolicy, as set_mempolicy(2) takes it. */

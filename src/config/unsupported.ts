@@ -17,7 +17,6 @@ const NOT_YET = 'runt does not support it yet'
 const NEEDS_MOUNT_NAMESPACE = 'runt does this only in a mount namespace, which /linux/namespaces does not list'
 
 const ROWS: readonly Row[] = [
-  { pointer: '/linux/intelRdt', reason: NOT_YET, asked: ({ linux }) => hasSome(linux?.intelRdt) },
   {
     pointer: '/linux/resources/memory/kernel',
     reason: 'kernels since 5.16 have no such limit',

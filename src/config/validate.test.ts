@@ -154,7 +154,6 @@ test('what runt does not support is refused by name', async () => {
   const bare = 'runt does this only in a mount namespace, which /linux/namespaces does not list'
   for (const [changes, expected] of [
     [{ '/process/execCPUAffinity': { initial: '0' } }, undefined],
-    [{ '/linux/intelRdt': { closID: 'x' } }, `/linux/intelRdt: ${not}`],
     [
       { '/linux/resources/memory': { kernel: 1 } },
       '/linux/resources/memory/kernel: kernels since 5.16 have no such limit',

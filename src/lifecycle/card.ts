@@ -48,7 +48,7 @@ export function removals({ directories, made }: Cgroup): { readonly own: string[
   }
 }
 
-function abilities({ hasProcess, hooks }: Container): number {
+function abilities({ hasProcess, hooks, rdt }: Container): number {
   const start = hasProcess && hooks.poststart.length === 0 ? ABILITY.start : 0
-  return start | (hooks.poststop.length === 0 ? ABILITY.delete : 0)
+  return start | (hooks.poststop.length === 0 && rdt === undefined ? ABILITY.delete : 0)
 }

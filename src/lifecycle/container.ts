@@ -4,6 +4,7 @@ import type { Cgroup } from '../cgroup/manager.ts'
 import type { Hook, Resources } from '../config/types.ts'
 import type { StepLabel } from '../process/report.ts'
 import type { ExecRecord } from './exec-record.ts'
+import type { RdtRecord } from './rdt.ts'
 import type { Stored } from './stored.ts'
 
 /** creating: create is at work. created: stopped running paused are found out, not recorded. */
@@ -31,6 +32,8 @@ export interface Container {
   readonly cgroup: Cgroup
   /** The limits that it has: the config's, as updates have changed them. */
   readonly resources: Stored<Resources>
+  /** Its group in resctrl; absent when it has none. */
+  readonly rdt?: RdtRecord
   /** Does it share its pid namespace with others? Then killing init doesn't kill the rest. */
   readonly sharesPidNamespace: boolean
   /** False: it can be created and not started. */

@@ -36,6 +36,7 @@ import { runHooks } from './hooks.ts'
 import { checkId } from './id.ts'
 import type { Lock } from './lock.ts'
 import { noProfile, type Profile } from './profile.ts'
+import { prepareRdt } from './rdt.ts'
 import { newRecord } from './record.ts'
 import { becomeSolo, type SoloOptions } from './solo.ts'
 import type { Store } from './store.ts'
@@ -95,9 +96,10 @@ export async function launch(
   const planned = planCgroup(hierarchies, cgroupPath(config.linux.cgroupsPath, options.id))
   if (!options.supervised && isExecutable())
     becomeSolo(store, options, { config, terminal, hierarchies, planned, filter })
+  const rdt = await prepareRdt(config, options.id)
   const lock = store.claim(options.id)
   const attempt: Attempt = {
-    container: newRecord(config, options, missingOf(planned), filter),
+    container: { ...newRecord(config, options, missingOf(planned), filter), ...(rdt && { rdt: rdt.record }) },
     init: undefined,
     devices: undefined,
     hooksBegan: false,
@@ -108,10 +110,14 @@ export async function launch(
     const cgroup = createCgroup(hierarchies, planned, config.linux.resources, { rootless: options.rootless })
     attempt.container = { ...attempt.container, cgroup }
     debug(`container ${options.id}: cgroup ${cgroup.path} made in ${cgroup.made.length} folders`)
+    if (rdt !== undefined) attempt.container = { ...attempt.container, rdt: rdt.make() }
     profile.mark('cgroup')
     const stateLength = JSON.stringify(stateOf(attempt.container, 'creating', 0)).length
     const directory = store.directory(options.id)
-    const facts = gatherFacts(config, options, terminal, directory, cgroup, hierarchies, filter, stateLength)
+    const facts = {
+      ...gatherFacts(config, options, terminal, directory, cgroup, hierarchies, filter, stateLength),
+      rdtTasks: rdt?.record.tasks ?? [],
+    }
     for (const warning of ungrantable(config, facts.grantable)) warn(warning)
     const plan = lowerCreate(config, facts)
     verify(plan)

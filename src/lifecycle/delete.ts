@@ -9,6 +9,7 @@ import { type Container, stateOf } from './container.ts'
 import { runAllHooks } from './hooks.ts'
 import { checkId } from './id.ts'
 import type { Lock } from './lock.ts'
+import { removeRdt } from './rdt.ts'
 import { requireStatus, statusOf } from './status.ts'
 import { notFound, type Store } from './store.ts'
 
@@ -79,6 +80,7 @@ export function destroy(store: Store, container: Container): void {
   killCgroup(container.cgroup, SIGKILL)
   try {
     removeCgroup(container.cgroup)
+    removeRdt(container)
   } catch (error) {
     throw new RuntError('cgroup', `container ${container.id}: ${error instanceof Error ? error.message : error}`, {
       cause: error,

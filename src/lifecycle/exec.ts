@@ -120,6 +120,7 @@ function execFacts(container: Container, config: ProcessConfig, options: ExecOpt
     noNewKeyring: container.exec.noNewKeyring,
     profile: options.profile,
     cgroup: execJoinPoints(container.cgroup, options.subCgroups, container.pid),
+    rdtTasks: container.rdt?.tasks ?? [],
     grantable: grantableCapabilities(config),
     nofile: callerNofile(),
     stateRoom: 0,

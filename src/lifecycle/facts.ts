@@ -61,6 +61,7 @@ export function gatherFacts(
     noNewKeyring: options.noNewKeyring,
     profile: options.profile,
     cgroup: { procs, v2Directory, views: hierarchyViews(hierarchies, cgroup), unified: hierarchies.mode === 'v2' },
+    rdtTasks: [],
     grantable: grantableCapabilities(config),
     makesDeviceNodes: (permittedCapabilities() & CAP_MKNOD) !== 0n && inFirstUserNamespace(),
     nofile: callerNofile(),

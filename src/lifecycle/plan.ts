@@ -10,6 +10,7 @@ import type { Plan } from '../plan/step.ts'
 import { verify } from '../plan/verify.ts'
 import { consoleTarget, gatherFacts } from './facts.ts'
 import { filterOf } from './filter.ts'
+import { rdtTasksOf } from './rdt.ts'
 import type { Store } from './store.ts'
 
 /** The id and the console socket that stand for those of a real call. */
@@ -35,7 +36,10 @@ export async function planOf(store: Store, bundle: string): Promise<Plan> {
     profile: false,
   } as const
   const terminal = consoleTarget(config, options)
-  const here = gatherFacts(config, options, terminal, store.directory(ID), cgroup, hierarchies, filter, 0)
+  const here = {
+    ...gatherFacts(config, options, terminal, store.directory(ID), cgroup, hierarchies, filter, 0),
+    rdtTasks: await rdtTasksOf(config, ID),
+  }
   const plan = lowerCreate(config, process.geteuid?.() === 0 ? here : { ...here, ...ROOT })
   verify(plan)
   return plan

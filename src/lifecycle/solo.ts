@@ -154,6 +154,7 @@ function isPlain(config: Config, options: CreateOptions, terminal: ConsoleTarget
     !given('cgroup') &&
     config.mounts.every(({ idmap }) => idmap === undefined) && // a child of the image's, which can't outlive a failure
     linux.netDevices.length === 0 &&
+    linux.intelRdt === undefined &&
     Object.values(hooks).every((list) => list.length === 0)
   )
 }

@@ -11,7 +11,7 @@ import { AT, O } from '../linux/open-flags.ts'
 import { PR } from '../linux/prctl.ts'
 import { PlanBuilder } from '../plan/builder.ts'
 import type { Plan, Value } from '../plan/step.ts'
-import { type CgroupDoors, lowerCgroupDoors, lowerCgroupJoin } from './cgroup-join.ts'
+import { lowerCgroupDoors, lowerCgroupJoin } from './cgroup-join.ts'
 import { lowerConsoleSocket, lowerPty } from './console.ts'
 import { has, type ProcessContext } from './context.ts'
 import { lowerCloseOnExec, lowerCloseTemporary, lowerReserveSlots, moveToSlot } from './descriptors.ts'
@@ -20,9 +20,11 @@ import { type ProcessFacts, slots } from './facts.ts'
 import { lowerFirstProcess, lowerNamespaceRoot, lowerReady, replySize } from './handshake.ts'
 import { lowerIdentity } from './identity.ts'
 import { openInRoot } from './in-root.ts'
+import type { Doors } from './lower.ts'
 import { labelSlots, lowerLabelDoors } from './lsm.ts'
 import { lowerAffinity, lowerCwd, lowerKeyring, lowerOomScore } from './process-setup.ts'
 import { lowerProcfs } from './procfs.ts'
+import { lowerRdtDoors, lowerRdtJoin } from './rdt-join.ts'
 import { lowerFilter, lowerWatchedFilter } from './seccomp.ts'
 
 /** The plan of a process that exec adds to a container. @param facts probed before; see ProcessFacts */
@@ -57,7 +59,7 @@ function lowerP0(context: ProcessContext): void {
   lowerAffinity(context, 'initial')
   lowerOomScore(context)
   lowerConsoleSocket(context)
-  const doors = lowerCgroupDoors(context)
+  const doors = { ...lowerCgroupDoors(context), rdt: lowerRdtDoors(context) }
   const root = has(context.config, 'mount') ? undefined : lowerHostRoot(context)
   lowerJoinPid(context)
   const parent = facts.mode === 'run-foreground' ? 0n : BigInt(CLONE.PARENT)
@@ -66,10 +68,11 @@ function lowerP0(context: ProcessContext): void {
 }
 
 /** The new process of the container, up to the program. */
-function lowerP1(context: ProcessContext, doors: CgroupDoors, root: Value | undefined): void {
+function lowerP1(context: ProcessContext, doors: Doors, root: Value | undefined): void {
   const { plan, slots: fixed } = context
   lowerLeaveSlot(context, fixed.monitor)
   lowerCgroupJoin(context, doors)
+  lowerRdtJoin(context, doors.rdt)
   lowerAffinity(context, 'final')
   lowerLabelDoors(context, () => lowerProcfs(context))
   lowerEnterRoot(context, root)

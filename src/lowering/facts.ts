@@ -42,6 +42,8 @@ export interface ProcessFacts {
     /** The v2 folder to be born in. */
     readonly v2Directory: string | undefined
   }
+  /** Files of resctrl to write oneself into. */
+  readonly rdtTasks: readonly string[]
   /** Capabilities that runt may give away (bit set): permitted ∩ bounding, all in a new user namespace. */
   readonly grantable: bigint
   /** RLIMIT_NOFILE of the caller: engines raise their own, and it is inherited. */

@@ -48,6 +48,7 @@ const FACTS: Facts = {
     ],
     unified: false,
   },
+  rdtTasks: [],
   grantable: (1n << 41n) - 1n,
   apparmor: true,
   makesDeviceNodes: true,
@@ -227,7 +228,10 @@ const filter = (flags: number): Pick<Facts, 'seccomp'> => ({
   seccomp: { program: Uint8Array.from([6, 0, 0, 0, 0, 0, 0xff, 0x7f]), flags },
 })
 
+const RDT_TASKS = ['/sys/fs/resctrl/golden/tasks', '/sys/fs/resctrl/golden/mon_groups/golden/tasks']
+
 const FACTS_OF: Readonly<Record<string, Partial<Facts>>> = {
+  scheduling: { rdtTasks: RDT_TASKS },
   'no-namespaces': { mode: 'run' },
   credentials: { mode: 'run-foreground', preservedFds: 2, listenFds: 1, noNewKeyring: true },
   'bind-ro': { noPivot: true },
@@ -284,7 +288,7 @@ const EXECS: readonly (readonly [string, object, readonly string[], Partial<Proc
       execCPUAffinity: { initial: '0-3', final: '1' },
     },
     ['mount', 'pid'],
-    { mode: 'run', preservedFds: 2, console: { kind: 'socket', path: '/tmp/pty.sock' } },
+    { mode: 'run', preservedFds: 2, rdtTasks: RDT_TASKS, console: { kind: 'socket', path: '/tmp/pty.sock' } },
   ],
   [
     'exec-with-filter',

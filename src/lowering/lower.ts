@@ -6,7 +6,7 @@ import { CLONE } from '../linux/namespaces.ts'
 import { O } from '../linux/open-flags.ts'
 import { PR } from '../linux/prctl.ts'
 import { PlanBuilder } from '../plan/builder.ts'
-import type { Plan } from '../plan/step.ts'
+import type { Plan, Value } from '../plan/step.ts'
 import { type CgroupDoors, lowerCgroupDoors, lowerCgroupJoin } from './cgroup-join.ts'
 import { lowerConsole, lowerConsoleSocket } from './console.ts'
 import { type Context, has } from './context.ts'
@@ -33,6 +33,7 @@ import { lowerHostMounts, lowerMounts, lowerSealDev } from './mounts.ts'
 import { lowerCgroupNamespace, lowerJoinNamespaces, lowerTimeNamespace, newNamespaceFlags } from './namespaces.ts'
 import { lowerCwd, lowerKeyring, lowerOomScore } from './process-setup.ts'
 import { lowerSysctl, ownProcfs } from './procfs.ts'
+import { lowerRdtDoors, lowerRdtJoin } from './rdt-join.ts'
 import {
   lowerBareRoot,
   lowerHostTree,
@@ -79,6 +80,11 @@ export function newContext(config: Config, facts: Facts, { solo = false }: { rea
   }
 }
 
+/** Descriptors that P0 opens for P1 to go through. */
+export interface Doors extends CgroupDoors {
+  readonly rdt: readonly Value[]
+}
+
 /** On the host's side: whatever needs the host's paths and rights, then P1 is born. */
 function lowerP0(context: Context): void {
   const { plan, config, facts } = context
@@ -99,12 +105,12 @@ export function lowerHiddenFromOthers({ plan }: Context): void {
 }
 
 /** What P0 opens, and where it goes, before P1 is born. */
-export function lowerHostSide(context: Context): CgroupDoors {
+export function lowerHostSide(context: Context): Doors {
   const { plan, config, facts } = context
   lowerOomScore(context)
   if (facts.mode === 'create') lowerGateFifos(context)
   lowerConsoleSocket(context)
-  const doors = lowerCgroupDoors(context)
+  const doors = { ...lowerCgroupDoors(context), rdt: lowerRdtDoors(context) }
   if (has(config, 'mount')) {
     plan.section('/root/path', config.root.path, () => {
       context.trees.root = lowerHostTree(context, config.root.path, true)
@@ -116,12 +122,13 @@ export function lowerHostSide(context: Context): CgroupDoors {
 }
 
 /** The container's init, up to the program. */
-export function lowerP1(context: Context, doors: CgroupDoors): void {
+export function lowerP1(context: Context, doors: Doors): void {
   const { plan, config, slots: fixed } = context
   // Left by filling its slot: a number that is free would go to the next temporary descriptor, and stay open.
   const cloexec = { kind: 'open-flags', flags: O.CLOEXEC } as const
   plan.syscall('dup3', [fixed.channel, fixed.monitor, cloexec], { name: 'leave_monitor' })
   lowerCgroupJoin(context, doors)
+  lowerRdtJoin(context, doors.rdt)
   lowerNamespacesPause(context)
   lowerCgroupNamespace(context)
   lowerTimeNamespace(context)
