@@ -13,7 +13,6 @@ interface Row {
   readonly asked: (config: OciConfig, namespaces: Namespaces) => boolean
 }
 
-const NOT_YET = 'runt does not support it yet'
 const NEEDS_MOUNT_NAMESPACE = 'runt does this only in a mount namespace, which /linux/namespaces does not list'
 
 const ROWS: readonly Row[] = [

@@ -150,7 +150,6 @@ test('64-bit numbers that are too large by less than a double can tell', async (
 })
 
 test('what runt does not support is refused by name', async () => {
-  const not = 'runt does not support it yet'
   const bare = 'runt does this only in a mount namespace, which /linux/namespaces does not list'
   for (const [changes, expected] of [
     [{ '/process/execCPUAffinity': { initial: '0' } }, undefined],
