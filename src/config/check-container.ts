@@ -1,6 +1,7 @@
 // Checks of what stands at the top of config.json (runtime-spec config.md).
 
 import type { Check, Checks } from './checks.ts'
+import { landlock } from './landlock.ts'
 
 /** SemVer 2.0.0, the parts that matter here caught. */
 const SEMVER =
@@ -42,4 +43,4 @@ const names: Check = (config, report, namespaces) => {
   }
 }
 
-export const CONTAINER_CHECKS: Checks = { version, root, names }
+export const CONTAINER_CHECKS: Checks = { version, root, names, landlock }

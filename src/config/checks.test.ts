@@ -427,6 +427,12 @@ const CASES: Readonly<Record<string, Case>> = {
       ],
     ],
   },
+  landlock: {
+    good: [{ '/annotations': { 'runt.landlock': '{"scoped": ["signal"]}', other: '{' } }],
+    bad: [
+      [{ '/annotations': { 'runt.landlock': '[]' } }, '/annotations/runt.landlock: the annotation must be an object'],
+    ],
+  },
   memoryPolicy: {
     good: [
       { '/linux/memoryPolicy': { mode: 'MPOL_DEFAULT' } },

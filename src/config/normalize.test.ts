@@ -40,6 +40,7 @@ test('defaults', () => {
     intelRdt: undefined,
     memoryPolicy: undefined,
     personality: undefined,
+    landlock: undefined,
   })
   assert.equal(config.warnings, [])
 })

@@ -5,6 +5,7 @@ import { CAPABILITY_NAMES, type CapabilityName } from '../linux/capabilities.ts'
 import type { RlimitType } from '../linux/rlimits.ts'
 import { isNewerMinor, SPEC_VERSION } from './check-container.ts'
 import type { OciConfig, Hook as OciHook, OciLinux, OciProcess } from './generated/oci.d.ts'
+import { LANDLOCK_ANNOTATION, parseLandlock } from './landlock.ts'
 import { parseMountOptions } from './mount-options.ts'
 import { normalizeResources } from './normalize-resources.ts'
 import { absolutePath, cleanPath } from './path.ts'
@@ -51,7 +52,7 @@ export function normalize(config: OciConfig, bundle: string, text = ''): Config 
       HOOK_KINDS.map((kind) => [kind, (config.hooks?.[kind] ?? []).map(normalizeHook)]),
     ) as unknown as Record<HookKind, readonly Hook[]>, // fromEntries forgets that all kinds are there
     annotations: config.annotations ?? {},
-    linux: normalizeLinux(config.linux ?? {}, warnings),
+    linux: normalizeLinux(config.linux ?? {}, config.annotations ?? {}, warnings),
     warnings,
   }
   return Object.freeze(normal)
@@ -208,7 +209,8 @@ function normalizeHook(hook: OciHook): Hook {
   }
 }
 
-function normalizeLinux(linux: OciLinux, warnings: string[]): Linux {
+function normalizeLinux(linux: OciLinux, annotations: Readonly<Record<string, string>>, warnings: string[]): Linux {
+  const landlock = annotations[LANDLOCK_ANNOTATION]
   const namespaces = (linux.namespaces ?? []).map(({ type, path }) => ({ type, path: orUndefined(path) }))
   const userNamespace = namespaces.find(({ type }) => type === 'user')
   const joinsUser = userNamespace?.path !== undefined
@@ -233,6 +235,7 @@ function normalizeLinux(linux: OciLinux, warnings: string[]): Linux {
     intelRdt: linux.intelRdt === undefined ? undefined : normalizeRdt(linux.intelRdt),
     memoryPolicy: linux.memoryPolicy === undefined ? undefined : { flags: [], nodes: '', ...linux.memoryPolicy },
     personality: linux.personality?.domain,
+    landlock: landlock === undefined ? undefined : parseLandlock(landlock),
   }
 }
 

@@ -8,6 +8,7 @@ import type { PersonalityDomain } from '../linux/personality.ts'
 import type { RlimitType } from '../linux/rlimits.ts'
 import type { IoPriorityClass, SchedulingFlag, SchedulingPolicy } from '../linux/scheduling.ts'
 import type { OciSeccomp } from './generated/oci.d.ts'
+import type { Landlock } from './landlock.ts'
 
 export interface Config {
   /** config.json as it was read. */
@@ -32,7 +33,7 @@ export interface Config {
 export interface ProcessConfig {
   readonly process: Process | undefined
   readonly root: Pick<Config['root'], 'path'>
-  readonly linux: Pick<Linux, 'namespaces' | 'memoryPolicy' | 'personality'>
+  readonly linux: Pick<Linux, 'namespaces' | 'memoryPolicy' | 'personality' | 'landlock'>
 }
 
 export interface Mount {
@@ -162,6 +163,8 @@ export interface Linux extends Mappings {
   readonly intelRdt: IntelRdt | undefined
   readonly memoryPolicy: MemoryPolicy | undefined
   readonly personality: PersonalityDomain | undefined
+  /** Of the annotation runt.landlock. */
+  readonly landlock: Landlock | undefined
 }
 
 /** linux.intelRdt. */

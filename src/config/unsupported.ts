@@ -1,4 +1,4 @@
-// Properties that are valid and that runt can't give yet. They are refused by name, never ignored (config.md,
+// Properties that are valid and that runt can't give. They are refused by name, never ignored (config.md,
 // Extensibility: "unsupported values MUST generate an error"). Who implements one deletes its row.
 
 import { type Namespaces, namespacesOf } from './checks.ts'

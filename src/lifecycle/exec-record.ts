@@ -10,7 +10,7 @@ export interface ExecRecord {
   /** The config's process; null when it has none. */
   readonly process: Stored<Process> | null
   readonly namespaces: readonly NamespaceType[]
-  readonly linux: Pick<Linux, 'memoryPolicy' | 'personality'>
+  readonly linux: Pick<Linux, 'memoryPolicy' | 'personality' | 'landlock'>
   /** Created with --no-new-keyring. */
   readonly noNewKeyring: boolean
   /** null when there is none. */
@@ -23,11 +23,11 @@ export function execRecord(
   noNewKeyring: boolean,
   filter: SeccompFilter | undefined,
 ): ExecRecord {
-  const { memoryPolicy, personality } = linux
+  const { memoryPolicy, personality, landlock } = linux
   return {
     process: process === undefined ? null : stored(process),
     namespaces: linux.namespaces.map(({ type }) => type),
-    linux: { memoryPolicy, personality },
+    linux: { memoryPolicy, personality, landlock },
     noNewKeyring,
     filter: filterRecord(linux.seccomp, filter),
   }
@@ -42,6 +42,7 @@ export function processConfig({ process, namespaces, linux }: ExecRecord, rootfs
       namespaces: namespaces.map((type) => ({ type, path: undefined })),
       memoryPolicy: linux.memoryPolicy,
       personality: linux.personality,
+      landlock: linux.landlock,
     },
   }
 }

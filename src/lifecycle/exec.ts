@@ -23,6 +23,7 @@ import { type Container, stateOf } from './container.ts'
 import { executed, hear, homeEntry, learnPid, type Peer, receiveMaster, tell } from './conversation.ts'
 import { type ExecRequest, execConfig } from './exec-process.ts'
 import {
+  abiFor,
   checkLabels,
   checkPreserved,
   consoleTarget,
@@ -125,6 +126,7 @@ function execFacts(container: Container, config: ProcessConfig, options: ExecOpt
     nofile: callerNofile(),
     stateRoom: 0,
     apparmor: knowsAppArmor(config),
+    landlockAbi: abiFor(config),
     seccomp: recordedFilter(container.exec.filter),
   }
 }

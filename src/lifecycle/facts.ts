@@ -5,6 +5,7 @@ import { type Cgroup, hierarchyViews, joinPoints } from '../cgroup/manager.ts'
 import type { Config, ProcessConfig } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
 import { resolveInRoot } from '../host/in-root.ts'
+import { requireLandlock } from '../host/landlock.ts'
 import { hasAppArmor, requireLabels } from '../host/lsm.ts'
 import { callerNofile, directoryProbe, inFirstUserNamespace, permittedCapabilities } from '../host/probe.ts'
 import { CAPABILITY_NAMES, capabilityBit } from '../linux/capabilities.ts'
@@ -69,6 +70,7 @@ export function gatherFacts(
     targetOf: (destination) => resolveInRoot(config.root.path, destination),
     stateRoom: hasHooks ? stateLength * 3 + STATE_SLACK : 0,
     apparmor: knowsAppArmor(config),
+    landlockAbi: abiFor(config),
     seccomp: filter,
   }
 }
@@ -82,6 +84,11 @@ export function knowsAppArmor({ process }: ProcessConfig): boolean {
 export function checkLabels(process: ProcessConfig['process'], mountLabel: string | undefined): void {
   const { apparmorProfile, selinuxLabel } = process ?? {}
   requireLabels({ apparmorProfile, selinuxLabel, mountLabel })
+}
+
+/** The kernel's Landlock, where the config has rules for it. @throws RuntError when it lacks what they need */
+export function abiFor({ linux }: ProcessConfig): number {
+  return linux.landlock === undefined ? 0 : requireLandlock(linux.landlock)
 }
 
 /** In a user namespace of its own the container's root has all capabilities. */

@@ -3,6 +3,7 @@
 
 import { SPEC_VERSION } from '../config/check-container.ts'
 import type { OciConfig } from '../config/generated/oci.d.ts'
+import { LANDLOCK_ANNOTATION } from '../config/landlock.ts'
 import { mountOptionNames } from '../config/mount-options.ts'
 import { HOOK_KINDS } from '../config/types.ts'
 import { findUnsupported } from '../config/unsupported.ts'
@@ -38,8 +39,8 @@ export function featuresOf({ version, commit, checkpoint }: Build): Readonly<Rec
       // Engines ask for this one by the name that runc gave it.
       'org.opencontainers.runc.checkpoint.enabled': `${checkpoint}`,
     },
-    // No annotation of a config changes what runt does.
-    potentiallyUnsafeConfigAnnotations: [],
+    // Annotations of a config that change what runt does.
+    potentiallyUnsafeConfigAnnotations: [LANDLOCK_ANNOTATION],
   }
 }
 

@@ -50,6 +50,8 @@ export interface ProcessFacts {
   readonly nofile: { readonly soft: bigint; readonly hard: bigint } | undefined
   /** Bytes to reserve for the state that container hooks get on stdin. */
   readonly stateRoom: number
+  /** The ABI of the kernel's Landlock, 0 when it has none. Asked only where there are rules. */
+  readonly landlockAbi: number
   /** Is AppArmor at work on this machine? Asked only where a profile is. */
   readonly apparmor: boolean
   /** linux.seccomp, compiled: the program, and the flags of seccomp(2). */

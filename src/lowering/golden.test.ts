@@ -51,6 +51,7 @@ const FACTS: Facts = {
   rdtTasks: [],
   grantable: (1n << 41n) - 1n,
   apparmor: true,
+  landlockAbi: 4,
   makesDeviceNodes: true,
   nofile: { soft: 1024n, hard: 4096n },
   sourceIsDirectory: (path) => !path.includes('.'),
@@ -207,6 +208,21 @@ const BUNDLES: Readonly<Record<string, object>> = {
   'network-devices': {
     ...BASE,
     linux: { namespaces: [{ type: 'mount' }, { type: 'network' }], netDevices: { eth1: { name: 'eth%d' } } },
+  },
+  landlock: {
+    ...BASE,
+    annotations: {
+      'runt.landlock': JSON.stringify({
+        handledAccessNet: ['bind_tcp', 'connect_tcp'],
+        scoped: ['signal'],
+        paths: [
+          { paths: ['/bin', '/lib/ld.so'], access: ['execute', 'read_file', 'read_dir'] },
+          { paths: ['/tmp'], access: ['read_dir'] },
+        ],
+        ports: [{ ports: [80, 443], access: ['connect_tcp'] }],
+      }),
+    },
+    linux: MOUNT_NAMESPACE,
   },
   labels: {
     ...BASE,

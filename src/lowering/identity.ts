@@ -4,6 +4,7 @@ import type { Field } from '../plan/step.ts'
 import type { ProcessContext } from './context.ts'
 import { lowerNoNewPrivileges, lowerRlimits, lowerStdioOwner, lowerUser } from './credentials.ts'
 import { lowerFindProgram } from './execve.ts'
+import { lowerLandlock } from './landlock.ts'
 import { lowerLabels } from './lsm.ts'
 import { type CwdEntry, lowerPersonality } from './process-setup.ts'
 import { lowerIoPriority, lowerMemoryPolicy, lowerScheduler } from './scheduling.ts'
@@ -17,6 +18,7 @@ export function lowerIdentity(context: ProcessContext, cwd: CwdEntry): Field | u
   lowerMemoryPolicy(context)
   lowerPersonality(context)
   lowerLabels(context)
+  lowerLandlock(context)
   lowerNoNewPrivileges(context)
   lowerUser(context)
   cwd.retry()
