@@ -19,7 +19,7 @@ SOURCES := $(shell find src -name '*.ts' ! -name '*.test.ts' ! -path '*/generate
 GENERATED := src/config/generated/validators.js
 PACKAGES := node_modules/.package-lock.json
 
-.PHONY: help build run test bench conformance engines check golden install uninstall clean
+.PHONY: help build run test bench soak conformance engines check golden install uninstall clean
 
 help:
 	@echo 'make build                      dist/runt and, beside it, its engine and the addon that loads'
@@ -29,6 +29,7 @@ help:
 	@echo 'make conformance RUNTIME=PATH   the container cases on any OCI runtime ($(RUNTIME)); CASES=WORD selects'
 	@echo 'make engines RUNTIME=PATH       Podman, Buildah, Docker and containerd on it; CASES=WORD selects'
 	@echo 'make bench RUNS=N               beside runc and crun, interleaved ($(RUNS) runs)'
+	@echo 'make soak                       load and endurance beside runc and crun, and races for RACE_SECONDS; sizes: conformance/soak.ts'
 	@echo 'make golden                     write the expected texts of the tests anew'
 	@echo 'make install PREFIX= DESTDIR=   install to $(PREFIX); make uninstall removes it'
 	@echo 'make clean                      remove what was built'
@@ -79,6 +80,13 @@ test: build
 bench: build
 	@sh bin/debian-packages busybox-static runc crun strace
 	@$(BUN) conformance/bench.ts --runs $(RUNS)
+
+RACE_SECONDS ?= 300
+
+soak: build
+	@sh bin/debian-packages busybox-static runc crun
+	@RACE_SECONDS=$(RACE_SECONDS) $(BUN) conformance/race.test.ts
+	@$(BUN) conformance/soak.ts
 
 conformance: $(if $(filter dist/runt,$(RUNTIME)),build,$(PACKAGES))
 	@sh bin/debian-packages busybox-static libseccomp2
