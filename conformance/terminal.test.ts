@@ -194,6 +194,23 @@ function testConsoleSocket(ground: Ground): void {
     await box.waitForStatus('stopped')
   })
 
+  test('a create that fails has connected to the console socket once at most', async () => {
+    await using box = new Box(ground)
+    using socket = listenForConsole(box.path('console'))
+    const missing = { '/process/terminal': true, '/process/args': ['/nowhere'] }
+    const { status } = await box.tryCreate(missing, ['--console-socket', socket.path])
+    assert.is.not(status, 0)
+    let connections = 0
+    for (; connections < 3; connections++) {
+      try {
+        closeSync(socket.acceptDescriptor().descriptor)
+      } catch {
+        break
+      }
+    }
+    assert.is(connections, 1)
+  })
+
   test('--pidfd-socket gets the pidfd of init', async () => {
     await using box = new Box(ground)
     using socket = listenForConsole(box.path('pidfd'))

@@ -12,8 +12,7 @@ const SOCK_CLOEXEC = 0o2000000
 const F_SETFL = 4
 const ADDRESS_SIZE = 110
 const PATIENCE_MS = 5000
-/** A create that is tried again connects again. */
-const BACKLOG = 8
+const BACKLOG = 1
 
 export interface ConsoleSocket extends Disposable {
   readonly path: string

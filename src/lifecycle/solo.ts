@@ -84,7 +84,7 @@ export function soloImage(
   const script = cgroupScript(hierarchies, cgroup, config.linux.resources)
   if (script === undefined) return undefined
   const directory = store.directory(options.id)
-  const facts = gatherFacts(config, options, terminal, directory, cgroup, hierarchies, filter, 0)
+  const facts = gatherFacts(config, options, undefined, directory, cgroup, hierarchies, filter, 0)
   const home = homeEntry(config, facts)
   if (home === 'unknown' || ungrantable(config, facts.grantable).length > 0) return undefined
   const foreground = options.mode === 'run-foreground'
@@ -146,7 +146,7 @@ function isPlain(config: Config, options: CreateOptions, terminal: ConsoleTarget
     !isDebugging() &&
     program !== undefined &&
     config.warnings.length === 0 &&
-    terminal?.kind !== 'channel' &&
+    terminal === undefined && // a console socket may be accepted from once, and falling back would connect again
     made('pid') &&
     made('mount') &&
     !made('user') &&

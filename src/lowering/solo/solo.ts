@@ -3,7 +3,7 @@
 //
 // It tells no errors. Whatever fails before the program runs, it takes back what it made and becomes the engine again, which
 // does all of it anew in the supervised way (lifecycle/create.ts) and knows how to speak. Only plain containers are made so:
-// what needs runt's help on the way (hooks, id maps, a relayed terminal) does not; lifecycle/solo.ts decides.
+// what needs runt's help on the way (hooks, id maps, a terminal) does not; lifecycle/solo.ts decides.
 
 import type { Config } from '../../config/types.ts'
 import { AT, O } from '../../linux/open-flags.ts'
