@@ -4,7 +4,7 @@ import { O } from '../linux/open-flags.ts'
 import { close, exists, open, writeAll } from '../native/file.ts'
 import { syscall, trySyscall } from '../native/syscall.ts'
 import { type Cgroup, UNIFIED, v1DirectoryOf } from './manager.ts'
-import { tableOf } from './stats-files.ts'
+import { numberOf, tableOf } from './stats-files.ts'
 
 export interface OomWatch extends Disposable {
   /** Readable when there is something to take; poll it. */
@@ -22,6 +22,51 @@ export function watchOom(cgroup: Cgroup): OomWatch | undefined {
   if (v1 !== undefined) return watchV1(v1)
   const unified = cgroup.directories[UNIFIED]
   return unified === undefined ? undefined : watchV2(unified)
+}
+
+/** The kernel's killings in a container since its memory ran out. */
+export interface OomKills {
+  readonly oomKills: number
+  /** The innermost limit that was reached; absent when that is the machine's memory. */
+  readonly limit?: { readonly cgroup: string; readonly bytes: number }
+}
+
+/** @returns undefined when there were none, or nobody counts */
+export function oomKills(cgroup: Cgroup): OomKills | undefined {
+  const v1 = v1DirectoryOf(cgroup, 'memory')
+  const directory = v1 ?? cgroup.directories[UNIFIED]
+  if (directory === undefined) return undefined
+  const events = tableOf(`${directory}/${v1 === undefined ? 'memory.events' : 'memory.oom_control'}`)
+  const kills = Number(events.get('oom_kill') ?? 0n)
+  if (kills === 0) return undefined
+  const limit = reachedLimit(directory, cgroup.path, v1 === undefined ? LIMIT_V2 : LIMIT_V1)
+  return { oomKills: kills, ...(limit && { limit }) }
+}
+
+/** Was this folder's limit reached, and what is it? */
+interface LimitFiles {
+  readonly wasReached: (directory: string) => boolean
+  readonly limit: string
+}
+
+const LIMIT_V1: LimitFiles = {
+  wasReached: (directory) => numberOf(`${directory}/memory.failcnt`) > 0n,
+  limit: 'memory.limit_in_bytes',
+}
+
+const LIMIT_V2: LimitFiles = {
+  wasReached: (directory) => (tableOf(`${directory}/memory.events.local`).get('oom') ?? 0n) > 0n,
+  limit: 'memory.max',
+}
+
+/** From the container's folder outwards. @param path the folder's, from the mount point */
+function reachedLimit(directory: string, path: string, files: LimitFiles): OomKills['limit'] {
+  const mountpoint = directory.slice(0, directory.length - path.length)
+  for (let inner = path; inner !== '' && inner !== '/'; inner = inner.slice(0, inner.lastIndexOf('/'))) {
+    const folder = `${mountpoint}${inner}`
+    if (files.wasReached(folder)) return { cgroup: inner, bytes: Number(numberOf(`${folder}/${files.limit}`)) }
+  }
+  return undefined
 }
 
 const EFD_NONBLOCK_CLOEXEC = 0o2004000

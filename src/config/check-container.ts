@@ -1,6 +1,7 @@
 // Checks of what stands at the top of config.json (runtime-spec config.md).
 
 import type { Check, Checks } from './checks.ts'
+import { exitRecord } from './exit-record.ts'
 import { landlock } from './landlock.ts'
 
 /** SemVer 2.0.0, the parts that matter here caught. */
@@ -43,4 +44,4 @@ const names: Check = (config, report, namespaces) => {
   }
 }
 
-export const CONTAINER_CHECKS: Checks = { version, root, names, landlock }
+export const CONTAINER_CHECKS: Checks = { version, root, names, landlock, exitRecord }

@@ -433,6 +433,15 @@ const CASES: Readonly<Record<string, Case>> = {
       [{ '/annotations': { 'runt.landlock': '[]' } }, '/annotations/runt.landlock: the annotation must be an object'],
     ],
   },
+  exitRecord: {
+    good: [{ '/annotations': { 'runt.exit-record': 'true' } }, { '/annotations': { 'runt.exit-record': 'false' } }],
+    bad: [
+      [
+        { '/annotations': { 'runt.exit-record': 'yes' } },
+        '/annotations/runt.exit-record: found "yes", must be "true" or "false"',
+      ],
+    ],
+  },
   memoryPolicy: {
     good: [
       { '/linux/memoryPolicy': { mode: 'MPOL_DEFAULT' } },

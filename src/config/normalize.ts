@@ -4,6 +4,7 @@
 import { CAPABILITY_NAMES, type CapabilityName } from '../linux/capabilities.ts'
 import type { RlimitType } from '../linux/rlimits.ts'
 import { isNewerMinor, SPEC_VERSION } from './check-container.ts'
+import { EXIT_RECORD_ANNOTATION } from './exit-record.ts'
 import type { OciConfig, Hook as OciHook, OciLinux, OciProcess } from './generated/oci.d.ts'
 import { LANDLOCK_ANNOTATION, parseLandlock } from './landlock.ts'
 import { parseMountOptions } from './mount-options.ts'
@@ -52,6 +53,7 @@ export function normalize(config: OciConfig, bundle: string, text = ''): Config 
       HOOK_KINDS.map((kind) => [kind, (config.hooks?.[kind] ?? []).map(normalizeHook)]),
     ) as unknown as Record<HookKind, readonly Hook[]>, // fromEntries forgets that all kinds are there
     annotations: config.annotations ?? {},
+    exitRecord: config.annotations?.[EXIT_RECORD_ANNOTATION] === 'true',
     linux: normalizeLinux(config.linux ?? {}, config.annotations ?? {}, warnings),
     warnings,
   }

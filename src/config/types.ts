@@ -24,6 +24,8 @@ export interface Config {
   readonly process: Process | undefined
   readonly hooks: Readonly<Record<HookKind, readonly Hook[]>>
   readonly annotations: Readonly<Record<string, string>>
+  /** Of the annotation runt.exit-record: see to it that the end of init is on record. */
+  readonly exitRecord: boolean
   readonly linux: Linux
   /** What the config asks for and can't have, but may go on without: printed as warnings. */
   readonly warnings: readonly string[]

@@ -3,7 +3,7 @@
 
 import { AT, O } from '../linux/open-flags.ts'
 import { type Argument, type DataObject, u32, u64 } from '../plan/builder.ts'
-import { ABILITY, CARD, CARD_FILE, CARD_MAGIC, CARD_ROOM, CHECK, FAILURE_FILE, INIT_FILE } from '../plan/card.ts'
+import { ABILITY, CARD, CARD_FILE, CARD_MAGIC, CARD_ROOM, CHECK, FAILURE_FILE, FOLDER_FILES } from '../plan/card.ts'
 import type { Label, Operand, Value } from '../plan/step.ts'
 import { type Front, flags, lowerCall, lowerStatus, STATX } from './calls.ts'
 import { skipString } from './text.ts'
@@ -21,32 +21,25 @@ interface Container {
   readonly card: DataObject
 }
 
-/** state: created, running or stopped; whether one that is frozen is paused takes a closer look. */
+/** state: created or running; whether one that is frozen is paused, and how one has ended, takes a closer look. */
 export function lowerState(front: Front): void {
   const { plan } = front
   const container = lowerContainer(front, false)
   const { card } = container
   const status = plan.struct('status', [u64(0), u64(0)])
-  const pid = plan.struct('pid', [u64(0), u64(0)])
   const known = plan.label('known')
-  const stopped = plan.label('stopped')
-  lowerAlive(front, container, stopped)
+  lowerAlive(front, container, front.engine)
   lowerNotFrozen(front, container)
-  setText(front, pid, card.at(CARD.digits), card.field(CARD.digitsLength, 4))
   const running = plan.label('running')
   setStatus(front, status, 'created')
   lowerCall(front, 'openat', [container.directory, 'gate', flags(O.WRONLY | O.NONBLOCK), 0], { ENXIO: running })
   plan.jump(known)
   plan.place(running)
   setStatus(front, status, 'running')
-  plan.jump(known)
-  plan.place(stopped)
-  setStatus(front, status, 'stopped')
-  setText(front, pid, '0', 1)
   plan.place(known)
   const pieces: readonly (readonly [address: Operand, length: Operand])[] = [
     [plan.add(card.address, card.field(CARD.head, 4)), card.field(CARD.head + 4, 4)],
-    [pid.field(0, 8), pid.field(8, 8)],
+    [card.at(CARD.digits), card.field(CARD.digitsLength, 4)],
     [plan.add(card.address, card.field(CARD.middle, 4)), card.field(CARD.middle + 4, 4)],
     [status.field(0, 8), status.field(8, 8)],
     [plan.add(card.address, card.field(CARD.tail, 4)), card.field(CARD.tail + 4, 4)],
@@ -63,13 +56,9 @@ export function lowerState(front: Front): void {
   plan.exit(1)
 }
 
-function setStatus(front: Front, status: DataObject, word: string): void {
-  setText(front, status, word, word.length)
-}
-
-function setText({ plan }: Front, text: DataObject, address: Argument, length: Operand): void {
-  plan.store(text.address, 8, address)
-  plan.store(text.at(8), 8, length)
+function setStatus({ plan }: Front, status: DataObject, word: string): void {
+  plan.store(status.address, 8, word)
+  plan.store(status.at(8), 8, word.length)
 }
 
 /** start: open the gate, hear the verdict. A bad one is written down for the engine, which knows how to tell it. */
@@ -117,9 +106,7 @@ export function lowerDelete(front: Front): void {
     remove([AT.FDCWD, folder, AT.REMOVEDIR], used)
     plan.place(used)
   })
-  // The record goes first: whoever looks now finds no container.
-  for (const name of ['state.json', INIT_FILE, CARD_FILE, 'gate', 'verdict', 'lock'])
-    remove([container.directory, name, 0], engine)
+  for (const name of FOLDER_FILES) remove([container.directory, name, 0], engine)
   remove([AT.FDCWD, path.address, AT.REMOVEDIR], engine)
   plan.exit(0)
 }

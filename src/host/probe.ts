@@ -74,14 +74,24 @@ const OLDEST = [5, 12] as const
 
 /** @throws RuntError on a kernel without the calls that every plan uses */
 export function requireKernel(): void {
-  const name = new Uint8Array(390)
-  syscall('uname', name)
-  const release = new TextDecoder().decode(name.subarray(130, name.indexOf(0, 130)))
-  const [major = 0, minor = 0] = release.split('.').map((part) => Number.parseInt(part, 10))
-  if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return
+  const release = kernelRelease()
+  if (isAtLeast(release, OLDEST)) return
   throw new RuntError('host', `kernel ${release} is too old: runt needs ${OLDEST.join('.')} or newer`, {
     hint: 'it uses openat2, open_tree, mount_setattr, close_range, pidfds and clone3',
   })
+}
+
+/** "6.1.0-18-amd64". uname(2) */
+export function kernelRelease(): string {
+  const name = new Uint8Array(390)
+  syscall('uname', name)
+  return new TextDecoder().decode(name.subarray(130, name.indexOf(0, 130)))
+}
+
+/** @param version major and minor */
+export function isAtLeast(release: string, version: readonly [number, number]): boolean {
+  const [major = 0, minor = 0] = release.split('.').map((part) => Number.parseInt(part, 10))
+  return major > version[0] || (major === version[0] && minor >= version[1])
 }
 
 /** A process's pid as it sees itself: the innermost of NSpid. proc_pid_status(5) */

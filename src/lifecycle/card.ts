@@ -2,6 +2,7 @@
 
 import { notFrozen } from '../cgroup/freezer.ts'
 import type { Cgroup } from '../cgroup/manager.ts'
+import { EXIT_RECORD_ANNOTATION } from '../config/exit-record.ts'
 import { pidfdInode } from '../host/pidfd.ts'
 import { ABILITY, encodeCard, nameProcess } from '../plan/card.ts'
 import { type Container, stateOf } from './container.ts'
@@ -48,7 +49,13 @@ export function removals({ directories, made }: Cgroup): { readonly own: string[
   }
 }
 
-function abilities({ hasProcess, hooks, rdt }: Container): number {
+function abilities({ annotations, hasProcess, hooks, rdt }: Container): number {
   const start = hasProcess && hooks.poststart.length === 0 ? ABILITY.start : 0
-  return start | (hooks.poststop.length === 0 && rdt === undefined ? ABILITY.delete : 0)
+  // What waits for init's end may still be about to write it down: the engine clears away whatever lies there.
+  return (
+    start |
+    (hooks.poststop.length === 0 && rdt === undefined && annotations[EXIT_RECORD_ANNOTATION] !== 'true'
+      ? ABILITY.delete
+      : 0)
+  )
 }

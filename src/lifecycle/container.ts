@@ -4,6 +4,7 @@ import type { Cgroup } from '../cgroup/manager.ts'
 import type { Hook, Resources } from '../config/types.ts'
 import type { StepLabel } from '../process/report.ts'
 import type { ExecRecord } from './exec-record.ts'
+import type { ExitRecord } from './exit.ts'
 import type { RdtRecord } from './rdt.ts'
 import type { Stored } from './stored.ts'
 
@@ -56,6 +57,8 @@ export interface State {
   readonly created: string
   readonly annotations?: Readonly<Record<string, string>>
   readonly owner: string
+  /** Of one that has stopped: how. */
+  readonly exit?: ExitRecord
 }
 
 /** @param pid as its reader sees it; 0 when there is none */

@@ -15,8 +15,6 @@ import { debug, warn } from '../log.ts'
 import { type Facts, lineSlots } from '../lowering/facts.ts'
 import { lowerCreate } from '../lowering/lower.ts'
 import { hasListener } from '../lowering/seccomp.ts'
-import { compile } from '../machine/codegen.ts'
-import { targetFor } from '../machine/target.ts'
 import { isExecutable } from '../native/ffi.ts'
 import { close, readFileIfPresent, writeFileAtomically, writeKnob } from '../native/file.ts'
 import type { Plan } from '../plan/step.ts'
@@ -30,10 +28,12 @@ import { saveCard } from './card.ts'
 import { type Container, type Status, stateOf } from './container.ts'
 import { hear, homeEntry, learnPid, type Peer, receiveMaster, tell } from './conversation.ts'
 import { destroy } from './delete.ts'
+import { requireExitWatch, watchExit } from './exit-watch.ts'
 import { checkLabels, consoleTarget, gatherFacts, type LaunchOptions, ungrantable } from './facts.ts'
 import { agentOf, filterOf } from './filter.ts'
 import { runHooks } from './hooks.ts'
 import { checkId } from './id.ts'
+import { compileHere } from './image.ts'
 import type { Lock } from './lock.ts'
 import { noProfile, type Profile } from './profile.ts'
 import { prepareRdt } from './rdt.ts'
@@ -90,6 +90,7 @@ export async function launch(
   for (const warning of config.warnings) warn(warning)
   const terminal = consoleTarget(config, options)
   checkLabels(config.process, config.linux.mountLabel)
+  if (config.exitRecord) requireExitWatch()
   const filter = await filterOf(store, config)
   profile.mark('config')
   const hierarchies = readHierarchies()
@@ -122,7 +123,7 @@ export async function launch(
     const plan = lowerCreate(config, facts)
     verify(plan)
     profile.mark('lower')
-    const image = compile(plan, targetFor(process.arch === 'arm64' ? 'arm64' : 'x64'), {
+    const image = compileHere(plan, {
       profile: options.profile,
       ...(options.inject === undefined ? {} : { inject: options.inject }),
     })
@@ -193,6 +194,7 @@ async function serve(
   profile.mark('init ready')
   const container: Container = { ...attempt.container, phase: 'created' }
   store.save(container)
+  if (config.exitRecord && options.mode !== 'run-foreground') watchExit(store, container)
   if (options.mode === 'create') saveCard(store, container)
   debug(`container ${options.id}: init ${pid} waits`)
   if (options.pidfdSocket !== undefined) sendPidfd(options.pidfdSocket, pid)

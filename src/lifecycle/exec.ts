@@ -9,15 +9,13 @@ import { callerNofile } from '../host/probe.ts'
 import { debug, warn } from '../log.ts'
 import { lowerExec } from '../lowering/exec.ts'
 import { lineSlots, type ProcessFacts } from '../lowering/facts.ts'
-import { compile } from '../machine/codegen.ts'
-import { targetFor } from '../machine/target.ts'
 import { close, writeFileAtomically } from '../native/file.ts'
 import { trySyscall } from '../native/syscall.ts'
 import type { Plan } from '../plan/step.ts'
 import { verify } from '../plan/verify.ts'
 import { type InitProcess, spawnInit } from '../process/init.ts'
 import { encodeReply } from '../process/sync.ts'
-import { isAlive, processStat, reap } from '../process/wait.ts'
+import { exitStatus, isAlive, processStat, reap } from '../process/wait.ts'
 import { handOver } from './agent.ts'
 import { type Container, stateOf } from './container.ts'
 import { executed, hear, homeEntry, learnPid, type Peer, receiveMaster, tell } from './conversation.ts'
@@ -33,6 +31,7 @@ import {
 } from './facts.ts'
 import { recordedFilter } from './filter.ts'
 import { checkId } from './id.ts'
+import { compileHere } from './image.ts'
 import type { Profile } from './profile.ts'
 import { forwardSignals } from './signals.ts'
 import { standIn } from './stand-in.ts'
@@ -77,7 +76,7 @@ export async function execProcess(store: Store, options: ExecOptions, profile: P
     signals?.aim(running.pid, running.startTime)
     const status = await standIn(running.init, running.master)
     profile.mark('program ended')
-    return status
+    return exitStatus(status)
   } finally {
     close(target)
   }
@@ -160,7 +159,7 @@ interface Running {
 async function enter(container: Container, options: ExecOptions, target: number, profile: Profile): Promise<Running> {
   const { plan, facts, config } = await planExec(container, options)
   profile.mark('lower')
-  const image = compile(plan, targetFor(process.arch === 'arm64' ? 'arm64' : 'x64'), {
+  const image = compileHere(plan, {
     profile: options.profile,
     ...(options.inject === undefined ? {} : { inject: options.inject }),
   })

@@ -2,6 +2,7 @@
 // not on the host, not on a list of its own. features.md, features-linux.md
 
 import { SPEC_VERSION } from '../config/check-container.ts'
+import { EXIT_RECORD_ANNOTATION } from '../config/exit-record.ts'
 import type { OciConfig } from '../config/generated/oci.d.ts'
 import { LANDLOCK_ANNOTATION } from '../config/landlock.ts'
 import { mountOptionNames } from '../config/mount-options.ts'
@@ -40,7 +41,7 @@ export function featuresOf({ version, commit, checkpoint }: Build): Readonly<Rec
       'org.opencontainers.runc.checkpoint.enabled': `${checkpoint}`,
     },
     // Annotations of a config that change what runt does.
-    potentiallyUnsafeConfigAnnotations: [LANDLOCK_ANNOTATION],
+    potentiallyUnsafeConfigAnnotations: [EXIT_RECORD_ANNOTATION, LANDLOCK_ANNOTATION],
   }
 }
 

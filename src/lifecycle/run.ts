@@ -2,9 +2,11 @@
 
 import { PR } from '../linux/prctl.ts'
 import { syscall } from '../native/syscall.ts'
+import { exitStatus } from '../process/wait.ts'
 import { executed } from './conversation.ts'
 import { type CreateOptions, launch } from './create.ts'
 import { destroy, destroyIfPresent } from './delete.ts'
+import { saveExitIfPresent } from './exit.ts'
 import type { Profile } from './profile.ts'
 import { forwardSignals } from './signals.ts'
 import { standIn } from './stand-in.ts'
@@ -48,6 +50,6 @@ export async function runContainer(store: Store, options: RunOptions, profile: P
   if (!options.keep) {
     destroyIfPresent(store, launched.container)
     profile.mark('destroyed')
-  }
-  return status
+  } else saveExitIfPresent(store, launched.container, status)
+  return exitStatus(status)
 }

@@ -16,8 +16,7 @@ import { hasListener } from '../lowering/seccomp.ts'
 import { TIME_MARK } from '../lowering/solo/clock.ts'
 import type { Calendar } from '../lowering/solo/facts.ts'
 import { lowerSolo } from '../lowering/solo/solo.ts'
-import { compile, type Image } from '../machine/codegen.ts'
-import { targetFor } from '../machine/target.ts'
+import type { Image } from '../machine/codegen.ts'
 import { REPLY } from '../plan/messages.ts'
 import type { Plan } from '../plan/step.ts'
 import { verify } from '../plan/verify.ts'
@@ -27,6 +26,7 @@ import type { SeccompFilter } from '../seccomp/filter.ts'
 import { cardOf, removals } from './card.ts'
 import type { CreateOptions } from './create.ts'
 import { gatherFacts, ungrantable } from './facts.ts'
+import { compileHere } from './image.ts'
 import { keepImage } from './kept-image.ts'
 import { newRecord } from './record.ts'
 import type { Store } from './store.ts'
@@ -113,11 +113,7 @@ export function soloImage(
   })
   verify(plan)
   const { inject } = options
-  const image = compile(
-    plan,
-    targetFor(process.arch === 'arm64' ? 'arm64' : 'x64'),
-    inject === undefined ? {} : { inject },
-  )
+  const image = compileHere(plan, inject === undefined ? {} : { inject })
   return { plan, image, facts }
 }
 
@@ -155,6 +151,7 @@ function isPlain(config: Config, options: CreateOptions, terminal: ConsoleTarget
     config.mounts.every(({ idmap }) => idmap === undefined) && // a child of the image's, which can't outlive a failure
     linux.netDevices.length === 0 &&
     linux.intelRdt === undefined &&
+    !(config.exitRecord && options.mode !== 'run-foreground') &&
     Object.values(hooks).every((list) => list.length === 0)
   )
 }

@@ -6,19 +6,18 @@ import { close } from '../native/file.ts'
 import { syscall } from '../native/syscall.ts'
 import type { InitProcess } from '../process/init.ts'
 import { decodeMessage } from '../process/sync.ts'
-import { exitStatus } from '../process/wait.ts'
 import { relayTerminal } from './terminal.ts'
 
 /**
  * Relay the terminal until P0 says how the program ended.
  * @param master the pty's, when there is one
- * @returns the program's exit status; 128 and the signal when it was killed
+ * @returns the program's wait(2) status
  */
 export async function standIn({ monitor }: Pick<InitProcess, 'monitor'>, master: number | undefined): Promise<number> {
   try {
     if (master !== undefined) await relayTerminal(master, monitor)
     await pollAsync([monitor])
-    return exitStatus(readStatus(monitor))
+    return readStatus(monitor)
   } finally {
     close(monitor)
   }

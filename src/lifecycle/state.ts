@@ -4,6 +4,7 @@ import type { Cgroup } from '../cgroup/manager.ts'
 import { RuntError } from '../errors.ts'
 import { debug, warn } from '../log.ts'
 import { type Container, type State, stateOf } from './container.ts'
+import { exitOf } from './exit.ts'
 import { checkId } from './id.ts'
 import { statusOf } from './status.ts'
 import { Store } from './store.ts'
@@ -16,7 +17,9 @@ export function containerState(store: Store, id: string): State {
 
 function currentState(store: Store, container: Container): State {
   const status = statusOf(store, container)
-  return stateOf(container, status, status === 'stopped' ? 0 : container.pid)
+  if (status !== 'stopped') return stateOf(container, status, container.pid)
+  const exit = exitOf(store, container)
+  return { ...stateOf(container, status, 0), ...(exit && { exit }) }
 }
 
 /** All containers of a root, by id. One that goes meanwhile, or has no record yet or none that can be read, is left out. */

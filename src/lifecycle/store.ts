@@ -17,7 +17,7 @@ import {
   writeFileAtomically,
 } from '../native/file.ts'
 import { failedWith, SyscallError } from '../native/syscall.ts'
-import { CARD_FILE, FAILURE_FILE, INIT_FILE } from '../plan/card.ts'
+import { CARD_FILE, EXIT_FILE, FAILURE_FILE, FOLDER_FILES, INIT_FILE } from '../plan/card.ts'
 import { IMAGES_FOLDER } from '../plan/ticket.ts'
 import { parseStat } from '../process/wait.ts'
 import type { Container } from './container.ts'
@@ -104,6 +104,19 @@ export class Store {
     return failure
   }
 
+  /** @param status wait(2)'s, of init */
+  saveExit(id: string, status: number): void {
+    const bytes = new Uint8Array(4)
+    new DataView(bytes.buffer).setInt32(0, status, true)
+    writeFileAtomically(`${this.directory(id)}/${EXIT_FILE}`, bytes, 0o600)
+  }
+
+  /** init's wait(2) status, if somebody saw it end and wrote it down. */
+  findExit(id: string): number | undefined {
+    const bytes = readBytesIfPresent(`${this.directory(id)}/${EXIT_FILE}`)
+    return bytes?.length === 4 ? new DataView(bytes.buffer, bytes.byteOffset).getInt32(0, true) : undefined
+  }
+
   /** Where compiled filters of system calls are kept. */
   get filters(): string {
     return `${this.root}/@filters`
@@ -186,9 +199,7 @@ export class Store {
   /** Take a container's folder away, with all that is in it. */
   remove(id: string): void {
     const directory = this.directory(id)
-    // The record goes first: whoever looks now finds no container.
-    for (const name of ['state.json', INIT_FILE, CARD_FILE, 'gate', 'verdict', 'lock'])
-      tryUnlink(`${directory}/${name}`)
+    for (const name of FOLDER_FILES) tryUnlink(`${directory}/${name}`)
     let result = tryRemoveDirectory(directory)
     if (result === -ERRNO.ENOTEMPTY || result === -ERRNO.EEXIST) {
       emptyDirectory(directory)

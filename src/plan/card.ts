@@ -34,10 +34,15 @@ export const ABILITY = { start: 1, delete: 2 } as const
 /** A card that is longer is of no use to the front. */
 export const CARD_ROOM = 32768
 
-/** Names in a container's folder that the front knows. */
+/** Files in a container's folder. `failure` is there for a moment only. */
 export const CARD_FILE = 'card'
 export const FAILURE_FILE = 'failure'
 export const INIT_FILE = 'init'
+/** How init ended: four bytes, a wait(2) status. */
+export const EXIT_FILE = 'exit'
+
+/** What lies there to the end. The record goes first: whoever looks then finds no container. */
+export const FOLDER_FILES = ['state.json', INIT_FILE, EXIT_FILE, CARD_FILE, 'gate', 'verdict', 'lock'] as const
 
 export interface Card {
   /** ABILITY bits. */

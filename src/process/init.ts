@@ -31,7 +31,6 @@ export function spawnInit(
 ): InitProcess {
   const [ours, theirs] = socketPair()
   const [monitor, theirMonitor] = socketPair()
-  const memory = sealedExecutable('runt:init', image)
   try {
     const descriptors: (readonly [number, number])[] = [
       [theirs, slots.channel],
@@ -43,8 +42,7 @@ export function spawnInit(
     // A stream that the caller had closed is the engine's null device. The image needs it, too: a number that is free
     // would go to the next file it opens.
     for (const fd of STANDARD_STREAMS) if (isCloseOnExec(fd)) descriptors.push([fd, fd])
-    // By our pid: in the child the number may mean another descriptor already.
-    const first = spawn({ path: `/proc/${process.pid}/fd/${memory}`, args: ['runt:init'], env: [], descriptors })
+    const first = spawnImage('runt:init', image, descriptors)
     return { channel: blockingChannel(ours), monitor, first }
   } catch (error) {
     close(ours)
@@ -52,8 +50,27 @@ export function spawnInit(
     throw error
   } finally {
     close(theirs)
-    close(memory)
     close(theirMonitor)
+  }
+}
+
+/**
+ * Start an image as a child of ours.
+ * @param name what ps(1) shows
+ * @param descriptors of ours, and their numbers there
+ * @returns its pid
+ */
+export function spawnImage(
+  name: string,
+  image: Uint8Array,
+  descriptors: readonly (readonly [from: number, to: number])[],
+): number {
+  const memory = sealedExecutable(name, image)
+  try {
+    // By our pid: in the child the number may mean another descriptor already.
+    return spawn({ path: `/proc/${process.pid}/fd/${memory}`, args: [name], env: [], descriptors })
+  } finally {
+    close(memory)
   }
 }
 

@@ -11,6 +11,8 @@ export interface ProcessStat {
   readonly state: string
   /** Clock ticks since boot: with the pid it names one process and no other. */
   readonly startTime: number
+  /** How it ended, as wait(2) has it: of a zombie, and only for who may look into the process; else 0. */
+  readonly exitCode: number
 }
 
 /** /proc/PID/stat; undefined when there is no such process. */
@@ -23,7 +25,7 @@ export function processStat(pid: number): ProcessStat | undefined {
 export function parseStat(text: string): ProcessStat {
   // The command stands in parentheses and may hold any character.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  return { state: fields[0] ?? 'X', startTime: Number(fields[19]) }
+  return { state: fields[0] ?? 'X', startTime: Number(fields[19]), exitCode: Number(fields[49]) }
 }
 
 /** Is this very process there, and not just waiting to be reaped? */

@@ -3,7 +3,7 @@
 
 import { AT, O } from '../../linux/open-flags.ts'
 import type { DataObject } from '../../plan/builder.ts'
-import { CARD, CARD_FILE, INIT_FILE } from '../../plan/card.ts'
+import { CARD, CARD_FILE, EXIT_FILE, FOLDER_FILES, INIT_FILE } from '../../plan/card.ts'
 import type { Value } from '../../plan/step.ts'
 import type { Context } from '../context.ts'
 import { moveToSlot } from '../descriptors.ts'
@@ -15,8 +15,9 @@ import type { Undo } from './undo.ts'
 const LOCK_EX = 2
 const NEW_CARD = `${CARD_FILE}.tmp`
 const NEW_INIT = `${INIT_FILE}.tmp`
+const NEW_EXIT = `${EXIT_FILE}.tmp`
 /** Everything that may lie in a container's folder. */
-export const NAMES = ['state.json', INIT_FILE, CARD_FILE, NEW_CARD, NEW_INIT, 'gate', 'verdict', 'lock'] as const
+export const NAMES = [...FOLDER_FILES, NEW_CARD, NEW_INIT, NEW_EXIT] as const
 /** Digits of the longest pid, and of a shorter one: pid_max is 4194304 at most. */
 const MOST_DIGITS = 7
 
@@ -76,6 +77,13 @@ export function lowerRecord(
   }
   writeFile(context, slots.directory, NEW_INIT, stat.address, statLength)
   plan.syscall('renameat2', [slots.directory, NEW_INIT, slots.directory, INIT_FILE, 0])
+}
+
+/** Put on record how init ended. @param status wait(2)'s */
+export function lowerExitRecord(context: Context, status: DataObject): void {
+  const { plan, slots } = context
+  writeFile(context, slots.directory, NEW_EXIT, status.address, 4)
+  plan.syscall('renameat2', [slots.directory, NEW_EXIT, slots.directory, EXIT_FILE, 0])
 }
 
 /** How many digits the pid has, at the start of stat's line. */

@@ -5,7 +5,7 @@ import { type DataObject, u64 } from '../../plan/builder.ts'
 import type { Value } from '../../plan/step.ts'
 import type { Context } from '../context.ts'
 import { STATX, statDescriptor } from '../statx.ts'
-import { NAMES } from './claim.ts'
+import { lowerExitRecord, NAMES } from './claim.ts'
 import type { Solo } from './facts.ts'
 
 const LOCK_EX = 2
@@ -15,7 +15,10 @@ const POINTER = 8
 export function lowerEnd(context: Context, solo: Solo, status: DataObject): void {
   const { plan, slots } = context
   const done = plan.label('done')
-  if (!solo.keep) {
+  if (solo.keep) {
+    plan.rescueAt(done) // somebody has deleted it
+    lowerExitRecord(context, status)
+  } else {
     const trouble = plan.label('trouble')
     plan.rescueAt(trouble)
     plan.syscall('flock', [slots.lock, LOCK_EX])
