@@ -19,7 +19,7 @@ SOURCES := $(shell find src -name '*.ts' ! -name '*.test.ts' ! -path '*/generate
 GENERATED := src/config/generated/validators.js
 PACKAGES := node_modules/.package-lock.json
 
-.PHONY: help build run test bench soak conformance engines check golden install uninstall clean
+.PHONY: help build run test bench soak conformance engines rules check golden install uninstall clean
 
 help:
 	@echo 'make build                      dist/runt and, beside it, its engine and the addon that loads'
@@ -27,6 +27,7 @@ help:
 	@echo 'make test                       unit tests under Bun and Node; real containers when root'
 	@echo 'make check                      formatting, lint, import rules, types, and that these checks bite'
 	@echo 'make conformance RUNTIME=PATH   the container cases on any OCI runtime ($(RUNTIME)); CASES=WORD selects'
+	@echo 'make rules                      conformance/rules.md anew: how runt, runc and crun fare, rule by rule'
 	@echo 'make engines RUNTIME=PATH       Podman, Buildah, Docker and containerd on it; CASES=WORD selects'
 	@echo 'make bench RUNS=N               beside runc and crun, interleaved ($(RUNS) runs)'
 	@echo 'make soak                       load and endurance beside runc and crun, and races for RACE_SECONDS; sizes: conformance/soak.ts'
@@ -91,6 +92,10 @@ soak: build
 conformance: $(if $(filter dist/runt,$(RUNTIME)),build,$(PACKAGES))
 	@sh bin/debian-packages busybox-static libseccomp2
 	@$(BUN) conformance/main.ts --runtime '$(RUNTIME)' $(CASES)
+
+rules: build
+	@sh bin/debian-packages busybox-static libseccomp2 runc crun
+	@$(BUN) conformance/rules-table.ts dist/runt /usr/sbin/runc /usr/bin/crun
 
 engines: $(if $(filter dist/runt,$(RUNTIME)),build,$(PACKAGES))
 	@sh bin/debian-packages $(ENGINE_PACKAGES)

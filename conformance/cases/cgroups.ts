@@ -285,3 +285,66 @@ check('G4', 'every hierarchy of the machine has the container, not the caller', 
   }
   succeeded(await box.command(['delete', '--force', box.id]))
 })
+
+/** The first disk of this machine, as the kernel numbers it. */
+function diskOf(): { readonly major: number; readonly minor: number } {
+  const [, major, minor] =
+    /^\s*(\d+)\s+(\d+)\s+\d+\s+(?!ram|loop|zram)\w+$/m.exec(readFileSync('/proc/partitions', 'utf8')) ?? []
+  return major === undefined ? skip('this machine has no disk') : { major: Number(major), minor: Number(minor) }
+}
+
+for (const [property, file] of [
+  ['throttleReadBpsDevice', 'blkio.throttle.read_bps_device'],
+  ['throttleWriteBpsDevice', 'blkio.throttle.write_bps_device'],
+  ['throttleReadIOPSDevice', 'blkio.throttle.read_iops_device'],
+  ['throttleWriteIOPSDevice', 'blkio.throttle.write_iops_device'],
+] as const) {
+  check('G8', `blockIO.${property}`, async (box) => {
+    needs('blkio')
+    const { major, minor } = diskOf()
+    await box.create({ '/linux/resources': { blockIO: { [property]: [{ major, minor, rate: 4096 }] } } })
+    assert.is(box.knob('blkio', file), `${major}:${minor} 4096`)
+  })
+}
+
+check('G8', 'a weightDevice without a weight is refused', async (box) => {
+  const { major, minor } = diskOf()
+  await box.rejected({ '/linux/resources': { blockIO: { weightDevice: [{ major, minor }] } } })
+})
+
+check('G8', 'a disk that the machine does not have is refused', async (box) => {
+  needs('blkio')
+  await box.rejected({
+    '/linux/resources': { blockIO: { throttleReadBpsDevice: [{ major: 999, minor: 999, rate: 4096 }] } },
+  })
+})
+
+for (const pageSize of ['2', '3MB', 'twoMB', '2 MB']) {
+  check('G9', `the page size ${JSON.stringify(pageSize)} is refused`, async (box) => {
+    await box.rejected({ '/linux/resources': { hugepageLimits: [{ pageSize, limit: 2 * MIB }] } })
+  })
+}
+
+check('G10', 'network.classID is refused where no hierarchy has the controller', async (box) => {
+  if (existsSync(`${CGROUPS}/net_cls`)) skip('this machine has net_cls')
+  await box.rejected({ '/linux/resources': { network: { classID: 0x100001 } } })
+})
+
+check('G12', 'rdma is refused where no hierarchy has the controller', async (box) => {
+  if (existsSync(`${CGROUPS}/rdma`)) skip('this machine has rdma')
+  await box.rejected({ '/linux/resources': { rdma: { mlx5_1: { hcaHandles: 3 } } } })
+})
+
+check('G12', 'an rdma device without limits is refused', async (box) => {
+  await box.rejected({ '/linux/resources': { rdma: { mlx5_1: {} } } })
+})
+
+for (const [key, value] of [
+  ['no.such.file', '1'],
+  ['../cgroup.procs', '1'],
+  ['memory.high', 'many'],
+] as const) {
+  check('G13', `unified ${key} = ${value} is refused`, async (box) => {
+    await box.rejected({ '/linux/resources': { unified: { [key]: value } } })
+  })
+}

@@ -70,6 +70,11 @@ check('F7', 'a device that is there as asked is left alone', async (box) => {
   assert.is(await box.sh('stat -c %t:%T /there', { '/linux/devices': [device] }), '1:3')
 })
 
+check('F8', 'two nodes of one device', async (box) => {
+  const twice = ['/dev/one', '/dev/two'].map((path) => ({ path, type: 'c', major: 1, minor: 3, fileMode: 0o666 }))
+  assert.is(await box.sh('echo x >/dev/one && echo x >/dev/two && echo both', { '/linux/devices': twice }), 'both')
+})
+
 function makeNode(path: string, type: 'b' | 'c', major: number, minor: number): void {
   assert.is(spawnSync('mknod', ['-m', '666', path, type, `${major}`, `${minor}`]).status, 0, `mknod ${path}`)
 }

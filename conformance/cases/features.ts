@@ -11,7 +11,14 @@ interface Features {
   readonly ociVersionMax: string
   readonly hooks?: readonly string[]
   readonly mountOptions?: readonly string[]
-  readonly linux?: { readonly namespaces?: readonly string[]; readonly capabilities?: readonly string[] }
+  readonly annotations?: Readonly<Record<string, string>>
+  readonly linux?: {
+    readonly namespaces?: readonly string[]
+    readonly capabilities?: readonly string[]
+    readonly seccomp?: Readonly<Record<'actions' | 'operators' | 'archs' | 'supportedFlags', readonly string[]>>
+    readonly memoryPolicy?: { readonly modes?: readonly string[]; readonly flags?: readonly string[] }
+    readonly mountExtensions?: { readonly idmap?: { readonly enabled?: boolean } }
+  }
 }
 
 async function featuresOf(box: Box): Promise<Features> {
@@ -110,4 +117,59 @@ check('I1', 'the features are the same for whoever asks', async (box) => {
   const first = succeeded(await box.command(['features'])).stdout
   const second = succeeded(await box.command(['features'], { cwd: '/', env: { HOME: '/nowhere', PATH: '' } })).stdout
   assert.is(second, first)
+})
+
+/** Whatever the profile says, the container itself makes none of these calls. */
+const rule = (more: object) => ({ names: ['acct'], action: 'SCMP_ACT_ERRNO', ...more })
+const profile = (more: object) => ({ '/linux/seccomp': { defaultAction: 'SCMP_ACT_ALLOW', ...more } })
+
+check(
+  'I3',
+  'every action, operator, architecture and flag of the features is recognised in a seccomp profile',
+  async (box) => {
+    const seccomp = (await featuresOf(box)).linux?.seccomp ?? skip('the features say nothing of seccomp')
+    const { actions = [], operators = [], archs = [], supportedFlags = [] } = seccomp
+    assert.ok(actions.length >= 8 && operators.length === 7 && archs.length >= 10)
+    // A listener wants an agent: there are cases of their own for it.
+    const alone = actions.filter((action) => action !== 'SCMP_ACT_NOTIFY')
+    assert.equal(await refusedOf(box, alone, (action) => profile({ syscalls: [rule({ action })] })), [])
+    const compare = (op: string) => profile({ syscalls: [rule({ args: [{ index: 0, value: 1, valueTwo: 1, op }] })] })
+    assert.equal(await refusedOf(box, operators, compare), [])
+    assert.equal(await refusedOf(box, archs, (arch) => profile({ architectures: [arch], syscalls: [rule({})] })), [])
+    const flagged = supportedFlags.filter((flag) => flag !== 'SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV') // of a listener
+    assert.equal(await refusedOf(box, flagged, (flag) => profile({ flags: [flag], syscalls: [rule({})] })), [])
+  },
+)
+
+check('I3', 'every mode of the features is recognised in a memoryPolicy', async (box) => {
+  const { modes = [], flags = [] } =
+    (await featuresOf(box)).linux?.memoryPolicy ?? skip('the features say nothing of memoryPolicy')
+  assert.ok(modes.length >= 5 && flags.length >= 2)
+  const withoutNodes = ['MPOL_DEFAULT', 'MPOL_LOCAL', 'MPOL_PREFERRED']
+  const policy = (mode: string) => ({
+    '/linux/memoryPolicy': withoutNodes.includes(mode) ? { mode } : { mode, nodes: '0' },
+  })
+  assert.equal(await refusedOf(box, modes, policy), [])
+})
+
+check('I4', 'no option of a file system is among the mount options', async (box) => {
+  const { mountOptions = [] } = await featuresOf(box)
+  const strangers = mountOptions.filter((option) =>
+    /=|^(size|mode|uid|gid|lowerdir|nr_inodes|newinstance)$/.test(option),
+  )
+  assert.equal(strangers, [])
+})
+
+check('I5', 'idmap is told as it is', async (box) => {
+  const { enabled } =
+    (await featuresOf(box)).linux?.mountExtensions?.idmap ?? skip('the features say nothing of mount extensions')
+  const bind = { destination: '/mnt', type: 'bind', source: box.folder, options: ['rbind', 'idmap'] }
+  const mapped = { ...bind, uidMappings: MAPPINGS, gidMappings: MAPPINGS }
+  assert.is((await box.tryCreate({ '/mounts/-': mapped })).status === 0, enabled === true)
+})
+
+check('I6', 'nothing of the features is null', async (box) => {
+  const nulls = (value: unknown): boolean =>
+    value === null || (typeof value === 'object' && Object.values(value).some((each) => nulls(each)))
+  assert.not.ok(nulls(await featuresOf(box)))
 })

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import * as assert from 'uvu/assert'
 import type { Box } from '../box.ts'
 import { failed, succeeded } from '../box.ts'
+import type { Edits } from '../bundle.ts'
 import { check, skip } from '../case.ts'
 
 const FOREVER = 'exec sleep 100'
@@ -90,6 +91,89 @@ check('B7', 'commands without an id are refused', async (box) => {
 check('B7', 'a bundle that does not exist is refused', async (box) => {
   failed(await box.command(['create', '--bundle', box.path('nowhere'), box.id]))
   box.assertNothingLeft()
+})
+
+/** Properties that fail at different stages of create, the cgroup's and the last ones as well. */
+const INAPPLICABLE: readonly (readonly [what: string, edits: Edits])[] = [
+  ['a namespace that is not there', { '/linux/namespaces/0/path': '/nowhere' }],
+  [
+    'a limit that the kernel refuses',
+    { '/linux/resources/pids': { limit: 17 }, '/linux/resources/cpu': { mems: '4000' } },
+  ],
+  [
+    'a source that is not there',
+    { '/mounts/-': { destination: '/x', type: 'bind', source: '/nowhere', options: ['bind'] } },
+  ],
+  ['a file system that nobody knows', { '/mounts/-': { destination: '/x', type: 'moon', source: 'moon' } }],
+  ['a device in the place of a file', { '/linux/devices': [{ path: '/bin/busybox', type: 'c', major: 1, minor: 3 }] }],
+  ['a sysctl that is not there', { '/linux/sysctl': { 'net.no.such': '1' } }],
+  ['a hook that fails', { '/hooks': { createRuntime: [{ path: '/bin/false' }] } }],
+  ['a program that is not there', { '/process/args': ['/nowhere'] }],
+]
+for (const [what, edits] of INAPPLICABLE) {
+  check('B8', `${what} leaves nothing behind`, async (box) => {
+    await box.rejected(edits)
+    assert.equal(processesOf(box), [])
+  })
+}
+
+/** Whoever is in the box's cgroup, or sees a mount of its files: nobody but a container of it. */
+function processesOf(box: Box): string[] {
+  return readdirSync('/proc').filter((pid) => {
+    if (!/^\d+$/.test(pid)) return false
+    try {
+      const known = ['cgroup', 'mountinfo'].map((file) => readFileSync(`/proc/${pid}/${file}`, 'utf8')).join('')
+      return known.includes(`${box.cgroup}\n`) || known.includes(box.folder)
+    } catch {
+      return false // it has ended
+    }
+  })
+}
+
+check('B9', 'an operation that fails leaves the container as it was', async (box) => {
+  await box.launch(FOREVER, { '/linux/resources/pids': { limit: 17 } })
+  const before = { state: await box.state(), processes: processesOf(box), limit: pidsLimitOf(box) }
+  for (const command of [
+    ['start', box.id],
+    ['kill', box.id, 'SIGNONSENSE'],
+    ['delete', box.id],
+    ['exec', box.id, '/nowhere'],
+    ['exec', '--cwd', '/bin/busybox', box.id, 'true'],
+    ['update', '--pids-limit', '-7', '--cpu-period', '1', box.id],
+    ['resume', box.id],
+  ]) {
+    failed(await box.command(command))
+    const after = { state: await box.state(), processes: processesOf(box), limit: pidsLimitOf(box) }
+    assert.equal(after, before, command.join(' '))
+  }
+})
+
+function pidsLimitOf(box: Box): string | undefined {
+  return existsSync('/sys/fs/cgroup/pids') ? box.knob('pids', 'pids.max') : undefined
+}
+
+check('B15', 'poststart hooks find the program, and start waits for them', async (box) => {
+  const seen = box.path('seen')
+  const script = `pid=$(sed 's/.*"pid": *\\([0-9]*\\).*/\\1/'); sleep 0.2; tr '\\0' ' ' </proc/$pid/cmdline >${seen}`
+  const hook = { path: '/bin/sh', args: ['sh', '-c', script], env: [`PATH=${process.env.PATH ?? '/bin'}`] }
+  await box.create({ '/process/args': ['sleep', '100'], '/hooks': { poststart: [hook] } })
+  assert.not.ok(existsSync(seen))
+  await box.start()
+  assert.is(readFileSync(seen, 'utf8'), 'sleep 100 ')
+})
+
+check('B18', 'a container without a process can not be started', async (box) => {
+  const { status } = await box.tryCreate({ '/process': undefined })
+  if (status === 0) {
+    failed(await box.command(['start', box.id]))
+    await box.delete('--force')
+  }
+  box.assertNothingLeft()
+})
+
+check('K2', 'a wrong config is refused before anything is made', async (box) => {
+  await box.rejected({ '/process/args': [], '/mounts/-': { destination: '/made', type: 'tmpfs', source: 'tmpfs' } })
+  assert.not.ok(existsSync(`${box.rootfs}/made`))
 })
 
 check('B16', 'state of an unknown id is an error', async (box) => {

@@ -360,3 +360,9 @@ check('F1', 'the usual file systems are there', async (box) => {
     assert.is(at(mounts, point).type, type, point)
   }
 })
+
+check('C11', 'options that are for mount(8) alone do not reach the file system', async (box) => {
+  const options = ['nofail', 'noauto', '_netdev', 'size=64k']
+  const mount = { destination: '/mnt', type: 'tmpfs', source: 'tmpfs', options }
+  assert.match(await box.sh('grep " /mnt " /proc/self/mounts', { '/mounts/-': mount }), /^tmpfs \/mnt tmpfs .*size=64k/)
+})
