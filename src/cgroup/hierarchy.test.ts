@@ -1,3 +1,4 @@
+import * as fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { parseHierarchies } from './hierarchy.ts'
@@ -63,6 +64,75 @@ test("a container's part of a hierarchy, odd characters in paths, a process in a
   assert.is(odd.v1[0]?.mountpoint, '/mnt/a b\\')
   const chroot = '32 99 0:29 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids'
   assert.is(parseHierarchies(chroot).v1[0]?.mountpoint, '/sys/fs/cgroup/pids')
+})
+
+/** As the kernel writes it: seq_path() of fs/seq_file.c. */
+const encoded = (path: string): string =>
+  path.replace(/[ \t\n\\#]/g, (character) => `\\${character.charCodeAt(0).toString(8).padStart(3, '0')}`)
+
+const name = fc.string({ unit: fc.constantFrom(...'ab07 \t\n\\#-é'), minLength: 1, maxLength: 8 })
+const folder = fc.array(name, { minLength: 1, maxLength: 3 }).map((names) => `/${names.join('/')}`)
+const GROUPS = [['cpu', 'cpuacct'], ['memory'], ['pids'], ['net_cls', 'net_prio'], ['freezer'], ['devices']] as const
+
+test('hierarchies are read wherever they are mounted, whatever the names of the folders', () => {
+  const mounted = fc.record({
+    groups: fc.uniqueArray(fc.constantFrom(...GROUPS)),
+    places: fc.uniqueArray(folder, { minLength: GROUPS.length + 1, maxLength: GROUPS.length + 1 }),
+    roots: fc.array(folder, { minLength: GROUPS.length + 1, maxLength: GROUPS.length + 1 }),
+    tags: fc.subarray(['shared:3', 'master:7', 'propagate_from:2', 'unbindable']),
+    unified: fc.boolean(),
+  })
+  void fc.assert(
+    fc.property(mounted, ({ groups, places, roots, tags, unified }) => {
+      const line = (type: string, index: number, options: readonly string[]): string =>
+        [
+          `${40 + index} 27 0:${30 + index} ${encoded(roots[index] ?? '')} ${encoded(places[index] ?? '')} rw`,
+          ...tags,
+          '-',
+        ]
+          .concat(type, 'cgroup', ['rw', ...options].join(','))
+          .join(' ')
+      const v1 = groups.map((controllers, index) => line('cgroup', index, controllers))
+      // A place inside another's would be covered by it.
+      fc.pre(places.every((one) => !places.some((other) => other !== one && `${one}/`.startsWith(`${other}/`))))
+      const found = parse(...v1, ...(unified ? [line('cgroup2', groups.length, ['nsdelegate'])] : []))
+      const expected = groups.map((controllers, index) => ({
+        name: controllers.join(','),
+        controllers: [...controllers],
+        mountpoint: places[index],
+        root: roots[index],
+      }))
+      assert.equal(found.v1, expected)
+      assert.is(found.unified?.mountpoint, unified ? places[groups.length] : undefined)
+      const mode = groups.length > 0 ? (unified ? 'hybrid' : 'v1') : unified ? 'v2' : 'none'
+      assert.is(found.mode, mode)
+    }),
+  )
+})
+
+test('whatever stands there, it is read', () => {
+  const words = fc.constantFrom(
+    '27',
+    '1',
+    '/',
+    '/sys/fs/cgroup',
+    '-',
+    'cgroup',
+    'cgroup2',
+    'rw,memory',
+    'name=',
+    '\\04',
+    '',
+    '\n',
+  )
+  void fc.assert(
+    fc.property(fc.array(words, { maxLength: 60 }), (texts) => {
+      const { mode, v1, unified } = parseHierarchies(texts.join(' '))
+      const expected = v1.length > 0 ? (unified ? 'hybrid' : 'v1') : unified ? 'v2' : 'none'
+      assert.is(mode, expected)
+    }),
+    { numRuns: 500 },
+  )
 })
 
 test.run()

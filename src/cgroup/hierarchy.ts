@@ -1,5 +1,6 @@
 // /proc/self/mountinfo → which cgroup hierarchies this host has, and where. One read of one file.
 
+import { decodeField } from '../linux/mountinfo.ts'
 import { readFile } from '../native/file.ts'
 
 /** v1: no cgroup2. hybrid: v1 controllers and a cgroup2 beside them. v2: cgroup2 alone. none: nothing is mounted. */
@@ -144,10 +145,4 @@ function childAt(path: string, parent: string, { ids, byPlace }: Mounts): string
     if (above === parent && mount.id !== parent) found = mount.id // the later of two covers the earlier
   }
   return found
-}
-
-/** The kernel writes space, tab, newline and backslash as \ooo. */
-function decodeField(field: string): string {
-  if (!field.includes('\\')) return field
-  return field.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)))
 }

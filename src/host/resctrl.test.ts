@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import * as fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { makeRdt, parseSchemata, planRdt, type RdtRequest, rdtTasks, resctrlRoot } from './resctrl.ts'
@@ -102,6 +103,57 @@ test('schemata read as the kernel shows them', () => {
     ],
   )
   assert.equal([...(parsed.get('MB') ?? [])], [['0', '10']])
+})
+
+test('resctrl is found wherever it is mounted', () => {
+  const place = fc
+    .string({ unit: fc.constantFrom(...'ab0 \t\n\\#'), minLength: 1, maxLength: 9 })
+    .map((name) => `/${name}`)
+  void fc.assert(
+    fc.property(place, (path) => {
+      const written = path.replace(/[ \t\n\\#]/g, (each) => `\\${each.charCodeAt(0).toString(8).padStart(3, '0')}`)
+      assert.is(
+        resctrlRoot(`25 1 0:23 / /sys rw - sysfs resctrl rw\n40 25 0:40 / ${written} rw - resctrl r rw\n`),
+        path,
+      )
+    }),
+  )
+})
+
+test('schemata that say the same are the same, however they are written', () => {
+  const domain = fc.tuple(fc.nat(3), fc.nat(0xffff))
+  const line = fc.tuple(
+    fc.constantFrom('L3', 'L2CODE', 'MB'),
+    fc.uniqueArray(domain, { minLength: 1, selector: ([id]) => id }),
+  )
+  const blank = fc.constantFrom('', ' ', '  ')
+  void fc.assert(
+    fc.property(
+      fc.uniqueArray(line, { selector: ([resource]) => resource }),
+      fc.infiniteStream(blank),
+      (lines, blanks) => {
+        const gap = (): string => blanks.next().value ?? ''
+        const written = lines.map(([resource, domains]) => {
+          const parts = domains.map(
+            ([id, mask]) => `${gap()}0${id}${gap()}=${gap()}00${mask.toString(16).toUpperCase()}${gap()}`,
+          )
+          return `${gap()}${resource}${gap()}:${parts.join(';')}`
+        })
+        const expected = lines.map(([resource, domains]) => [
+          resource,
+          domains.map(([id, mask]) => [`${id}`, mask.toString(16)]),
+        ])
+        assert.equal(
+          [...parseSchemata(written)].map(([resource, domains]) => [resource, [...domains]]),
+          expected,
+        )
+      },
+    ),
+  )
+})
+
+test('any text can be looked at as schemata', () => {
+  void fc.assert(fc.property(fc.array(fc.string()), (lines) => parseSchemata(lines) instanceof Map))
 })
 
 test.after(() => rmSync(root, { recursive: true }))

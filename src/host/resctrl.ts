@@ -2,6 +2,7 @@
 // config-linux.md, Intel RDT; Documentation/filesystems/resctrl.rst
 
 import { RuntError } from '../errors.ts'
+import { decodeField } from '../linux/mountinfo.ts'
 import { exists, makeDirectory, readFile, readFileIfPresent, tryRemoveDirectory, writeKnob } from '../native/file.ts'
 import { SyscallError } from '../native/syscall.ts'
 
@@ -32,7 +33,7 @@ export function resctrlRoot(mountinfo: string): string {
   for (const line of mountinfo.split('\n')) {
     const [before = '', after = ''] = line.split(' - ')
     const path = before.split(' ')[4]
-    if (after.startsWith('resctrl ') && path !== undefined) return path.replaceAll('\\040', ' ')
+    if (after.startsWith('resctrl ') && path !== undefined) return decodeField(path)
   }
   throw new RuntError('host', 'linux.intelRdt: resctrl is not mounted', {
     hint: 'mount -t resctrl resctrl /sys/fs/resctrl, where CPU and kernel have it',
