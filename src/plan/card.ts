@@ -65,9 +65,12 @@ export function encodeCard(card: Card): Uint8Array | undefined {
   const view = new DataView(bytes.buffer)
   const checks = CARD.size
   let end = checks + CHECK.size * card.checks.length + 4
+  let fits = end < CARD_ROOM
   const put = (text: string): number => {
     const start = end
-    end += encoder.encodeInto(text, bytes.subarray(start)).written
+    const { read, written } = encoder.encodeInto(text, bytes.subarray(start))
+    end += written
+    fits &&= read === text.length && end < CARD_ROOM
     return start
   }
   view.setUint32(CARD.magic, CARD_MAGIC, true)
@@ -91,7 +94,7 @@ export function encodeCard(card: Card): Uint8Array | undefined {
   }
   view.setUint32(CARD.own, put(cStrings(card.own)), true)
   view.setUint32(CARD.above, put(cStrings(card.above)), true)
-  return end < CARD_ROOM ? bytes.subarray(0, end) : undefined
+  return fits ? bytes.subarray(0, end) : undefined
 }
 
 function cStrings(texts: readonly string[]): string {
