@@ -1,3 +1,4 @@
+import * as fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { IFA, IFA_F, RTM } from '../../linux/rtnetlink.ts'
@@ -81,6 +82,74 @@ test('what is cut short is an error', () => {
   const broken = getLink('eth0')
   broken[32] = 200
   assert.throws(() => decodeLink(only(broken)), /netlink attribute of 200 bytes/)
+})
+
+const PLAIN = { noNullPrototype: true } as const
+const bytes = fc.uint8Array({ maxLength: 20 })
+const attribute = fc.record(
+  { type: fc.integer({ min: 1, max: 0x3fff }).filter((type) => type !== IFA.FLAGS), value: bytes },
+  PLAIN,
+)
+
+test('an address is read as it was written, whatever its attributes', () => {
+  const address = fc.record(
+    {
+      family: fc.constantFrom(2, 10),
+      prefixLength: fc.nat(128),
+      flags: fc.nat(0xffff).map((flags) => flags & ~(IFA_F.SECONDARY | IFA_F.DADFAILED | IFA_F.TENTATIVE)),
+      scope: fc.nat(255),
+      index: fc.nat(2 ** 31 - 1),
+      attributes: fc.array(attribute, { maxLength: 5 }),
+    },
+    PLAIN,
+  )
+  void fc.assert(
+    fc.property(address, fc.nat(2 ** 31 - 1), (given, index) => {
+      const message = addAddress(index, given)
+      assert.is(message.length % 4, 0)
+      assert.equal(decodeAddress(only(message)), { ...given, index })
+    }),
+  )
+})
+
+test('a device is read as it was changed', () => {
+  const name = fc.string({ unit: 'grapheme', maxLength: 12 }).filter((each) => !each.includes('\0'))
+  void fc.assert(
+    fc.property(fc.nat(2 ** 31 - 1), name, fc.boolean(), (index, given, up) => {
+      assert.equal(decodeLink(only(changeLink(index, { name: given, up }))), { index, flags: Number(up), name: given })
+    }),
+  )
+})
+
+test('messages of one datagram are as many as were put into it', () => {
+  void fc.assert(
+    fc.property(fc.array(fc.stringMatching(/^[a-z]{1,15}$/)), (names) => {
+      const datagram = Buffer.concat(names.map((each) => getLink(each)))
+      assert.equal(
+        decodeMessages(datagram).map((message) => decodeLink(message).name),
+        names,
+      )
+    }),
+  )
+})
+
+test('whatever comes, it is read, or refused in words', () => {
+  const noise = fc.uint8Array({ maxLength: 80 })
+  const header = fc
+    .tuple(fc.nat(48), noise)
+    .map(([length, rest]) => new Uint8Array([length, 0, 0, 0, 16, 0, 0, 0, ...new Uint8Array(8), ...rest]))
+  void fc.assert(
+    fc.property(fc.oneof(noise, header), (datagram) => {
+      for (const decode of [decodeLink, decodeAddress, errorOf] as ((message: Message) => unknown)[]) {
+        try {
+          decodeMessages(datagram).map(decode)
+        } catch (error) {
+          assert.match((error as Error).message, /^netlink (message|attribute) of \d+ bytes$/)
+        }
+      }
+    }),
+    { numRuns: 500 },
+  )
 })
 
 test('a template becomes the lowest name that is free', () => {

@@ -5,6 +5,8 @@ import { IFA, IFA_F, IFLA, NLM_F, NLMSG, RTM } from '../../linux/rtnetlink.ts'
 const HEADER = 16
 const LINK_PART = 16
 const ADDRESS_PART = 8
+/** Of struct nlmsgerr what is read of it: the errno. */
+const ERROR_PART = 4
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
@@ -56,24 +58,24 @@ export function decodeMessages(bytes: Uint8Array): Message[] {
 
 /** errno of an NLMSG_ERROR; 0 is an acknowledgement. */
 export function errorOf({ body }: Message): number {
-  return -viewOf(body).getInt32(0, true)
+  return -partOf(body, ERROR_PART).getInt32(0, true)
 }
 
 export function decodeLink({ body }: Message): Link {
-  const view = viewOf(body)
+  const view = partOf(body, LINK_PART)
   const name = decodeAttributes(body.subarray(LINK_PART)).find(({ type }) => type === IFLA.IFNAME)?.value
   return { index: view.getInt32(4, true), flags: view.getUint32(8, true), name: textOf(name ?? new Uint8Array(0)) }
 }
 
 export function decodeAddress({ body }: Message): Address {
-  const view = viewOf(body)
+  const view = partOf(body, ADDRESS_PART)
   const attributes = decodeAttributes(body.subarray(ADDRESS_PART))
   // The byte of the fixed part has no room for all of them.
   const flags = attributes.find(({ type }) => type === IFA.FLAGS)?.value
   return {
     family: view.getUint8(0),
     prefixLength: view.getUint8(1),
-    flags: flags === undefined ? view.getUint8(2) : viewOf(flags).getUint32(0, true),
+    flags: flags === undefined ? view.getUint8(2) : u32From(flags),
     scope: view.getUint8(3),
     index: view.getUint32(4, true),
     attributes: attributes.filter(({ type }) => type !== IFA.FLAGS),
@@ -181,6 +183,17 @@ function aligned(length: number): number {
 
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+}
+
+/** The fixed part, which a message of its type has. */
+function partOf(body: Uint8Array, length: number): DataView {
+  if (body.length < length) throw new Error(`netlink message of ${HEADER + body.length} bytes`)
+  return viewOf(body)
+}
+
+function u32From(value: Uint8Array): number {
+  if (value.length < 4) throw new Error(`netlink attribute of ${4 + value.length} bytes`)
+  return viewOf(value).getUint32(0, true)
 }
 
 function u32(value: number): Uint8Array {
