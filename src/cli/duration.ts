@@ -26,7 +26,7 @@ export function parseDuration(flag: string, text: string): number {
     total += Number(number) * (MILLISECONDS[unit] ?? Number.NaN)
     at += part.length
   }
-  if (total > 0) return total
+  if (total > 0 && Number.isFinite(total)) return total
   throw refuse(flag, text)
 }
 

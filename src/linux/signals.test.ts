@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import * as fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -43,6 +44,38 @@ test('any other text is no signal, and no crash', () => {
       const number = parseSignal(text)
       return number === undefined || (number >= 1 && number <= 64)
     }),
+  )
+})
+
+/** Each letter in one of its two cases. */
+const inAnyCase = (text: string): fc.Arbitrary<string> =>
+  fc
+    .tuple(...[...text].map((letter) => fc.constantFrom(letter.toUpperCase(), letter.toLowerCase())))
+    .map((letters) => letters.join(''))
+
+test("a name means what the C library's header says, in any case, with SIG or without", () => {
+  const names = Object.keys(constants.signals) as (keyof typeof constants.signals)[]
+  const written = fc
+    .constantFrom(...names)
+    .chain((name) =>
+      fc.tuple(fc.constant(constants.signals[name]), fc.oneof(inAnyCase(name), inAnyCase(name.slice('SIG'.length)))),
+    )
+  void fc.assert(fc.property(written, ([number, text]) => assert.is(parseSignal(text), number, text)))
+})
+
+test('real-time signals count up from the first and down from the last', () => {
+  void fc.assert(
+    fc.property(fc.nat(40), inAnyCase('sigrtmin+'), inAnyCase('rtmax-'), (offset, up, down) => {
+      assert.is(parseSignal(`${up}${offset}`), offset <= 30 ? 34 + offset : undefined)
+      assert.is(parseSignal(`${down}${offset}`), offset <= 30 ? 64 - offset : undefined)
+    }),
+  )
+})
+
+test('a letter that is not of this alphabet is no letter of a name, though its capital is', () => {
+  for (const text of ['\u017fIGKILL', 'K\u0131LL', 'S\u0131GTERM']) assert.is(parseSignal(text), undefined, text)
+  void fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (text) => parseSignal(text) === undefined || /^[\w+-]+$/.test(text)),
   )
 })
 

@@ -56,6 +56,7 @@ export function parseSignal(text: string): number | undefined {
     const number = Number(text)
     return number >= 1 && number <= RTMAX ? number : undefined
   }
+  if (!/^[A-Za-z0-9+-]+$/.test(text)) return undefined // letters of other alphabets have capitals of this one
   const name = text.toUpperCase().replace(/^SIG/, '')
   const index = (NAMES as readonly string[]).indexOf(name)
   if (index >= 0) return index + 1
