@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { RuntError } from '../errors.ts'
 import { orMax, orMaxRate, orMinusOne, sharesToWeight, swapAlone, weightToIoWeight } from './convert.ts'
 import { planCgroup } from './manager.ts'
 import { cgroupPath } from './path.ts'
@@ -66,6 +67,38 @@ test('whatever the path, it stays below the mount point', () => {
         return true
       }
       return path.startsWith('/') && !/(^|\/)\.{1,2}(\/|$)|\/\/|[\n\0]/.test(path)
+    }),
+  )
+})
+
+test('the same place is the same path, however it is written; what is refused is refused for a reason', () => {
+  const part = fc.constantFrom(
+    'a',
+    'b c',
+    '..a',
+    'a:b',
+    '.',
+    '',
+    '..',
+    'x'.repeat(255),
+    'x'.repeat(256),
+    'é'.repeat(128),
+  )
+  fc.assert(
+    fc.property(fc.array(part, { minLength: 1, maxLength: 5 }), fc.boolean(), (parts, absolute) => {
+      const text = `${absolute ? '/' : ''}${parts.join('/')}`
+      const names = parts.filter((each) => each !== '' && each !== '.')
+      const isRefused = names.some((name) => name === '..' || Buffer.byteLength(name) > 255)
+      if (isRefused) {
+        assert.throws(
+          () => cgroupPath(text, 'id'),
+          (error: unknown) => error instanceof RuntError && error.code === 'cgroup',
+        )
+        return
+      }
+      const path = cgroupPath(text, 'id')
+      assert.is(path, text === '' ? '/id' : `/${names.join('/')}`)
+      assert.is(cgroupPath(path, 'id'), path)
     }),
   )
 })

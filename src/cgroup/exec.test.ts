@@ -2,6 +2,7 @@
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import * as fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { RuntError } from '../errors.ts'
@@ -63,6 +64,52 @@ test('what leads out, is not there, or contradicts itself is refused', () => {
       texts.join(' '),
     )
   }
+})
+
+/** Every folder there is below a container's, with the word that names it. */
+const BELOW = ['', '/sub', '/sub/deeper']
+
+test('wherever --cgroup leads, it is a folder at or below the container', () => {
+  const part = fc.constantFrom('sub', 'deeper', 'only', '.', '..', '', 'c', 'cx', 'suB', ' sub')
+  const path = fc.array(part, { maxLength: 5 }).map((parts) => parts.join('/'))
+  const word = fc.oneof(
+    path,
+    fc.tuple(fc.constantFrom('memory', 'cpu', 'cpuacct,memory', 'pids', '', ','), path).map((both) => both.join(':')),
+  )
+  void fc.assert(
+    fc.property(fc.array(word, { minLength: 1, maxLength: 2 }), (texts) => {
+      let places: string[]
+      try {
+        places = enters(hybrid, ...texts)
+      } catch (error) {
+        assert.ok(error instanceof RuntError && error.code === 'cgroup', `${error}`)
+        return
+      }
+      const folders = [...BELOW, '/only'].flatMap((below) =>
+        ['memory', 'cpu', 'unified'].map((name) => `/${name}/c${below}`),
+      )
+      for (const place of places) assert.ok(folders.includes(place.replace(/\/(tasks|cgroup\.procs)$/, '')), place)
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test('a path that is there is entered, in whichever hierarchies it is asked for', () => {
+  const asked = fc.record({
+    controllers: fc.subarray(['memory', 'cpu'], { minLength: 1 }),
+    below: fc.constantFrom(...BELOW),
+  })
+  void fc.assert(
+    fc.property(asked, fc.infiniteStream(fc.constantFrom('/', '//', '/./')), ({ controllers, below }, slashes) => {
+      const written = below.replace(/\//g, () => slashes.next().value ?? '/')
+      const there = (name: string): string => (controllers.includes(name) ? below : '')
+      assert.equal(enters(hybrid, `${controllers.join(',')}:${written}`), [
+        `/memory/c${there('memory')}/tasks`,
+        `/cpu/c${there('cpu')}/tasks`,
+        '/unified/c',
+      ])
+    }),
+  )
 })
 
 test('a v2 folder that hands controllers down is not entered when init is further down', () => {

@@ -1,7 +1,8 @@
+import * as fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { MOUNT_ATTR, MOUNT_ATTR_ATIME_MASK, MS } from '../linux/mount-flags.ts'
-import { mountOptionNames, parseMountOptions } from './mount-options.ts'
+import { mountOptionNames, parseMountOptions, splitAtCommas } from './mount-options.ts'
 import type { MountOptions } from './types.ts'
 
 const EMPTY: MountOptions = {
@@ -142,6 +143,99 @@ test('bind and remount', () => {
     const result = parseMountOptions(words)
     assert.equal([result.bind, result.remount], [bind, remount], words.join())
   }
+})
+
+const known = fc.constantFrom(...mountOptionNames())
+/** Of a file system's own: none that is known, and none of mount(8)'s comments. */
+const foreign = fc
+  .oneof(
+    fc.stringMatching(/^[a-z_]{1,6}(=[a-z0-9:/.]{0,6})?$/),
+    fc.constantFrom('constructor', '__proto__', 'toString', 'hasOwnProperty', 'RO', 'rro2', 'rbind=1'),
+  )
+  .filter((word) => !mountOptionNames().includes(word) && !/^([xX]-|comment=)/.test(word))
+const words = fc.array(fc.oneof(known, foreign), { maxLength: 12 })
+
+test('what is not known is data, in its order, and nothing that is known is', () => {
+  void fc.assert(
+    fc.property(words, (given) => {
+      const data = given.filter((word) => !mountOptionNames().includes(word))
+      assert.equal(parseMountOptions(given).options.data, data)
+    }),
+  )
+})
+
+test('no bit is asked for and refused at once; of the atime modes there is one at most', () => {
+  void fc.assert(
+    fc.property(words, (given) => {
+      const { attrSet, attrClear, recursiveSet, recursiveClear } = parseMountOptions(given).options
+      for (const [set, clear] of [
+        [attrSet, attrClear],
+        [recursiveSet, recursiveClear],
+      ] as const) {
+        assert.is(set & clear & ~ATIME, 0)
+        assert.ok([0, NOATIME, STRICTATIME].includes(set & ATIME))
+        assert.ok((set & ATIME) === 0 || (clear & ATIME) === ATIME)
+      }
+    }),
+  )
+})
+
+/** Each flag of the kernel's → the word that asks for it and the one that refuses it. */
+const PAIRS = [
+  ['ro', 'rw', RDONLY],
+  ['nosuid', 'suid', NOSUID],
+  ['nodev', 'dev', NODEV],
+  ['noexec', 'exec', NOEXEC],
+  ['nodiratime', 'diratime', NODIRATIME],
+  ['nosymfollow', 'symfollow', NOSYMFOLLOW],
+] as const
+
+test('of words that contradict each other the last counts, for the mount and for its tree apart', () => {
+  void fc.assert(
+    fc.property(words, fc.constantFrom('', 'r'), (given, r) => {
+      const { options } = parseMountOptions(given)
+      for (const [yes, no, flag] of PAIRS) {
+        const last = given.findLast((word) => word === r + yes || word === r + no)
+        const [set, clear] =
+          r === '' ? [options.attrSet, options.attrClear] : [options.recursiveSet, options.recursiveClear]
+        assert.is((set & flag) !== 0, last === r + yes && last !== undefined, given.join())
+        assert.is((clear & flag) !== 0, last === r + no && last !== undefined, given.join())
+      }
+    }),
+  )
+})
+
+test('options in one text, with commas, mean what they mean one by one', () => {
+  void fc.assert(
+    fc.property(words, fc.infiniteStream(fc.boolean()), (given, joins) => {
+      const joined: string[] = []
+      for (const word of given) {
+        const last = joined.pop()
+        if (last === undefined) joined.push(word)
+        else if (joins.next().value) joined.push(`${last},${word}`)
+        else joined.push(last, word)
+      }
+      assert.equal(parseMountOptions(joined), parseMountOptions(given))
+    }),
+  )
+})
+
+test('commas part a text but for those behind a backslash, and nothing of it is lost', () => {
+  void fc.assert(
+    fc.property(fc.string({ unit: fc.constantFrom(...'ab=,,\\\\') }), (text) => {
+      const parts = splitAtCommas(text)
+      const apart: string[] = ['']
+      for (let at = 0; at < text.length; at++) {
+        if (text[at] === ',') apart.push('')
+        else apart.push(`${apart.pop()}${text[at]}${text[at] === '\\' ? (text[++at] ?? '') : ''}`)
+      }
+      assert.equal(
+        parts,
+        apart.filter((part) => part !== ''),
+      )
+    }),
+    { numRuns: 500 },
+  )
 })
 
 test.run()

@@ -1,9 +1,10 @@
+import { posix } from 'node:path'
 import fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type Changes, configWith } from './fixtures.ts'
 import type { OciConfig } from './generated/oci.d.ts'
-import { normalize } from './normalize.ts'
+import { lastOfEach, normalize } from './normalize.ts'
 import { absolutePath, cleanPath } from './path.ts'
 
 const normal = (changes: Changes = {}) => normalize(configWith(changes) as unknown as OciConfig, '/bundle')
@@ -90,6 +91,33 @@ test('paths', () => {
   assert.is(absolutePath('../y', '/b/c'), '/b/y')
   assert.is(normal({ '/root/path': '/abs' }).root.path, '/abs')
   fc.assert(fc.property(fc.string(), (path) => assert.is(cleanPath(cleanPath(path)), cleanPath(path))))
+})
+
+test('a clean path is the one that the shell would be in', () => {
+  const part = fc.constantFrom('a', 'b c', '.', '..', '...', '', '..a')
+  fc.assert(
+    fc.property(fc.array(part, { maxLength: 8 }), fc.array(part, { maxLength: 4 }), (parts, base) => {
+      const path = parts.join('/')
+      assert.is(cleanPath(path), posix.resolve('/', `/${path}`))
+      assert.is(absolutePath(path, `/${base.join('/')}`), posix.resolve('/', ...base, path))
+    }),
+  )
+})
+
+test('of variables with one name the last counts, wherever the others stand', () => {
+  const variable = fc.tuple(fc.constantFrom('A', 'B', 'PATH', '__proto__', 'é'), fc.constantFrom('', '1', 'a=b'))
+  fc.assert(
+    fc.property(fc.array(variable), (list) => {
+      const kept = lastOfEach(list.map((pair) => pair.join('=')))
+      const values = new Map(list) // a later entry takes the earlier one's place
+      assert.equal([...kept].sort(), [...values].map((pair) => pair.join('=')).sort())
+      const lines = list.map((pair) => pair.join('='))
+      assert.equal(
+        kept,
+        kept.toSorted((one, other) => lines.lastIndexOf(one) - lines.lastIndexOf(other)),
+      )
+    }),
+  )
 })
 
 test('the mappings of a mount are its own, or else those of the container', () => {

@@ -1,6 +1,7 @@
 // From the text to the lines that a person reads; and the 64-bit numbers.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { posix } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { test } from 'uvu'
@@ -91,6 +92,53 @@ test('the last of two properties with one name counts', async () => {
   assert.equal(await lines(text), ['config.json:2:40: /root/path: found 2, must be a string'])
 })
 
+test('a problem is told at the line and column of what is wrong', async () => {
+  const places = [
+    '/hostname',
+    '/process/cwd',
+    '/process/args',
+    '/root/path',
+    '/linux/namespaces/0/type',
+    '/process/user/uid',
+  ]
+  const blank = fc.constantFrom('', ' ', '\n', '\t', '\r\n', ' \n  ')
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...places), fc.infiniteStream(blank), async (pointer, blanks) => {
+      // No value of the right type: the only one of its kind, so a search finds it.
+      const json = JSON.stringify(configWith({ '/hostname': 'h', [pointer]: { odd: 1 } }))
+      const text = json.replace(/[{}[\],:]/g, (mark) => `${blanks.next().value}${mark}${blanks.next().value}`)
+      const before = text.slice(0, text.indexOf('"odd"'))
+      const ahead = before.slice(0, before.lastIndexOf('{')).split('\n')
+      const [line] = await lines(text)
+      const place = `config.json:${ahead.length}:${(ahead.at(-1) ?? '').length + 1}: ${pointer}: `
+      assert.ok(line?.startsWith(place), `${line} is not at ${place}`)
+    }),
+  )
+})
+
+test('every 64-bit number is read as it is written', async () => {
+  const wide = fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n)
+  await fc.assert(
+    fc.asyncProperty(fc.bigInt(1n, 2n ** 63n - 1n), fc.bigInt(0n, 2n ** 64n - 1n), wide, async (memory, hard, secs) => {
+      const text = JSON.stringify(
+        configWith({
+          '/linux/resources': { memory: { limit: '@0' } },
+          '/process/rlimits': [{ type: 'RLIMIT_CORE', soft: 0, hard: '@1' }],
+          '/linux/namespaces': [{ type: 'mount' }, { type: 'time' }],
+          '/linux/timeOffsets': { boottime: { secs: '@2' } },
+        }),
+      ).replace(/"@(.)"/g, (_, index) => `${[memory, hard, secs][Number(index)]}`)
+      const verdict = await validateText(text)
+      if (verdict.kind !== 'valid') return assert.unreachable(JSON.stringify(verdict.problems))
+      const { linux, process } = normalize(verdict.config, '/b')
+      assert.equal(
+        [linux.resources.memory.limit, process?.rlimits[0]?.hard, linux.timeOffsets?.boottime?.secs],
+        [memory, hard, secs],
+      )
+    }),
+  )
+})
+
 const LIMIT = '18446744073709551615'
 
 /** The normal form of a config in which the text "@" is replaced. */
@@ -178,11 +226,37 @@ test('the samples that engines wrote pass the checks', () => {
   }
 })
 
+/** What every stage takes for granted of a normal form. */
+function assertNormal(given: OciConfig): void {
+  const before = structuredClone(given)
+  const config = normalize(given, '/b')
+  assert.equal(given, before, 'what was given is as it was')
+  assert.equal(normalize(given, '/b'), config)
+  assert.ok(Object.isFrozen(config))
+  const { process, linux } = config
+  const paths = [
+    config.root.path,
+    ...config.mounts.map(({ destination }) => destination),
+    ...config.mounts.flatMap(({ kind, source }) => (kind === 'bind' && source !== undefined ? [source] : [])),
+    ...(process === undefined ? [] : [process.cwd]),
+    ...[...linux.maskedPaths, ...linux.readonlyPaths, ...linux.devices.map(({ path }) => path)],
+  ]
+  for (const path of paths) assert.is(path, posix.resolve('/', path), path)
+  for (const { soft, hard } of process?.rlimits ?? []) assert.ok(soft <= hard && hard < 2n ** 64n)
+  const names = (process?.env ?? []).map((variable) => variable.slice(0, variable.indexOf('=')))
+  assert.is(new Set(names).size, names.length)
+  for (const { type, path } of linux.namespaces) assert.ok(path !== '', type)
+  for (const { args, timeout = 1 } of Object.values(config.hooks).flat()) assert.ok(args.length > 0 && timeout > 0)
+}
+
 test('any text gets a verdict, and what is valid can be normalised', async () => {
+  let valid = 0
   const judge = async (text: string) => {
     const verdict = await validateText(text)
-    if (verdict.kind === 'valid') normalize(verdict.config, '/b')
-    else for (const problem of verdict.problems) assert.ok(describeProblem(problem).startsWith('config.json:'))
+    if (verdict.kind === 'valid') {
+      valid++
+      assertNormal(verdict.config)
+    } else for (const problem of verdict.problems) assert.ok(describeProblem(problem).startsWith('config.json:'))
   }
   const names = [
     'path',
@@ -209,6 +283,7 @@ test('any text gets a verdict, and what is valid can be normalised', async () =>
     ),
     { numRuns: 1000 },
   )
+  assert.ok(valid > 100, `only ${valid} were valid: the mutations are too wild`)
   await fc.assert(fc.asyncProperty(fc.oneof(fc.json(), fc.string()), judge), { numRuns: 500 })
 })
 

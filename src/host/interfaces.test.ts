@@ -1,3 +1,4 @@
+import * as fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { interfacesOf, parseInterfaces } from './interfaces.ts'
@@ -35,6 +36,29 @@ longinterfacena:1 2 3 4 0 0 0 0 5 6 7 8 0 0 0 0
       TxDropped: 8n,
     },
   ])
+})
+
+test('every counter of every interface keeps its 64 bits', () => {
+  const name = fc.stringMatching(/^[a-z][a-z0-9.@_-]{0,14}$/).filter((each) => each !== 'lo')
+  const counters = fc.array(fc.bigInt(0n, 2n ** 64n - 1n), { minLength: 16, maxLength: 16 })
+  void fc.assert(
+    fc.property(fc.uniqueArray(fc.tuple(name, counters), { selector: ([each]) => each }), fc.nat(8), (list, width) => {
+      const lines = list.map(
+        ([each, numbers]) => `${each.padStart(width)}:${numbers.map((n) => `${n}`.padStart(width)).join(' ')}\n`,
+      )
+      const found = parseInterfaces(TITLES + lines.join(''))
+      const shown = found.map(
+        ({ Name, RxBytes, RxPackets, RxErrors, RxDropped, TxBytes, TxPackets, TxErrors, TxDropped }) => [
+          Name,
+          [RxBytes, RxPackets, RxErrors, RxDropped, TxBytes, TxPackets, TxErrors, TxDropped],
+        ],
+      )
+      assert.equal(
+        shown,
+        list.map(([each, numbers]) => [each, [...numbers.slice(0, 4), ...numbers.slice(8, 12)]]),
+      )
+    }),
+  )
 })
 
 test('a process in our own network namespace has none of its own', () => {

@@ -1,3 +1,4 @@
+import * as fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { normalize } from '../config/normalize.ts'
@@ -78,6 +79,33 @@ test('flags change what they name, and nothing else', async () => {
   assert.equal(capabilities?.effective, ['CAP_KILL', 'CAP_CHOWN'])
   assert.equal(capabilities?.inheritable, ['CAP_KILL'])
   assert.equal(capabilities?.ambient, [])
+})
+
+test('--user is one number or two with a colon, each an id; everything else is a usage error', async () => {
+  const number = fc
+    .oneof(fc.nat(99), fc.constantFrom(0, 4294967294, 4294967295, 4294967296, 2 ** 53, 10 ** 10))
+    .map(String)
+  const text = fc.oneof(
+    number,
+    fc.tuple(number, number).map((both) => both.join(':')),
+    fc.string({ unit: fc.constantFrom(...'0149:: -+x.e'), maxLength: 12 }),
+    fc.string(),
+  )
+  await fc.assert(
+    fc.asyncProperty(text, async (user) => {
+      const parts = user.split(':')
+      const isId = (part: string): boolean => /^[0-9]{1,10}$/.test(part) && BigInt(part) <= 4294967294n
+      if (parts.length <= 2 && parts.every(isId)) {
+        const own = config.process?.user.gid
+        const { uid, gid } = (await processOf({ user })).user
+        assert.equal([uid, gid], [Number(parts[0]), parts.length === 1 ? own : Number(parts[1])], user)
+        return
+      }
+      const error = await processOf({ user }).catch((thrown: unknown) => thrown)
+      assert.ok(error instanceof RuntError && error.code === 'usage', JSON.stringify(user))
+    }),
+    { numRuns: 300 },
+  )
 })
 
 test('what is no answer is refused', async () => {

@@ -31,4 +31,32 @@ test('what is accepted never leads out of its folder', () => {
   )
 })
 
+test('every file name of these characters is accepted, and no longer one', () => {
+  const characters = [...'ABZaz09_+.-']
+  void fc.assert(
+    fc.property(fc.string({ unit: fc.constantFrom(...characters), minLength: 1, maxLength: 255 }), (id) => {
+      fc.pre(id !== '.' && id !== '..')
+      checkId(id)
+      assert.throws(() => checkId(id.padEnd(256, id)), /invalid container ID format/)
+    }),
+  )
+})
+
+test('one character that is none of them is enough to be refused', () => {
+  const other = fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }).filter((text) => !/^[\w+.-]$/.test(text))
+  void fc.assert(
+    fc.property(
+      fc.stringMatching(/^[\w+.-]{0,9}$/),
+      other,
+      fc.stringMatching(/^[\w+.-]{0,9}$/),
+      (before, odd, after) => {
+        assert.throws(
+          () => checkId(before + odd + after),
+          (error: unknown) => error instanceof RuntError && error.code === 'id-invalid',
+        )
+      },
+    ),
+  )
+})
+
 test.run()

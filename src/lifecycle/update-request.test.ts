@@ -1,3 +1,4 @@
+import * as fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Resources } from '../config/types.ts'
@@ -19,6 +20,25 @@ async function refusal(flags: Flags, file?: string): Promise<string> {
   }
   throw new Error(`${JSON.stringify(flags)} was accepted`)
 }
+
+const FLAGS: readonly UpdateFlag[] = [
+  'blkio-weight',
+  'cpu-period',
+  'cpu-quota',
+  'cpu-burst',
+  'cpu-share',
+  'cpu-rt-period',
+  'cpu-rt-runtime',
+  'cpuset-cpus',
+  'cpuset-mems',
+  'cpu-idle',
+  'kernel-memory',
+  'kernel-memory-tcp',
+  'memory',
+  'memory-reservation',
+  'memory-swap',
+  'pids-limit',
+]
 
 test('every flag is a limit', async () => {
   const resources = await fromFlags({
@@ -80,6 +100,34 @@ test('what can not be read or can not be is an error that names the flag', async
   )
   assert.match(await refusal({ memory: '1m' }, 'file'), /^--resources says all limits: --memory contradicts it$/)
   assert.match(await refusal({}), /^nothing is to be changed$/)
+})
+
+test('whatever a flag says, it is a limit or a usage error that names the flag', async () => {
+  const text = fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom(...'0159-,.kmgb x'), maxLength: 22 }))
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...FLAGS), text, async (flag, given) => {
+      try {
+        await fromFlags({ [flag]: given })
+      } catch (error) {
+        assert.ok(error instanceof RuntError && error.message.startsWith(`--${flag} `), `${error}`)
+      }
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('a number that fits is the limit, digit for digit', async () => {
+  const rows = [
+    ['pids-limit', (found: Resources) => found.pids.limit],
+    ['cpu-quota', (found: Resources) => found.cpu.quota],
+    ['memory', (found: Resources) => found.memory.limit],
+  ] as const
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...rows), fc.bigInt(1n, 2n ** 63n - 1n), async ([flag, limit], number) => {
+      assert.is(limit(await fromFlags({ [flag]: `${number}` })), number)
+      await refusal({ [flag]: `${number + 2n ** 63n}` })
+    }),
+  )
 })
 
 test.run()

@@ -1,3 +1,4 @@
+import * as fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Seccomp } from '../config/types.ts'
@@ -21,6 +22,23 @@ test('flags are those given, as far as the kernel takes them together', () => {
   assert.is(
     kernelFlags({ ...NOTIFY, flags: all }),
     TSYNC | TSYNC_ESRCH | LOG | SPEC_ALLOW | NEW_LISTENER | WAIT_KILLABLE_RECV,
+  )
+})
+
+test('of any flags the kernel gets those given, and none that it refuses together', () => {
+  const all = Object.keys(FLAGS) as (keyof typeof FLAGS)[]
+  void fc.assert(
+    fc.property(fc.subarray(all), fc.boolean(), (flags, listens) => {
+      const asked = kernelFlags({ ...(listens ? NOTIFY : ALLOW), flags })
+      const has = (flag: number): boolean => (asked & flag) !== 0
+      assert.is(has(NEW_LISTENER), listens)
+      assert.is(has(TSYNC), flags.includes('SECCOMP_FILTER_FLAG_TSYNC'))
+      assert.is(has(LOG), flags.includes('SECCOMP_FILTER_FLAG_LOG'))
+      assert.is(has(SPEC_ALLOW), flags.includes('SECCOMP_FILTER_FLAG_SPEC_ALLOW'))
+      // seccomp(2): with a listener TSYNC takes TSYNC_ESRCH, and without one nobody is waited for.
+      assert.is(has(TSYNC_ESRCH), listens && has(TSYNC))
+      assert.is(has(WAIT_KILLABLE_RECV), listens && flags.includes('SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV'))
+    }),
   )
 })
 

@@ -1,0 +1,133 @@
+// Tickets are read here as the front reads them.
+
+import * as fc from 'fast-check'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import {
+  ABSENT,
+  encodeTicket,
+  FILE_ROOM,
+  FIRST_SLOT_NAME,
+  SAME_CONTENTS,
+  SAME_INODE,
+  SLOTS,
+  STAT_GUARD,
+  slotOf,
+  TICKET,
+  TICKET_MAGIC,
+  TICKET_ROOM,
+  type Ticket,
+} from './ticket.ts'
+
+const PLAIN = { noNullPrototype: true } as const
+const cString = fc.string({ unit: 'grapheme', minLength: 1 }).filter((each) => !each.includes('\0'))
+const wide = fc.bigInt(0n, 2n ** 64n - 1n)
+const guard = fc.record(
+  {
+    path: cString,
+    kind: fc.constantFrom(SAME_INODE, SAME_CONTENTS, ABSENT),
+    inode: wide,
+    length: wide,
+    seconds: wide,
+    nanoseconds: fc.nat(999_999_999),
+  },
+  PLAIN,
+)
+const bytesOf = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
+const ticket: fc.Arbitrary<Ticket> = fc.record(
+  {
+    words: fc.array(cString, { maxLength: 6 }),
+    directory: cString,
+    stats: fc.array(guard, { maxLength: 8 }),
+    file: fc.record({ path: cString, contents: fc.uint8Array({ maxLength: 300 }) }, PLAIN),
+    capabilities: bytesOf(24),
+    nofile: bytesOf(16),
+  },
+  PLAIN,
+)
+
+const decoder = new TextDecoder()
+
+function stringAt(bytes: Uint8Array, at: number): string {
+  return decoder.decode(bytes.subarray(at, bytes.indexOf(0, at)))
+}
+
+function decode(bytes: Uint8Array): Ticket {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  const word = (at: number): number => view.getUint32(at, true)
+  assert.is(word(0), TICKET_MAGIC)
+  const words: string[] = []
+  for (let at = word(TICKET.words); bytes[at] !== 0; at = bytes.indexOf(0, at) + 1) words.push(stringAt(bytes, at))
+  const stats: Ticket['stats'][number][] = []
+  for (let at = word(TICKET.stats); word(at + STAT_GUARD.path) !== 0; at += STAT_GUARD.size) {
+    stats.push({
+      path: stringAt(bytes, word(at + STAT_GUARD.path)),
+      kind: word(at + STAT_GUARD.kind),
+      inode: view.getBigUint64(at + STAT_GUARD.inode, true),
+      length: view.getBigUint64(at + STAT_GUARD.length, true),
+      seconds: view.getBigUint64(at + STAT_GUARD.seconds, true),
+      nanoseconds: word(at + STAT_GUARD.nanoseconds),
+    })
+  }
+  const [start, length] = [word(TICKET.fileContents), word(TICKET.fileLength)]
+  // The front compares eight bytes at a time, with zeros behind its own.
+  assert.ok(bytes.subarray(start + length, (start + length + 7) & ~7).every((byte) => byte === 0))
+  return {
+    words,
+    directory: stringAt(bytes, word(TICKET.directory)),
+    stats,
+    file: { path: stringAt(bytes, word(TICKET.filePath)), contents: bytes.slice(start, start + length) },
+    capabilities: bytes.slice(TICKET.capabilities, TICKET.capabilities + 24),
+    nofile: bytes.slice(TICKET.nofile, TICKET.nofile + 16),
+  }
+}
+
+test('what is written on a ticket is read from it', () => {
+  void fc.assert(
+    fc.property(ticket, (given) => {
+      const bytes = encodeTicket(given)
+      if (bytes === undefined) return assert.unreachable('no room')
+      assert.equal(decode(bytes), given)
+    }),
+  )
+})
+
+test('an empty word, which the front would take for the end, has no ticket', () => {
+  void fc.assert(
+    fc.property(ticket, fc.nat(6), (given, place) => {
+      const words = [...given.words.slice(0, place), '', ...given.words.slice(place)]
+      assert.is(encodeTicket({ ...given, words }), undefined)
+    }),
+  )
+})
+
+test('what the front has no room for has no ticket, and nothing is cut off', () => {
+  const [sample] = fc.sample(ticket, { numRuns: 1, seed: 1 })
+  if (sample === undefined) return assert.unreachable()
+  void fc.assert(
+    fc.property(fc.integer({ min: -64, max: 64 }), fc.integer({ min: -64, max: 64 }), (more, wordMore) => {
+      const file = { path: '/x', contents: new Uint8Array(FILE_ROOM + more) }
+      const whole = encodeTicket({ ...sample, file })
+      assert.is(whole !== undefined, more < 0)
+      if (whole !== undefined) assert.is(decode(whole).file.contents.length, FILE_ROOM + more)
+      const words = ['w'.repeat(TICKET_ROOM - 1000 + 16 * wordMore)]
+      const wordy = encodeTicket({ ...sample, words })
+      if (wordy !== undefined) assert.equal(decode(wordy).words, words)
+      assert.ok((wordy?.length ?? 0) <= TICKET_ROOM)
+    }),
+    { numRuns: 40 },
+  )
+})
+
+test('a slot is the sum of the bytes, as the front counts them', () => {
+  void fc.assert(
+    fc.property(fc.array(cString), (words) => {
+      const sum = words.flatMap((word) => [...Buffer.from(word)]).reduce((all, byte) => all + byte, 0)
+      const name = slotOf(words)
+      assert.is(name, String.fromCharCode(FIRST_SLOT_NAME + (sum % SLOTS)))
+      assert.not.match(name, /[/\0]/)
+    }),
+  )
+})
+
+test.run()

@@ -1,0 +1,38 @@
+import * as fc from 'fast-check'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { parseSignal } from '../linux/signals.ts'
+import { describeStatus, exitStatus, parseStat } from './wait.ts'
+
+test('state and start time stand behind a command that may have any name', () => {
+  const command = fc.string({ unit: fc.constantFrom(...'a) (\nZ1é'), maxLength: 15 })
+  const state = fc.constantFrom(...'RSDZTtXxKWPI')
+  void fc.assert(
+    fc.property(
+      fc.nat(),
+      command,
+      state,
+      fc.array(fc.integer(), { minLength: 48, maxLength: 48 }),
+      (pid, name, letter, rest) => {
+        const numbers = [...rest]
+        const startTime = Math.abs(numbers[18] ?? 0)
+        numbers[18] = startTime // field 22 of proc_pid_stat(5); state is field 3
+        assert.equal(parseStat(`${pid} (${name}) ${letter} ${numbers.join(' ')}\n`), { state: letter, startTime })
+      },
+    ),
+  )
+})
+
+test('a wait status is told as wait(2) has it', () => {
+  void fc.assert(
+    fc.property(fc.nat(255), fc.integer({ min: 1, max: 31 }), fc.boolean(), (code, signal, core) => {
+      assert.is(describeStatus(code << 8), `exit status ${code}`)
+      assert.is(exitStatus(code << 8), code)
+      const killed = signal | (core ? 0x80 : 0)
+      assert.is(parseSignal(describeStatus(killed).replace('signal ', '')), signal)
+      assert.is(exitStatus(killed), 128 + signal)
+    }),
+  )
+})
+
+test.run()
