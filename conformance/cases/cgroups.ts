@@ -1,6 +1,6 @@
 // config-linux.md, Control groups, on a v1 (or hybrid) machine.
 
-import { existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
 import type { Box } from '../box.ts'
 import { hierarchies, succeeded } from '../box.ts'
@@ -176,6 +176,21 @@ check('G4', 'devices.list has the rules', async (box) => {
     '/dev/null is not allowed',
   )
   assert.not.ok(list.includes('a *:* rwm'))
+})
+
+check('G1', 'below a frozen cgroup a container is refused', async (box) => {
+  needs('freezer')
+  const above = `${CGROUPS}/freezer${box.cgroup}`
+  mkdirSync(above, { recursive: true })
+  writeFileSync(`${above}/freezer.state`, 'FROZEN')
+  try {
+    const { status, stderr } = await box.tryCreate({ '/linux/cgroupsPath': `${box.cgroup}/inner` }, [], { seconds: 5 })
+    assert.ok(status > 0, 'it hangs')
+    assert.match(stderr, /frozen/)
+    assert.equal(box.cgroupFolders(`${box.cgroup}/inner`), [])
+  } finally {
+    writeFileSync(`${above}/freezer.state`, 'THAWED')
+  }
 })
 
 check('G1', 'a cgroup with processes in it is refused', async (box) => {

@@ -2,25 +2,32 @@
 
 import { RuntError } from '../errors.ts'
 import { exists, readFileIfPresent } from '../native/file.ts'
+import { checkNotFrozen } from './freezer.ts'
 import { readKnobIfPresent } from './knob.ts'
 import { type Cgroup, type JoinPoints, joinPoints, UNIFIED } from './manager.ts'
 
 /**
  * @param subCgroups of --cgroup: "path", or "controller[,controller]:path" on v1; below the container's own folder
  * @param init pid of the container's first process
- * @throws RuntError 'cgroup' for one that can't be read or isn't there
+ * @param ignorePaused enter a frozen cgroup as well: the process runs when somebody thaws it
+ * @throws RuntError 'cgroup' for one that can't be read, isn't there, or is frozen
  */
-export function execJoinPoints(cgroup: Cgroup, subCgroups: readonly string[], init: number): JoinPoints {
-  if (subCgroups.length > 0) return joinPoints(below(cgroup, parseSubCgroups(subCgroups)))
+export function execJoinPoints(
+  cgroup: Cgroup,
+  subCgroups: readonly string[],
+  init: number,
+  ignorePaused = false,
+): JoinPoints {
+  const place = subCgroups.length > 0 ? below(cgroup, parseSubCgroups(subCgroups)) : placeOf(cgroup, init)
+  if (!ignorePaused) checkNotFrozen(place, subCgroups.length > 0 ? `--cgroup ${subCgroups.join(' ')}` : 'exec')
+  return joinPoints(place)
+}
+
+function placeOf(cgroup: Cgroup, init: number): Cgroup {
   const unified = cgroup.directories[UNIFIED]
   // A v2 folder that hands controllers down has no processes of its own: init has moved to one below, and so does exec.
-  if (unified === undefined || (readKnobIfPresent(`${unified}/cgroup.subtree_control`) ?? '') === '') {
-    return joinPoints(cgroup)
-  }
-  return joinPoints({
-    ...cgroup,
-    directories: { ...cgroup.directories, [UNIFIED]: unified + placeBelow(cgroup, init) },
-  })
+  if (unified === undefined || (readKnobIfPresent(`${unified}/cgroup.subtree_control`) ?? '') === '') return cgroup
+  return { ...cgroup, directories: { ...cgroup.directories, [UNIFIED]: unified + placeBelow(cgroup, init) } }
 }
 
 /** The way from the container's v2 folder to the one that a process is in. */

@@ -62,15 +62,53 @@ export function isFrozen(cgroup: Cgroup): boolean {
   return freezer.stateFile !== freezer.file && freezer.isFrozen(readKnobIfPresent(freezer.stateFile) ?? '')
 }
 
-/** What its files say, byte for byte, when a container is not frozen: for who can't parse them. Like isFrozen(). */
-export function notFrozen(
-  cgroup: Cgroup,
-): { readonly path: string; readonly position: number; readonly byte: string }[] {
+/** A file of the kernel's has this byte there. For who can't parse it. */
+export interface ByteCheck {
+  readonly path: string
+  readonly position: number
+  readonly byte: string
+}
+
+/** What its files say, byte for byte, when a container is not frozen. Like isFrozen(). */
+export function notFrozen(cgroup: Cgroup): ByteCheck[] {
   const freezer = freezerOf(cgroup)
   if (freezer === undefined) return []
   const own = { path: freezer.file, position: 0, byte: freezer.thaw.charAt(0) }
-  if (freezer.stateFile === freezer.file) return [own]
-  return [own, { path: freezer.stateFile, position: 'populated 1\nfrozen '.length, byte: '0' }]
+  return freezer.stateFile === freezer.file ? [own] : [own, eventsCheck(freezer.stateFile)]
+}
+
+/** cgroup.events is "populated N", "frozen N". */
+function eventsCheck(path: string): ByteCheck {
+  return { path, position: 'populated 1\nfrozen '.length, byte: '0' }
+}
+
+/**
+ * What its files say when a process that enters runs on. A folder is born frozen below a frozen one, in every hierarchy
+ * that can freeze: beside v1's freezer that may be cgroup2, too.
+ */
+export function openForEntry(cgroup: Cgroup): ByteCheck[] {
+  const v1 = v1DirectoryOf(cgroup, 'freezer')
+  const v2 = cgroup.directories[UNIFIED]
+  return [
+    ...(v1 === undefined ? [] : [{ path: `${v1}/freezer.state`, position: 0, byte: 'T' }]),
+    ...(v2 === undefined ? [] : [eventsCheck(`${v2}/cgroup.events`)]),
+  ]
+}
+
+/**
+ * Refuse a cgroup in which a process would stand still as soon as it enters, and whoever waits for it with it.
+ * @param about what asked for this cgroup
+ * @throws RuntError 'cgroup'
+ */
+export function checkNotFrozen(cgroup: Cgroup, about: string): void {
+  for (const { path, position, byte } of openForEntry(cgroup)) {
+    const text = readKnobIfPresent(path) // the root of a hierarchy has no such file, and is never frozen
+    if (text === undefined || text.charAt(position) === byte) continue
+    const directory = path.slice(0, path.lastIndexOf('/'))
+    throw new RuntError('cgroup', `${about}: ${directory} is frozen`, {
+      hint: 'a process in it would stand still: thaw it, or the cgroup above it that is frozen',
+    })
+  }
 }
 
 /**

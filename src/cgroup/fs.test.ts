@@ -295,6 +295,28 @@ real('a cgroup above that is frozen: so is the container, and thawing it alone i
   removeCgroup(cgroup)
 })
 
+real('below a frozen cgroup none is made, in whichever hierarchy it is frozen', () => {
+  const above = planCgroup(hierarchies, PARENT)
+  for (const directory of folders(above)) mkdirSync(directory, { recursive: true })
+  const switches = [
+    ...(hasV1('freezer') ? [['freezer.state', 'FROZEN', 'THAWED'] as const] : []),
+    ...(above.directories[UNIFIED] === undefined ? [] : [['cgroup.freeze', '1', '0'] as const]),
+  ]
+  for (const [name, on, off] of switches) {
+    const file = folders(above)
+      .map((directory) => `${directory}/${name}`)
+      .find(existsSync)
+    assert.ok(file, name)
+    writeFileSync(file, on)
+    const planned = plan()
+    assert.throws(() => create({}, planned), /^\/linux\/cgroupsPath: .* is frozen/)
+    assert.equal(folders(planned).filter(existsSync), [])
+    writeFileSync(file, off)
+    removeCgroup(create({}, planned))
+  }
+  for (const directory of folders(above)) rmdirSync(directory)
+})
+
 real('a cgroup in use or frozen is refused, untouched; an empty one is taken, and stays', () => {
   const planned = plan()
   for (const directory of folders(planned)) mkdirSync(directory, { recursive: true })

@@ -9,10 +9,11 @@ import { SyscallError, trySyscall } from '../native/syscall.ts'
 import { placesOf, writeSettings } from './apply.ts'
 import { enableControllers, fillCpuset } from './controllers.ts'
 import { attachDeviceProgram, writeV1Devices } from './devices.ts'
+import { checkNotFrozen } from './freezer.ts'
 import type { Hierarchies } from './hierarchy.ts'
 import { waitUntil } from './knob.ts'
 import { type Cgroup, UNIFIED, v1DirectoryOf } from './manager.ts'
-import { checkFit, childrenOf } from './processes.ts'
+import { checkEmpty, childrenOf } from './processes.ts'
 import { renderSettings } from './settings.ts'
 
 export { freeze, isFrozen, thaw } from './freezer.ts'
@@ -24,7 +25,7 @@ export interface CreateOptions {
 }
 
 /**
- * Make the folders, refuse those that are in use, write limits and device rules.
+ * Make the folders, refuse those that are in use or frozen, write limits and device rules.
  * @param planned from planCgroup()
  * @returns the cgroup with what was made
  * @throws RuntError 'cgroup'; what was made is removed again
@@ -38,7 +39,8 @@ export function createCgroup(
   const made: string[] = []
   try {
     const cgroup = makeFolders(planned, made, rootless)
-    checkFit(Object.values(cgroup.directories).filter((directory) => !made.includes(directory)))
+    checkEmpty(Object.values(cgroup.directories).filter((directory) => !made.includes(directory)))
+    checkNotFrozen(cgroup, '/linux/cgroupsPath')
     limit(hierarchies, cgroup, resources, rootless)
     return cgroup
   } catch (error) {

@@ -105,20 +105,13 @@ function signalAll(cgroup: Cgroup, signal: number, { thenThaw }: { readonly then
 }
 
 /**
- * A folder that was there before must be empty and not frozen to take a container (config-linux.md, Cgroup ownership
- * and what follows on unfit cgroups).
+ * A folder that was there before must be empty to take a container (config-linux.md, Cgroups Path: what a runtime may
+ * check of the cgroup).
  * @throws RuntError 'cgroup'
  */
-export function checkFit(directories: readonly string[]): void {
+export function checkEmpty(directories: readonly string[]): void {
   for (const directory of directories) {
     const count = pidsIn(directory, true).length
     if (count > 0) throw new RuntError('cgroup', `/linux/cgroupsPath: ${directory} is not empty: ${count} processes`)
-    if (isFrozenDirectory(directory)) throw new RuntError('cgroup', `/linux/cgroupsPath: ${directory} is frozen`)
   }
-}
-
-function isFrozenDirectory(directory: string): boolean {
-  const v1 = readKnobIfPresent(`${directory}/freezer.state`)
-  if (v1 !== undefined) return v1 !== 'THAWED'
-  return readKnobIfPresent(`${directory}/cgroup.events`)?.includes('frozen 1') ?? false
 }

@@ -5,6 +5,7 @@ import { placesOf } from './apply.ts'
 import { controllersOf } from './controllers.ts'
 import { DEFAULT_DEVICE_RULES, devicePolicy, v1DeviceList } from './device-policy.ts'
 import { deviceProgram } from './device-program.ts'
+import { type ByteCheck, openForEntry } from './freezer.ts'
 import type { Hierarchies } from './hierarchy.ts'
 import { type Cgroup, UNIFIED, v1DirectoryOf } from './manager.ts'
 import type { Setting } from './setting.ts'
@@ -12,6 +13,8 @@ import { renderSettings } from './settings.ts'
 
 export interface CgroupScript {
   readonly folders: readonly string[]
+  /** What must hold of the new folders: a process in them would stand still otherwise. */
+  readonly checks: readonly ByteCheck[]
   /** Files to copy once the folders are there. */
   readonly copies: readonly { readonly from: string; readonly to: string }[]
   /** One write(2) each, in order. */
@@ -41,6 +44,7 @@ export function cgroupScript(
   const policy = devicePolicy([...resources.devices, ...DEFAULT_DEVICE_RULES])
   return {
     folders: missing.made,
+    checks: openForEntry(missing),
     copies: cpusetCopies(hierarchies, missing),
     knobs: [
       ...enabling,

@@ -119,7 +119,7 @@ function execFacts(container: Container, config: ProcessConfig, options: ExecOpt
     console: consoleTarget(config, { mode, consoleSocket: options.consoleSocket }),
     noNewKeyring: container.exec.noNewKeyring,
     profile: options.profile,
-    cgroup: execJoinPoints(container.cgroup, options.subCgroups, container.pid),
+    cgroup: execJoinPoints(container.cgroup, options.subCgroups, container.pid, options.ignorePaused),
     rdtTasks: container.rdt?.tasks ?? [],
     grantable: grantableCapabilities(config),
     nofile: callerNofile(),

@@ -329,6 +329,7 @@ const SOLO: Solo = {
   card: { bytes: new Uint8Array(CARD.size + 40), timeAt: CARD.size },
   cgroup: {
     folders: ['/sys/fs/cgroup/cpuset/golden'],
+    checks: [{ path: '/sys/fs/cgroup/freezer/golden/freezer.state', position: 0, byte: 'T' }],
     copies: [{ from: '/sys/fs/cgroup/cpuset/cpuset.cpus', to: '/sys/fs/cgroup/cpuset/golden/cpuset.cpus' }],
     knobs: [{ path: '/sys/fs/cgroup/pids/golden/pids.max', text: '5' }],
     devices: { folder: '/sys/fs/cgroup/golden', program: new Uint8Array(16) },

@@ -10,13 +10,18 @@ import type { Undo } from './undo.ts'
 
 const VALUE_ROOM = 4096
 
-export function lowerCgroupWork(context: Context, { folders, copies, knobs, devices }: CgroupWork, undo: Undo): void {
+export function lowerCgroupWork(
+  context: Context,
+  { folders, checks, copies, knobs, devices }: CgroupWork,
+  undo: Undo,
+): void {
   const { plan } = context
   plan.section('/linux/cgroupsPath', undefined, () => {
     for (const folder of folders) {
       plan.syscall('mkdirat', [AT.FDCWD, folder, 0o755], { about: folder })
       undo.onFailure('remove_cgroup', () => plan.syscall('unlinkat', [AT.FDCWD, folder, AT.REMOVEDIR]))
     }
+    for (const check of checks) lowerCheck(context, check, undo)
     for (const { from, to } of copies) {
       const room = plan.buffer('value', VALUE_ROOM)
       const file = open(context, from, O.RDONLY)
@@ -29,6 +34,16 @@ export function lowerCgroupWork(context: Context, { folders, copies, knobs, devi
     for (const { path, text } of knobs) write(context, path, plan.string(text).address, byteLength(text))
     if (devices !== undefined) lowerDeviceProgram(context, devices)
   })
+}
+
+/** A frozen cgroup would stop P1 as it enters, and us in waiting for it: the engine says so. */
+function lowerCheck(context: Context, { path, position, byte }: CgroupWork['checks'][number], undo: Undo): void {
+  const { plan } = context
+  const file = open(context, path, O.RDONLY)
+  const found = plan.struct('byte', [u64(0)])
+  plan.syscall('pread64', [file, found.address, 1, position], { about: path })
+  plan.branch(found.field(0, 1), 'ne', byte.charCodeAt(0), undo.now)
+  plan.syscall('close', [file])
 }
 
 function byteLength(text: string): number {

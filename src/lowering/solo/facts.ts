@@ -11,6 +11,8 @@ export interface Knob {
 export interface CgroupWork {
   /** Folders to make, outermost first; none of them is there. */
   readonly folders: readonly string[]
+  /** Files of these folders that must have a byte in its place, or the container is not for this image. */
+  readonly checks: readonly { readonly path: string; readonly position: number; readonly byte: string }[]
   /** Files to copy into new ones, in order: what a new cpuset needs from its parent. */
   readonly copies: readonly { readonly from: string; readonly to: string }[]
   readonly knobs: readonly Knob[]
