@@ -8,6 +8,7 @@ DESTDIR ?=
 RUNTIME ?= dist/runt
 RUNS ?= 30
 
+TEST_PACKAGES := busybox-static libseccomp2 runc crun strace binutils binutils-aarch64-linux-gnu qemu-user-static zsh fish mandoc
 ENGINE_PACKAGES := podman buildah conmon netavark aardvark-dns catatonit docker.io containerd docker-registry \
 	busybox-static runc iptables iproute2
 
@@ -75,7 +76,7 @@ run: build
 	@sh bin/demo
 
 test: build
-	@sh bin/debian-packages busybox-static libseccomp2 runc crun strace binutils binutils-aarch64-linux-gnu qemu-user-static zsh fish mandoc
+	@sh bin/debian-packages $(TEST_PACKAGES) $(ENGINE_PACKAGES)
 	@$(BUN) conformance/run-tests.ts
 
 bench: build

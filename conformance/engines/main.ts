@@ -1,5 +1,6 @@
-// Real engines on a runtime of choice: bun conformance/engines/main.ts --runtime PATH [--short] [WORD …]
+// Real engines on a runtime of choice: bun conformance/engines/main.ts --runtime PATH [--short] [--slow] [--json] [-- WORD …]
 //
+// --short takes what `make test` does, --slow tells times, --json prints outcomes for a program instead of TAP.
 // Outside it makes the world and starts itself once more in there; inside it runs the cases.
 
 import { chmodSync, existsSync, writeFileSync } from 'node:fs'
@@ -18,6 +19,7 @@ const { values: options, positionals } = parseArgs({
     runtime: { type: 'string', default: 'dist/runt' },
     short: { type: 'boolean', default: false },
     slow: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
     inside: { type: 'boolean', default: false },
   },
 })
@@ -27,7 +29,7 @@ process.exitCode = options.inside ? await inside() : await outside()
 async function outside(): Promise<number> {
   const missing = missingForEngines()
   if (missing !== undefined) {
-    console.log(`1..0 # SKIP ${missing}`)
+    console.log(options.json ? '[]' : `1..0 # SKIP ${missing}`)
     return 0
   }
   const flags = [
@@ -35,6 +37,7 @@ async function outside(): Promise<number> {
     options.runtime,
     ...(options.short ? ['--short'] : []),
     ...(options.slow ? ['--slow'] : []),
+    ...(options.json ? ['--json'] : []),
   ]
   const again = [process.execPath, fileURLToPath(import.meta.url), '--inside', ...flags, '--', ...positionals]
   return enterWorld(again, (text) => process.stdout.write(text))
@@ -47,7 +50,7 @@ async function inside(): Promise<number> {
   const chosen = chooseCases(positionals, options.short)
   const outcomes: Outcome[] = []
   const started = performance.now()
-  console.log(`${TAP_HEADER}\n1..${chosen.length}`)
+  if (!options.json) console.log(`${TAP_HEADER}\n1..${chosen.length}`)
   const world = {
     folder,
     archive: makeImage(folder),
@@ -55,10 +58,12 @@ async function inside(): Promise<number> {
   }
   await runCases(chosen, world, (outcome) => {
     outcomes.push(outcome)
+    if (options.json) return
     const time = options.slow ? ` (${outcome.milliseconds.toFixed(0)} ms)` : ''
     console.log(tapLine({ ...outcome, name: `${outcome.name}${time}` }, outcomes.length))
   })
-  console.log(summary(runtime.version, outcomes, performance.now() - started))
+  if (options.json) console.log(JSON.stringify(outcomes))
+  else console.log(summary(runtime.version, outcomes, performance.now() - started))
   return countOf(outcomes, 'fail') > 0 || outcomes.length === 0 ? 1 : 0
 }
 

@@ -1,14 +1,29 @@
 // What this machine must have for the engines' cases.
 
 import { existsSync } from 'node:fs'
+import type { EngineName } from './engine.ts'
 
-const PROGRAMS =
-  'podman buildah conmon netavark docker dockerd containerd ctr docker-registry busybox iptables ip unshare tar'
-const FOLDERS = ['/usr/bin', '/usr/sbin', '/usr/lib/podman', '/bin', '/sbin']
+const WORLD = 'busybox ip iptables tar unshare'
+const PROGRAMS: Readonly<Record<EngineName, string>> = {
+  podman: `${WORLD} podman conmon netavark catatonit`,
+  buildah: `${WORLD} buildah podman conmon netavark`,
+  docker: `${WORLD} docker dockerd containerd ctr containerd-shim-runc-v2`,
+  containerd: `${WORLD} containerd ctr containerd-shim-runc-v2`,
+}
+const FOLDERS = ['/usr/bin', '/usr/sbin', '/usr/lib/podman', '/usr/libexec/podman', '/bin', '/sbin']
 
-/** @returns why they can't run, if they can't */
+/** @returns why no case can run, if none can */
 export function missingForEngines(): string | undefined {
-  if (process.getuid?.() !== 0) return 'needs root'
-  const absent = PROGRAMS.split(' ').filter((name) => !FOLDERS.some((folder) => existsSync(`${folder}/${name}`)))
+  return process.getuid?.() === 0 ? undefined : 'needs root'
+}
+
+/** @returns why the cases of this engine can't run, if they can't */
+export function missingFor(engine: EngineName): string | undefined {
+  return missingPrograms(PROGRAMS[engine].split(' '))
+}
+
+/** @returns which of these programs a case would need */
+export function missingPrograms(names: readonly string[]): string | undefined {
+  const absent = names.filter((name) => !FOLDERS.some((folder) => existsSync(`${folder}/${name}`)))
   return absent.length === 0 ? undefined : `needs ${absent.join(', ')}`
 }

@@ -1,11 +1,12 @@
 // A run of the cases inside the world: engine after engine, on each two cases at a time.
 
 import './cases/all.ts'
-import { endingOf, judge, type Outcome, readDeviations } from '../outcome.ts'
+import { type Ending, endingOf, judge, type Outcome, readDeviations } from '../outcome.ts'
 import { allCases, type EngineCase, nameOf } from './case.ts'
 import { startContainerd } from './containerd.ts'
 import { startDocker } from './docker.ts'
 import { type Engine, type EngineName, Session, type World } from './engine.ts'
+import { missingFor } from './missing.ts'
 import { startBuildah, startPodman } from './podman.ts'
 
 const AT_ONCE = 2
@@ -30,19 +31,42 @@ export async function runCases(
   onEnd: (outcome: Outcome) => void,
 ): Promise<void> {
   const deviations = readDeviations(world.runtime.name)
-  for (const [name, start] of Object.entries(START)) {
-    const waiting = chosen.filter(({ engine }) => engine === name)
-    if (waiting.length === 0) continue
-    await using engine = await start(world)
-    const worker = async (): Promise<void> => {
-      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-        const started = performance.now()
-        const ending = judge(await endingOf(() => runCase(next, engine)), deviations.get(nameOf(next)))
-        onEnd({ name: nameOf(next), ending, milliseconds: performance.now() - started })
-      }
-    }
-    await Promise.all(Array.from({ length: AT_ONCE }, worker))
+  for (const name of Object.keys(START) as EngineName[]) {
+    const cases = chosen.filter(({ engine }) => engine === name)
+    const tell = (each: EngineCase, ending: Ending, milliseconds = 0): void =>
+      onEnd({ name: nameOf(each), ending: judge(ending, deviations.get(nameOf(each))), milliseconds })
+    const ending = cases.length === 0 ? undefined : await runOn(name, cases, world, tell)
+    if (ending !== undefined) for (const each of cases) tell(each, ending)
   }
+}
+
+/** @returns how every case ends if the engine is not there, or does not start */
+async function runOn(
+  name: EngineName,
+  cases: readonly EngineCase[],
+  world: World,
+  tell: (each: EngineCase, ending: Ending, milliseconds: number) => void,
+): Promise<Ending | undefined> {
+  const missing = missingFor(name)
+  if (missing !== undefined) return { kind: 'skip', reason: missing }
+  let engine: Engine
+  try {
+    engine = await START[name](world)
+  } catch (error) {
+    return { kind: 'fail', reason: `${error}` }
+  }
+  await using running = engine
+  const waiting = [...cases]
+  const worker = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const each = next
+      const started = performance.now()
+      const ending = await endingOf(() => runCase(each, running))
+      tell(each, ending, performance.now() - started)
+    }
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, worker))
+  return undefined
 }
 
 async function runCase(next: EngineCase, engine: Engine): Promise<void> {
