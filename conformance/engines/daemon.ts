@@ -12,12 +12,17 @@ export class Daemon implements AsyncDisposable {
   readonly #name: string
   #ended: Promise<void>
 
-  constructor(command: readonly string[], log: string) {
+  /** @param env in addition to ours */
+  constructor(command: readonly string[], log: string, env: Readonly<Record<string, string>> = {}) {
     const [program = '', ...args] = command
     this.log = log
     this.#name = program
     const descriptor = openSync(log, 'a')
-    this.#child = spawn(program, args, { stdio: ['ignore', descriptor, descriptor], detached: true })
+    this.#child = spawn(program, args, {
+      stdio: ['ignore', descriptor, descriptor],
+      detached: true,
+      env: { ...process.env, ...env },
+    })
     closeSync(descriptor)
     this.#ended = new Promise((resolve) => {
       this.#child.on('error', () => resolve())

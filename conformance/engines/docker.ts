@@ -42,9 +42,21 @@ export async function startDockerd(
   }
   writeFileSync(`${folder}/daemon.json`, JSON.stringify(config))
   const client = ['docker', '--host', `unix://${socket}`]
-  const daemon = new Daemon(['dockerd', '--config-file', `${folder}/daemon.json`], `${folder}/log`)
+  const daemon = new Daemon(['dockerd', '--config-file', `${folder}/daemon.json`], `${folder}/log`, {
+    PATH: `${linkAsRunc(world, folder)}:${process.env.PATH}`,
+  })
   await daemon.ready(async () => (await execute([...client, 'version'], `${folder}/probe`)).status === 0)
   return { client, daemon, [Symbol.asyncDispose]: () => daemon.stop() }
+}
+
+/** BuildKit takes the first runc of the PATH; it gets the runtime under test, and a log of calls is kept in runc.log. */
+function linkAsRunc({ runtime }: World, folder: string): string {
+  const bin = `${folder}/bin`
+  mkdirSync(bin, { recursive: true })
+  writeFileSync(`${bin}/runc`, `#!/bin/sh\necho "$@" >>${folder}/runc.log\nexec ${runtime.path} "$@"\n`, {
+    mode: 0o755,
+  })
+  return bin
 }
 
 export async function startDocker(world: World): Promise<Engine> {

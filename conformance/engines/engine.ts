@@ -1,6 +1,6 @@
 // What a case talks to: one engine, and the containers and files that this case made.
 
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as assert from 'uvu/assert'
 import { succeeded } from '../box.ts'
@@ -64,6 +64,23 @@ export class Session implements AsyncDisposable {
   /** Any program outside of containers. */
   host(command: readonly string[], options: RunOptions = {}): Promise<Result> {
     return execute(command, `${this.folder}/output-${++this.#commands}`, { seconds: SECONDS, ...options })
+  }
+
+  /** What a shell script outside of containers prints, when it ends well. */
+  async shell(script: string): Promise<string> {
+    return succeeded(await this.host(['sh', '-c', script])).stdout.trim()
+  }
+
+  /** Build an image. @param files of the context, by name; one is Dockerfile @returns its tag, and how the build went */
+  async build(
+    files: Readonly<Record<string, string>>,
+    flags: readonly string[] = [],
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<{ tag: string; result: Result }> {
+    const tag = `localhost/${this.fresh()}`
+    const context = mkdtempSync(`${this.folder}/context-`)
+    for (const [name, text] of Object.entries(files)) writeFileSync(`${context}/${name}`, text)
+    return { tag, result: await this.run(['build', '--tag', tag, ...flags, context], { env }) }
   }
 
   /** What a command of the client prints when it ends well. */
