@@ -4,6 +4,7 @@
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { lowerFront } from '../src/front/front.ts'
@@ -87,7 +88,11 @@ function testMachine(ground: Ground, name: string, front: Front): void {
       assert.match(front(...root, 'delete', ...flags, box.id).stderr, NO_ENGINE)
     assert.is(front(...root, 'start', box.id).status, 0)
     await box.waitForStatus('stopped')
-    // How it ended takes a closer look.
+    await reaped(box)
+    const told = JSON.parse(front(...root, 'state', box.id).stdout)
+    assert.equal([told.status, told.pid], ['stopped', 0])
+    // How it ended is for the engine to tell.
+    writeFileSync(`${box.stateRoot}/${box.id}/exit`, Buffer.alloc(4))
     assert.match(front(...root, 'state', box.id).stderr, NO_ENGINE)
     assert.match(front(...root, 'start', box.id).stderr, NO_ENGINE)
     assert.equal(front(...root, 'delete', '--force', box.id), { status: 0, stdout: '', stderr: '' })
@@ -141,8 +146,15 @@ function testMachine(ground: Ground, name: string, front: Front): void {
     const bytes = readFileSync(card)
     bytes.writeUInt32LE(process.pid, 8)
     writeFileSync(card, bytes)
-    assert.match(front('--root', box.stateRoot, 'state', box.id).stderr, NO_ENGINE)
+    const state = JSON.parse(front('--root', box.stateRoot, 'state', box.id).stdout)
+    assert.equal([state.status, state.pid], ['stopped', 0])
   })
+}
+
+/** Until its parent has taken note of init's end. */
+async function reaped(box: Box): Promise<void> {
+  const card = readFileSync(`${box.stateRoot}/${box.id}/card`)
+  while (existsSync(`/proc/${card.readUInt32LE(8)}`)) await sleep(5)
 }
 
 function testEngine(ground: Ground): void {

@@ -3,7 +3,17 @@
 
 import { AT, O } from '../linux/open-flags.ts'
 import { type Argument, type DataObject, u32, u64 } from '../plan/builder.ts'
-import { ABILITY, CARD, CARD_FILE, CARD_MAGIC, CARD_ROOM, CHECK, FAILURE_FILE, FOLDER_FILES } from '../plan/card.ts'
+import {
+  ABILITY,
+  CARD,
+  CARD_FILE,
+  CARD_MAGIC,
+  CARD_ROOM,
+  CHECK,
+  EXIT_FILE,
+  FAILURE_FILE,
+  FOLDER_FILES,
+} from '../plan/card.ts'
 import type { Label, Operand, Value } from '../plan/step.ts'
 import { type Front, flags, lowerCall, lowerStatus, STATX } from './calls.ts'
 import { skipString } from './text.ts'
@@ -21,25 +31,36 @@ interface Container {
   readonly card: DataObject
 }
 
-/** state: created or running; whether one that is frozen is paused, and how one has ended, takes a closer look. */
+/** state: created, running, or stopped when nobody knows how; the rest, as what is frozen, takes a closer look. */
 export function lowerState(front: Front): void {
   const { plan } = front
   const container = lowerContainer(front, false)
   const { card } = container
   const status = plan.struct('status', [u64(0), u64(0)])
+  const pid = plan.struct('pid', [u64(0), u64(0)])
   const known = plan.label('known')
-  lowerAlive(front, container, front.engine)
+  const gone = plan.label('gone')
+  const unseen = plan.label('unseen')
+  lowerAlive(front, container, { gone, ended: front.engine })
   lowerNotFrozen(front, container)
+  setText(front, pid, card.at(CARD.digits), card.field(CARD.digitsLength, 4))
   const running = plan.label('running')
   setStatus(front, status, 'created')
   lowerCall(front, 'openat', [container.directory, 'gate', flags(O.WRONLY | O.NONBLOCK), 0], { ENXIO: running })
   plan.jump(known)
   plan.place(running)
   setStatus(front, status, 'running')
+  plan.jump(known)
+  plan.place(gone)
+  lowerCall(front, 'faccessat2', [container.directory, EXIT_FILE, 0, 0], { ENOENT: unseen })
+  plan.jump(front.engine)
+  plan.place(unseen)
+  setStatus(front, status, 'stopped')
+  setText(front, pid, '0', 1)
   plan.place(known)
   const pieces: readonly (readonly [address: Operand, length: Operand])[] = [
     [plan.add(card.address, card.field(CARD.head, 4)), card.field(CARD.head + 4, 4)],
-    [card.at(CARD.digits), card.field(CARD.digitsLength, 4)],
+    [pid.field(0, 8), pid.field(8, 8)],
     [plan.add(card.address, card.field(CARD.middle, 4)), card.field(CARD.middle + 4, 4)],
     [status.field(0, 8), status.field(8, 8)],
     [plan.add(card.address, card.field(CARD.tail, 4)), card.field(CARD.tail + 4, 4)],
@@ -56,9 +77,13 @@ export function lowerState(front: Front): void {
   plan.exit(1)
 }
 
-function setStatus({ plan }: Front, status: DataObject, word: string): void {
-  plan.store(status.address, 8, word)
-  plan.store(status.at(8), 8, word.length)
+function setStatus(front: Front, status: DataObject, word: string): void {
+  setText(front, status, word, word.length)
+}
+
+function setText({ plan }: Front, text: DataObject, address: Argument, length: Operand): void {
+  plan.store(text.address, 8, address)
+  plan.store(text.at(8), 8, length)
 }
 
 /** start: open the gate, hear the verdict. A bad one is written down for the engine, which knows how to tell it. */
@@ -92,7 +117,7 @@ export function lowerDelete(front: Front): void {
   const container = lowerContainer(front, true)
   const dead = plan.label('dead')
   lowerAble(front, container, ABILITY.delete)
-  lowerAlive(front, container, dead)
+  lowerAlive(front, container, { gone: dead, ended: dead })
   plan.jump(engine)
   plan.place(dead)
   const remove = (args: readonly Argument[], others: Label): void => {
@@ -133,11 +158,15 @@ function lowerAble({ plan, engine }: Front, { card }: Container, ability: number
   plan.branch(card.field(CARD.abilities, 4, ability), 'eq', 0, engine)
 }
 
-/** Go on when init is there and has not ended. */
-function lowerAlive(front: Front, { card }: Container, ended: Label): void {
+/** Go on when init is there and has not ended; `gone` when nobody can know more of its end, having reaped it. */
+function lowerAlive(
+  front: Front,
+  { card }: Container,
+  { gone, ended }: Readonly<Record<'gone' | 'ended', Label>>,
+): void {
   const { plan } = front
-  const pidfd = lowerCall(front, 'pidfd_open', [card.field(CARD.pid, 4), 0], { ESRCH: ended })
-  plan.branch(lowerStatus(front, pidfd).field(STATX.inode, 8), 'ne', card.field(CARD.inode, 8), ended)
+  const pidfd = lowerCall(front, 'pidfd_open', [card.field(CARD.pid, 4), 0], { ESRCH: gone })
+  plan.branch(lowerStatus(front, pidfd).field(STATX.inode, 8), 'ne', card.field(CARD.inode, 8), gone)
   const poll = plan.struct('pollfd', [u32(0), u32(POLLIN)])
   const noTime = plan.struct('timespec', [u64(0), u64(0)]) // the kernel writes into it
   plan.store(poll.address, 4, pidfd)

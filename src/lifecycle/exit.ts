@@ -9,7 +9,7 @@ import type { Store } from './store.ts'
 export interface ExitRecord {
   /** What the program gave to exit(2) … */
   readonly status?: number
-  /** … or the signal that ended it: "SIGKILL". Neither: nobody saw it end. */
+  /** … or the signal that ended it: "SIGKILL". */
   readonly signal?: string
   /** Why the kernel sent the signal, when it did: memory ran out, or the filter of system calls forbade one. */
   readonly cause?: 'oom-kill' | 'seccomp'
@@ -18,14 +18,14 @@ export interface ExitRecord {
   readonly limit?: { readonly cgroup: string; readonly bytes: number }
 }
 
-/** @returns undefined when nothing is known */
+/** @returns undefined when nobody saw it end */
 export function exitOf(store: Store, container: Container): ExitRecord | undefined {
   const status = store.findExit(container.id) ?? zombieStatus(container)
+  if (status === undefined) return undefined
   const oom = oomKills(container.cgroup)
-  if (status === undefined && oom === undefined) return undefined
-  const signal = status === undefined ? 0 : status & 0x7f
+  const signal = status & 0x7f
   return {
-    ...(status !== undefined && (signal === 0 ? { status: exitStatus(status) } : { signal: signalName(signal) })),
+    ...(signal === 0 ? { status: exitStatus(status) } : { signal: signalName(signal) }),
     ...causeOf(signal, oom !== undefined, container),
     ...oom,
   }
