@@ -8,7 +8,7 @@ import * as assert from 'uvu/assert'
 import { RuntError } from '../src/errors.ts'
 import { createContainer } from '../src/lifecycle/create.ts'
 import { deleteContainer } from '../src/lifecycle/delete.ts'
-import { type ExecOptions, execProcess, planExec } from '../src/lifecycle/exec.ts'
+import { type ExecOptions, execProcess, planExec, prepareExec } from '../src/lifecycle/exec.ts'
 import { noProfile } from '../src/lifecycle/profile.ts'
 import { statusOf } from '../src/lifecycle/status.ts'
 import { Store } from '../src/lifecycle/store.ts'
@@ -34,7 +34,7 @@ if (reason !== undefined) {
       using socket = console ? listenForConsole(`${work}/console`) : undefined
       const container = store.load(FAULT_ID)
       const plain = execOptions(socket?.path, undefined)
-      const { plan } = await planExec(container, plain)
+      const plan = planExec(await prepareExec(container, plain))
       const before = { ...leftovers(work), inside: inside() }
       const family = children()
       let failed = 0
@@ -83,6 +83,7 @@ function execOptions(consoleSocket: string | undefined, inject: ExecOptions['inj
       selinuxLabel: undefined,
     },
     detach: true,
+    supervised: true,
     pidFile: undefined,
     consoleSocket,
     pidfdSocket: undefined,

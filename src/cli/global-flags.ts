@@ -19,7 +19,11 @@ export const GLOBAL_FLAGS: readonly Flag[] = [
     value: 'true|false|auto',
     help: 'go on without cgroups where they may not be used (auto: when not root)',
   },
-  { name: 'supervised', kind: 'boolean', help: 'make a container step by step, with runt beside it' },
+  {
+    name: 'supervised',
+    kind: 'boolean',
+    help: 'make a container, or add a process to it, step by step, with runt beside it',
+  },
   { name: 'help', short: 'h', kind: 'boolean', help: 'show help' },
   { name: 'version', short: 'v', kind: 'boolean', help: 'show the version' },
 ]

@@ -15,8 +15,8 @@ import {
   FOLDER_FILES,
 } from '../plan/card.ts'
 import type { Label, Operand, Value } from '../plan/step.ts'
+import { skipString } from '../plan/text.ts'
 import { type Front, flags, lowerCall, lowerStatus, STATX } from './calls.ts'
-import { skipString } from './text.ts'
 
 /** Without waiting: the engine knows how long it may take. */
 const LOCK_EX_NB = 6

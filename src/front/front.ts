@@ -6,10 +6,10 @@
 import { AT } from '../linux/open-flags.ts'
 import { PlanBuilder } from '../plan/builder.ts'
 import type { Plan, Value } from '../plan/step.ts'
+import { copyString, expectPrefix, expectText, putText } from '../plan/text.ts'
 import { type Front, lowerEnvironment } from './calls.ts'
 import { lowerDelete, lowerStart, lowerState } from './commands.ts'
 import { lowerRun } from './run.ts'
-import { copyString, expectPrefix, expectText, putText } from './text.ts'
 
 const STDERR = 2
 const PATH_ROOM = 4096
@@ -78,6 +78,9 @@ function lowerGlobalFlags({ plan, engine }: Front, word: Value): Value {
   return root
 }
 
+/** Commands whose images are kept. */
+const KEPT = ['run', 'create', 'exec'] as const
+
 const COMMANDS = [
   { name: 'state', flags: [], lower: lowerState },
   { name: 'start', flags: [], lower: lowerStart },
@@ -88,15 +91,17 @@ function lowerCommands(front: Front, argv: Value, word: Value, root: Value): voi
   const { plan, engine } = front
   const text = plan.load(word, 8)
   const launch = plan.label('launch')
-  const notRun = plan.label('not_run')
-  const neither = plan.label('neither')
-  expectText(plan, text, 'run', notRun)
-  plan.jump(launch)
-  plan.place(notRun)
-  expectText(plan, text, 'create', neither)
+  const none = plan.label('none')
+  for (const name of KEPT) {
+    const other = plan.label('other_command')
+    expectText(plan, text, name, other)
+    plan.jump(launch)
+    plan.place(other)
+  }
+  plan.jump(none)
   plan.place(launch)
   lowerRun(front, argv, root)
-  plan.place(neither)
+  plan.place(none)
   for (const { name, flags, lower } of COMMANDS) {
     const other = plan.label('other_command')
     expectText(plan, text, name, other)

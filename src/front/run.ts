@@ -1,13 +1,17 @@
-// create and run, when the image of the same call was kept (lifecycle/kept-image.ts) and everything that it depends on is as it was then:
-// the image is executed as it is, and nothing is read, checked or compiled anew.
+// create, run and exec, when the image of the same call was kept (lifecycle/kept-image.ts) and everything that it depends on is
+// as it was then: the image is executed as it is, and nothing is read, checked or compiled anew.
 
 import { F_ADD_SEALS, MFD, SEALS } from '../linux/memfd.ts'
 import { AT, O, S_IF, S_IFMT } from '../linux/open-flags.ts'
 import { RLIMITS } from '../linux/rlimits.ts'
 import { u32, u64 } from '../plan/builder.ts'
 import type { Field, Value } from '../plan/step.ts'
+import { copyString, expectPrefix, expectSame, expectText, putText, skipString } from '../plan/text.ts'
 import {
   ABSENT,
+  ANY_VALUE_FLAGS,
+  ANY_WORD,
+  FILE_GUARD,
   FILE_ROOM,
   FIRST_SLOT_NAME,
   IMAGES_FOLDER,
@@ -20,7 +24,6 @@ import {
   TICKET_ROOM,
 } from '../plan/ticket.ts'
 import { type Front, flags, lowerCall, lowerEnvironment, lowerStatus, STATX } from './calls.ts'
-import { copyString, expectPrefix, expectSame, putText, skipString } from './text.ts'
 
 const WORD = 8
 const CAPABILITY_VERSION_3 = 0x20080522
@@ -47,7 +50,7 @@ export function lowerRun(front: Front, argv: Value, root: Value): void {
   expectSame(plan, plan.add(directory.address, 0), at(TICKET.directory, 'directory'), engine)
   lowerSameRights(front, ticket)
   lowerSameFiles(front, ticket.address, at(TICKET.stats, 'guard'))
-  lowerSameContents(front, ticket, at(TICKET.filePath, 'path'), at(TICKET.fileContents, 'contents'))
+  lowerSameContents(front, argv, ticket.address, at(TICKET.files, 'file_guard'))
   const memory = lowerSealedCopy(front, image, head.field(TICKET_OFFSET, 8))
   lowerCall(front, 'execveat', [memory, '', argv, environment, AT.EMPTY_PATH])
   plan.jump(engine)
@@ -91,18 +94,34 @@ function eachString({ plan }: Front, array: Value, body: (string: Value) => void
   plan.place(done)
 }
 
-/** ROOT/@images/SLOT, by the sum of all words; only what is root's own is ever executed. */
+/** ROOT/@images/SLOT, by the sum of all words whose value matters; only what is root's own is ever executed. */
 function lowerOpenKept(front: Front, argv: Value, root: Value): Value {
   const { plan, engine, path } = front
   const total = plan.add(0, 0, plan.value('sum'))
+  const anyValue = plan.add(0, 0, plan.value('any_value'))
   eachString(front, plan.add(argv, WORD), (text) => {
     const byte = plan.value('byte')
     const more = plan.label('more')
+    const summed = plan.label('summed')
+    const done = plan.label('done')
+    const cursor = plan.add(text, 0, plan.value('cursor'))
+    plan.branch(anyValue, 'eq', 0, more)
+    plan.add(0, 0, anyValue)
+    plan.jump(done)
     plan.place(more)
-    plan.load(text, 1, byte)
+    plan.load(cursor, 1, byte)
     plan.add(total, byte, total)
-    plan.add(text, 1, text)
+    plan.add(cursor, 1, cursor)
     plan.branch(byte, 'ne', 0, more)
+    for (const flag of ANY_VALUE_FLAGS) {
+      const other = plan.label('other_flag')
+      expectText(plan, text, flag, other)
+      plan.add(0, 1, anyValue)
+      plan.jump(summed)
+      plan.place(other)
+    }
+    plan.place(summed)
+    plan.place(done)
   })
   const sum = plan.struct('sum', [u32(0), u32(0)])
   plan.store(sum.address, 8, total)
@@ -123,7 +142,10 @@ function lowerOpenKept(front: Front, argv: Value, root: Value): Value {
 function lowerSameWords(front: Front, argv: Value, expected: Value): void {
   const { plan, engine } = front
   eachString(front, plan.add(argv, WORD), (text) => {
+    const same = plan.label('same_word')
+    plan.branch(plan.load(expected, 1), 'eq', ANY_WORD.charCodeAt(0), same)
     expectSame(plan, text, expected, engine)
+    plan.place(same)
     skipString(plan, expected)
   })
   plan.branch(plan.load(expected, 1), 'ne', 0, engine)
@@ -178,19 +200,47 @@ function lowerSameFiles(front: Front, ticket: Buffer['address'], guard: Value): 
   plan.place(done)
 }
 
-/** The config, byte for byte: eight at a time, with zeros behind both. */
-function lowerSameContents(front: Front, ticket: Buffer, path: Value, expected: Value): void {
+/** Files byte for byte, eight at a time, with zeros behind both: those that the ticket names, and those that words of the call name. */
+function lowerSameContents(front: Front, argv: Value, ticket: Buffer['address'], guard: Value): void {
   const { plan, engine } = front
   const room = plan.buffer('file', FILE_ROOM + WORD)
-  const file = lowerCall(front, 'openat', [AT.FDCWD, path, flags(O.RDONLY), 0])
+  const expected = plan.value('contents')
+  const path = plan.value('path')
+  const word = plan.value('word_number')
+  const next = plan.label('next_file')
+  const named = plan.label('named')
+  const done = plan.label('all_contents')
+  plan.place(next)
+  plan.load(plan.add(guard, FILE_GUARD.contents), 4, expected)
+  plan.branch(expected, 'eq', 0, done)
+  plan.add(expected, ticket, expected)
+  plan.add(ticket, plan.load(guard, 4), path)
+  plan.load(plan.add(guard, FILE_GUARD.word), 4, word)
+  plan.branch(word, 'eq', 0, named)
+  const pointer = plan.add(argv, 0, plan.value('pointer'))
+  const further = plan.label('further')
+  plan.place(further)
+  plan.add(pointer, WORD, pointer)
+  plan.add(word, -1, word)
+  plan.branch(word, 'ne', 0, further)
+  plan.load(pointer, 8, path)
+  plan.place(named)
+  const file = lowerCall(front, 'openat', [AT.FDCWD, path, flags(O.RDONLY | O.NONBLOCK), 0])
   const length = lowerCall(front, 'read', [file, room.address, FILE_ROOM])
-  plan.branch(length, 'ne', ticket.field(TICKET.fileLength, 4), engine)
+  plan.branch(length, 'ne', plan.load(plan.add(guard, FILE_GUARD.length), 4), engine)
+  lowerCall(front, 'close', [file])
   const cursor = plan.add(room.address, 0, plan.value('cursor'))
   const end = plan.add(cursor, length)
   const again = plan.label('next_eight')
+  // What an earlier file has left behind this one's end must not count.
+  plan.put(end, 0)
+  plan.put(plan.add(end, 4), 0)
   plan.place(again)
   plan.branch(plan.load(cursor, 8), 'ne', plan.load(expected, 8), engine)
   plan.add(cursor, 8, cursor)
   plan.add(expected, 8, expected)
   plan.branch(cursor, 'below', end, again)
+  plan.add(guard, FILE_GUARD.size, guard)
+  plan.jump(next)
+  plan.place(done)
 }

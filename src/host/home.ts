@@ -2,7 +2,7 @@
 
 import { ERRNO } from '../linux/errno.ts'
 import { O, RESOLVE, S_IF, S_IFMT } from '../linux/open-flags.ts'
-import { close, open, readAll, status, tryOpenBelow } from '../native/file.ts'
+import { close, type FileStatus, open, readAll, status, tryOpen, tryOpenBelow } from '../native/file.ts'
 import { failedWith } from '../native/syscall.ts'
 
 const LARGEST_PASSWD = 1 << 20
@@ -18,6 +18,23 @@ export function homeOf(pid: number, uid: number): string {
     // A process that is gone has no home; what became of it is another's to tell.
     if (failedWith(error, 'ENOENT', 'ESRCH')) return '/'
     throw error
+  }
+}
+
+/** The file that says so, as it is now; undefined when it isn't there. */
+export function passwdOf(pid: number): FileStatus | undefined {
+  const root = tryOpen(`/proc/${pid}/root`, O.PATH | O.DIRECTORY)
+  if (root < 0) return undefined
+  try {
+    const fd = tryOpenBelow(root, 'etc/passwd', O.PATH, RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS)
+    if (fd < 0) return undefined
+    try {
+      return status('', fd)
+    } finally {
+      close(fd)
+    }
+  } finally {
+    close(root)
   }
 }
 

@@ -9,6 +9,7 @@ import { callerNofile } from '../host/probe.ts'
 import { debug, warn } from '../log.ts'
 import { lowerExec } from '../lowering/exec.ts'
 import { lineSlots, type ProcessFacts } from '../lowering/facts.ts'
+import { isExecutable } from '../native/ffi.ts'
 import { close, writeFileAtomically } from '../native/file.ts'
 import { trySyscall } from '../native/syscall.ts'
 import type { Plan } from '../plan/step.ts'
@@ -34,6 +35,7 @@ import { checkId } from './id.ts'
 import { compileHere } from './image.ts'
 import type { Profile } from './profile.ts'
 import { forwardSignals } from './signals.ts'
+import { becomeSoloExec, type PreparedExec } from './solo-exec.ts'
 import { standIn } from './stand-in.ts'
 import { requireStatus, statusOf } from './status.ts'
 import type { Store } from './store.ts'
@@ -52,6 +54,8 @@ export interface ExecOptions {
   /** Go on in a paused container: the process starts when it is resumed. */
   readonly ignorePaused: boolean
   readonly profile: boolean
+  /** With runt beside it: what the short way falls back on. */
+  readonly supervised: boolean
   /** For tests: this step of the plan fails with this errno. */
   readonly inject?: { readonly step: number; readonly errno: number }
 }
@@ -68,7 +72,10 @@ export async function execProcess(store: Store, options: ExecOptions, profile: P
     profile.mark('container found')
     // Before the program is there: who starts it may signal at once.
     using signals = options.detach ? undefined : forwardSignals()
-    const running = await enter(container, options, target, profile)
+    const prepared = await prepareExec(container, options)
+    if (!options.supervised && isExecutable()) becomeSoloExec(store, container, options, prepared)
+    for (const warning of prepared.warnings) warn(warning)
+    const running = await enter(container, options, prepared, target, profile)
     if (options.detach) {
       close(running.init.monitor)
       return 0
@@ -93,19 +100,20 @@ export function execErrorStatus(error: unknown): number {
   return error.code === 'program-not-executable' ? NOT_EXECUTABLE : FAILED
 }
 
-/** The plan of a process for a container, and what it depends on. @throws RuntError for what can't be run there */
-export async function planExec(
-  container: Container,
-  options: ExecOptions,
-): Promise<{ plan: Plan; facts: ProcessFacts; config: ProcessConfig }> {
+/** What the plan of a process for a container depends on. @throws RuntError for what can't be run there */
+export async function prepareExec(container: Container, options: ExecOptions): Promise<PreparedExec> {
   const warnings: string[] = []
   const config = await execConfig(container, options.request, warnings)
   checkLabels(config.process, undefined)
   const facts = execFacts(container, config, options)
-  for (const warning of [...warnings, ...ungrantable(config, facts.grantable)]) warn(warning)
+  return { config, facts, warnings: [...warnings, ...ungrantable(config, facts.grantable)] }
+}
+
+/** The plan of a process for a container. */
+export function planExec({ config, facts }: PreparedExec): Plan {
   const plan = lowerExec(config, facts)
   verify(plan)
-  return { plan, facts, config }
+  return plan
 }
 
 function execFacts(container: Container, config: ProcessConfig, options: ExecOptions): ProcessFacts {
@@ -156,8 +164,15 @@ interface Running {
 }
 
 /** Up to the program. @throws RuntError; nothing of the process is left then */
-async function enter(container: Container, options: ExecOptions, target: number, profile: Profile): Promise<Running> {
-  const { plan, facts, config } = await planExec(container, options)
+async function enter(
+  container: Container,
+  options: ExecOptions,
+  prepared: PreparedExec,
+  target: number,
+  profile: Profile,
+): Promise<Running> {
+  const { config, facts } = prepared
+  const plan = planExec(prepared)
   profile.mark('lower')
   const image = compileHere(plan, {
     profile: options.profile,

@@ -1,55 +1,54 @@
-// An image that does all by itself is kept, with a ticket that says what it depends on: the next call with the same words, on the same
-// config and machine, is answered by the front from it (front/run.ts). There are 64 places, and calls share them.
+// An image that does all by itself is kept, with a ticket that says what it depends on: the next call with the same words, on the
+// same files and machine, is answered by the front from it (front/run.ts). There are 64 places, and calls share them.
 
-import type { Config } from '../config/types.ts'
 import { capabilityData } from '../host/probe.ts'
-import { needsHome } from '../lowering/execve.ts'
-import type { Facts } from '../lowering/facts.ts'
+import type { ProcessFacts } from '../lowering/facts.ts'
 import { status } from '../native/file.ts'
 import {
   ABSENT,
+  ANY_WORD,
   encodeTicket,
+  type FileGuard,
   SAME_CONTENTS,
   SAME_INODE,
   type StatGuard,
   slotOf,
   TICKET_OFFSET,
 } from '../plan/ticket.ts'
-import type { SeccompFilter } from '../seccomp/filter.ts'
 import type { Store } from './store.ts'
 
 /** What a plan takes for granted of the call's surroundings. */
 const NAMESPACES = ['mnt', 'user', 'pid', 'cgroup'].map((name) => `/proc/self/ns/${name}`)
 
-/** What of a call is looked at. */
-interface Made {
-  readonly config: Config
-  readonly filter: SeccompFilter | undefined
+/** What is particular of a call. */
+export interface KeptCall {
+  /** As the engine got them. */
+  readonly words: readonly string[]
+  /** Positions of words that may be any the next time. */
+  readonly anyWords?: readonly number[]
+  /** Files that must not have changed since, by size and time. */
+  readonly unchanged: readonly string[]
+  /** Files that must say the same. */
+  readonly files: readonly FileGuard[]
 }
 
-/**
- * Keep an image for the next call like this one.
- * @param words those of the call, as the engine got them
- */
+/** Keep an image for the next call like this one. One that can't be kept is no loss. */
 export function keepImage(
   store: Store,
-  { config, filter }: Made,
-  facts: Facts,
+  { words, anyWords = [], unchanged, files }: KeptCall,
+  { preservedFds, nofile }: ProcessFacts,
   image: Uint8Array,
-  words: readonly string[],
 ): void {
-  if (facts.preservedFds > 0 || facts.nofile === undefined || process.geteuid?.() !== 0) return
-  const limits = new BigUint64Array([facts.nofile.soft, facts.nofile.hard])
+  if (preservedFds > 0 || nofile === undefined || process.geteuid?.() !== 0 || words.includes(ANY_WORD)) return
+  const limits = new BigUint64Array([nofile.soft, nofile.hard])
   const ticket = encodeTicket({
-    words,
+    words: words.map((word, index) => (anyWords.includes(index) ? ANY_WORD : word)),
     directory: process.cwd(),
     stats: [
-      guard(process.execPath, SAME_CONTENTS),
+      ...[process.execPath, ...unchanged].map((path) => guard(path, SAME_CONTENTS)),
       ...NAMESPACES.map((path) => guard(path, SAME_INODE)),
-      ...(filter === undefined ? [] : [guard(filter.library, SAME_CONTENTS)]),
-      ...(needsHome(config.process?.env ?? []) ? [guard(`${config.root.path}/etc/passwd`, SAME_CONTENTS)] : []),
     ],
-    file: { path: `${config.bundle}/config.json`, contents: new TextEncoder().encode(config.text) },
+    files,
     capabilities: capabilityData(),
     nofile: new Uint8Array(limits.buffer),
   })

@@ -64,7 +64,16 @@ export function becomeSolo(store: Store, options: CreateOptions & Partial<SoloOp
   if (solo === undefined) return
   const { facts, image } = solo
   store.makeRoot()
-  keepImage(store, prepared, facts, image.bytes, words)
+  const { config, filter } = prepared
+  const call = {
+    words,
+    unchanged: [
+      ...(filter === undefined ? [] : [filter.library]),
+      ...(needsHome(config.process?.env ?? []) ? [`${config.root.path}/etc/passwd`] : []),
+    ],
+    files: [{ at: `${config.bundle}/config.json`, contents: encoder.encode(config.text) }],
+  }
+  keepImage(store, call, facts, image.bytes)
   becomeImage(image.bytes, [process.execPath, '--supervised', ...words], facts.preservedFds)
 }
 

@@ -29,46 +29,61 @@ import { lowerFilter, lowerWatchedFilter } from './seccomp.ts'
 
 /** The plan of a process that exec adds to a container. @param facts probed before; see ProcessFacts */
 export function lowerExec(config: ProcessConfig, facts: ProcessFacts): Plan {
+  const context = newExecContext(config, facts)
+  const { plan } = context
+  lowerCloseOnExec(context)
+  lowerReserveSlots(context)
+  const { doors, root } = lowerExecHostSide(context)
+  lowerJoinPid(context)
+  const parent = facts.mode === 'run-foreground' ? 0n : BigInt(CLONE.PARENT)
+  const born = plan.fork('exec', parent, () => lowerExecP1(context, doors, root), doors.v2)
+  lowerFirstProcess(context, born)
+  return plan.finish()
+}
+
+/** @param solo is the image to do runt's part as well? It may branch back then */
+export function newExecContext(
+  config: ProcessConfig,
+  facts: ProcessFacts,
+  { solo = false }: { readonly solo?: boolean } = {},
+): ProcessContext {
   const fixed = slots(facts.preservedFds, {
     init: true,
     gate: false,
-    solo: false,
+    solo,
     hookOutput: false,
     console: facts.console?.kind === 'socket',
     path: facts.console?.kind === 'socket',
     ...labelSlots({ config, facts }),
   })
-  const plan = new PlanBuilder(fixed.channel)
-  const context: ProcessContext = {
-    plan,
-    config,
-    facts,
-    slots: fixed,
-    reply: plan.buffer('reply', replySize(facts.stateRoom)),
-  }
-  lowerP0(context)
-  return plan.finish()
+  const plan = new PlanBuilder(fixed.channel, 0, { loops: solo })
+  return { plan, config, facts, slots: fixed, reply: plan.buffer('reply', replySize(facts.stateRoom)) }
 }
 
-/** On the host's side. */
-function lowerP0(context: ProcessContext): void {
-  const { plan, facts } = context
-  lowerCloseOnExec(context)
-  lowerReserveSlots(context)
+/** What P0 opens on the host's side, before P1 is born. */
+export function lowerExecHostSide(context: ProcessContext): {
+  readonly doors: Doors
+  readonly root: Value | undefined
+} {
+  const { plan } = context
   plan.syscall('prctl', [PR.SET_DUMPABLE, 0, 0, 0, 0], { name: 'dumpable' })
   lowerAffinity(context, 'initial')
   lowerOomScore(context)
   lowerConsoleSocket(context)
   const doors = { ...lowerCgroupDoors(context), rdt: lowerRdtDoors(context) }
-  const root = has(context.config, 'mount') ? undefined : lowerHostRoot(context)
-  lowerJoinPid(context)
-  const parent = facts.mode === 'run-foreground' ? 0n : BigInt(CLONE.PARENT)
-  const born = plan.fork('exec', parent, () => lowerP1(context, doors, root), doors.v2)
-  lowerFirstProcess(context, born)
+  return { doors, root: has(context.config, 'mount') ? undefined : lowerHostRoot(context) }
 }
 
-/** The new process of the container, up to the program. */
-function lowerP1(context: ProcessContext, doors: Doors, root: Value | undefined): void {
+/**
+ * The new process of the container, up to the program.
+ * @param inside further steps, once it is all inside
+ */
+export function lowerExecP1(
+  context: ProcessContext,
+  doors: Doors,
+  root: Value | undefined,
+  inside: () => void = () => {},
+): void {
   const { plan, slots: fixed } = context
   lowerLeaveSlot(context, fixed.monitor)
   lowerCgroupJoin(context, doors)
@@ -83,6 +98,7 @@ function lowerP1(context: ProcessContext, doors: Doors, root: Value | undefined)
   lowerKeyring(context, 'exec')
   lowerNamespaceRoot(context)
   lowerOwnRoot(context)
+  inside()
   lowerPty(context)
   const cwd = lowerCwd(context, (path) => openInRoot(context, path, { flags: O.PATH | O.DIRECTORY, name: 'cwd' }))
   const program = lowerIdentity(context, cwd)
@@ -100,7 +116,7 @@ function lowerLeaveSlot({ plan, slots: fixed }: ProcessContext, slot: number): v
 }
 
 /** A child is born into the pid namespace that its parent has joined. setns(2) */
-function lowerJoinPid(context: ProcessContext): void {
+export function lowerJoinPid(context: ProcessContext): void {
   const { plan, config, slots: fixed } = context
   if (!has(config, 'pid')) return
   plan.section('/linux/namespaces', 'pid namespace', () => {

@@ -17,6 +17,7 @@ import { lowerExec } from './exec.ts'
 import type { Facts, ProcessFacts } from './facts.ts'
 import { lowerCreate } from './lower.ts'
 import { TIME_MARK } from './solo/clock.ts'
+import { lowerSoloExec, type SoloExec } from './solo/exec.ts'
 import type { Solo } from './solo/facts.ts'
 import { lowerSolo } from './solo/solo.ts'
 
@@ -349,6 +350,23 @@ for (const mode of ['create', 'run-foreground'] as const) {
     const raw = { ...BASE, linux: { namespaces: [{ type: 'mount' }, { type: 'pid' }] } }
     const config = normalize(raw as Parameters<typeof normalize>[0], '/bundle')
     goldenPlan(`solo-${mode}`, lowerSolo(config, { ...FACTS, mode }, SOLO))
+  })
+}
+
+const SOLO_EXEC: SoloExec = {
+  init: { pid: 4711, inode: 815n },
+  checks: [{ path: '/sys/fs/cgroup/freezer/golden/freezer.state', position: 0, byte: 'T' }],
+  leaf: '/sys/fs/cgroup/unified/golden',
+  home: { entry: 'HOME=/root', passwd: { inode: 7n, size: 80n, modified: { seconds: 1n, nanoseconds: 2 } } },
+  pidFileWord: 1,
+  engine: '/usr/bin/runt-engine',
+}
+
+for (const mode of ['run', 'run-foreground'] as const) {
+  test(`the plan of an image that execs by itself in ${mode} is as it was`, () => {
+    const raw = { ...BASE, linux: { namespaces: [{ type: 'mount' }, { type: 'pid' }] } }
+    const config = normalize(raw as Parameters<typeof normalize>[0], '/bundle')
+    goldenPlan(`solo-exec-${mode}`, lowerSoloExec(config, { ...FACTS, mode }, SOLO_EXEC))
   })
 }
 

@@ -17,6 +17,7 @@ export const STATX = {
   gid: 24,
   mode: 28,
   inode: 32,
+  size: 40,
   atime: 64,
   btime: 80,
   mtime: 112,

@@ -190,7 +190,13 @@ export class PlanBuilder {
   }
 
   /** Fail unless a number is as it must be. */
-  require(left: Value | Field, condition: Condition, right: number, errno: number, about?: string): void {
+  require(
+    left: Value | Field,
+    condition: Condition,
+    right: number | Value | Field,
+    errno: number,
+    about?: string,
+  ): void {
     const fine = this.label('as_required')
     this.branch(left, condition, right, fine)
     this.fail(errno, about)

@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert'
 import {
   ABSENT,
   encodeTicket,
+  FILE_GUARD,
   FILE_ROOM,
   FIRST_SLOT_NAME,
   SAME_CONTENTS,
@@ -33,13 +34,17 @@ const guard = fc.record(
   },
   PLAIN,
 )
+const fileGuard = fc.record(
+  { at: fc.oneof(cString, fc.integer({ min: 1, max: 40 })), contents: fc.uint8Array({ maxLength: 300 }) },
+  PLAIN,
+)
 const bytesOf = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
 const ticket: fc.Arbitrary<Ticket> = fc.record(
   {
     words: fc.array(cString, { maxLength: 6 }),
     directory: cString,
     stats: fc.array(guard, { maxLength: 8 }),
-    file: fc.record({ path: cString, contents: fc.uint8Array({ maxLength: 300 }) }, PLAIN),
+    files: fc.array(fileGuard, { maxLength: 3 }),
     capabilities: bytesOf(24),
     nofile: bytesOf(16),
   },
@@ -69,14 +74,22 @@ function decode(bytes: Uint8Array): Ticket {
       nanoseconds: word(at + STAT_GUARD.nanoseconds),
     })
   }
-  const [start, length] = [word(TICKET.fileContents), word(TICKET.fileLength)]
-  // The front compares eight bytes at a time, with zeros behind its own.
-  assert.ok(bytes.subarray(start + length, (start + length + 7) & ~7).every((byte) => byte === 0))
+  const files: Ticket['files'][number][] = []
+  for (let at = word(TICKET.files); word(at + FILE_GUARD.contents) !== 0; at += FILE_GUARD.size) {
+    const [start, length] = [word(at + FILE_GUARD.contents), word(at + FILE_GUARD.length)]
+    // The front compares eight bytes at a time, with zeros behind its own.
+    assert.ok(bytes.subarray(start + length, (start + length + 7) & ~7).every((byte) => byte === 0))
+    const path = word(at + FILE_GUARD.path)
+    files.push({
+      at: path === 0 ? word(at + FILE_GUARD.word) : stringAt(bytes, path),
+      contents: bytes.slice(start, start + length),
+    })
+  }
   return {
     words,
     directory: stringAt(bytes, word(TICKET.directory)),
     stats,
-    file: { path: stringAt(bytes, word(TICKET.filePath)), contents: bytes.slice(start, start + length) },
+    files,
     capabilities: bytes.slice(TICKET.capabilities, TICKET.capabilities + 24),
     nofile: bytes.slice(TICKET.nofile, TICKET.nofile + 16),
   }
@@ -106,10 +119,10 @@ test('what the front has no room for has no ticket, and nothing is cut off', () 
   if (sample === undefined) return assert.unreachable()
   void fc.assert(
     fc.property(fc.integer({ min: -64, max: 64 }), fc.integer({ min: -64, max: 64 }), (more, wordMore) => {
-      const file = { path: '/x', contents: new Uint8Array(FILE_ROOM + more) }
-      const whole = encodeTicket({ ...sample, file })
+      const files = [{ at: '/x', contents: new Uint8Array(FILE_ROOM + more) }]
+      const whole = encodeTicket({ ...sample, files })
       assert.is(whole !== undefined, more < 0)
-      if (whole !== undefined) assert.is(decode(whole).file.contents.length, FILE_ROOM + more)
+      if (whole !== undefined) assert.is(decode(whole).files[0]?.contents.length, FILE_ROOM + more)
       const words = ['w'.repeat(TICKET_ROOM - 1000 + 16 * wordMore)]
       const wordy = encodeTicket({ ...sample, words })
       if (wordy !== undefined) assert.equal(decode(wordy).words, words)

@@ -9,25 +9,31 @@ export const TICKET = {
   directory: 8,
   /** See STAT_GUARD; a path of 0 ends the list. */
   stats: 12,
-  /** The file that must have just these contents: its path, how many bytes, and where they stand, padded with zeros. */
-  filePath: 16,
-  fileLength: 20,
-  fileContents: 24,
-  reserved: 28,
+  /** See FILE_GUARD; contents of 0 end the list. */
+  files: 16,
   /** capget(2)'s two data structures, and RLIMIT_NOFILE. */
-  capabilities: 32,
-  nofile: 56,
-  size: 72,
+  capabilities: 24,
+  nofile: 48,
+  size: 64,
 } as const
 
 /** A path that must lead to the same file. kind: SAME_INODE, SAME_CONTENTS (and so size and time of change), ABSENT */
 export const STAT_GUARD = { path: 0, kind: 4, inode: 8, length: 16, seconds: 24, nanoseconds: 32, size: 40 } as const
 
+/** A file that must have just these contents, padded with zeros: at this path, or where this word of the call says (not 0). */
+export const FILE_GUARD = { path: 0, word: 4, length: 8, contents: 12, size: 16 } as const
+
+/** A word of the call that may be any: what it names is looked at. No word of a call that is kept is this one. */
+export const ANY_WORD = '\x01'
+
+/** Flags whose values differ from call to call and may be any word. */
+export const ANY_VALUE_FLAGS = ['--process', '-p', '--pid-file'] as const
+
 export const SAME_INODE = 1
 export const SAME_CONTENTS = 2
 export const ABSENT = 3
 
-export const TICKET_MAGIC = 0x31746b74 // "tkt1"
+export const TICKET_MAGIC = 0x32746b74 // "tkt2"
 export const TICKET_ROOM = 98304
 export const FILE_ROOM = 65536
 
@@ -48,21 +54,31 @@ export interface StatGuard {
   readonly nanoseconds: number
 }
 
+export interface FileGuard {
+  /** The path, or which word of the call, from 1. */
+  readonly at: string | number
+  readonly contents: Uint8Array
+}
+
 export interface Ticket {
   readonly words: readonly string[]
   readonly directory: string
   readonly stats: readonly StatGuard[]
-  readonly file: { readonly path: string; readonly contents: Uint8Array }
+  readonly files: readonly FileGuard[]
   readonly capabilities: Uint8Array
   readonly nofile: Uint8Array
 }
 
 const encoder = new TextEncoder()
 
-/** Which slot a call has: the sum of its words' bytes, as the front computes it. */
+/** Which slot a call has: the sum of its words' bytes, but for values that may be any, as the front computes it. */
 export function slotOf(words: readonly string[]): string {
   let sum = 0
-  for (const byte of encoder.encode(words.join(''))) sum += byte
+  let skip = false
+  for (const word of words) {
+    if (!skip) for (const byte of encoder.encode(word)) sum += byte
+    skip = !skip && ANY_VALUE_FLAGS.some((flag) => flag === word)
+  }
   return slotName(sum & (SLOTS - 1))
 }
 
@@ -78,7 +94,8 @@ export const FIRST_SLOT_NAME = 64
 export function encodeTicket(ticket: Ticket): Uint8Array | undefined {
   const bytes = new Uint8Array(TICKET_ROOM)
   const view = new DataView(bytes.buffer)
-  let end: number = TICKET.size + STAT_GUARD.size * ticket.stats.length + 8
+  const files = TICKET.size + STAT_GUARD.size * ticket.stats.length + 8
+  let end: number = files + FILE_GUARD.size * (ticket.files.length + 1)
   const put = (contents: Uint8Array): number => {
     const start = (end + 7) & ~7
     end = start + ((contents.length + 15) & ~7)
@@ -99,11 +116,16 @@ export function encodeTicket(ticket: Ticket): Uint8Array | undefined {
     view.setBigUint64(at + STAT_GUARD.seconds, guard.seconds, true)
     view.setUint32(at + STAT_GUARD.nanoseconds, guard.nanoseconds, true)
   }
-  view.setUint32(TICKET.filePath, putText(ticket.file.path), true)
-  view.setUint32(TICKET.fileLength, ticket.file.contents.length, true)
-  view.setUint32(TICKET.fileContents, put(ticket.file.contents), true)
+  view.setUint32(TICKET.files, files, true)
+  for (const [index, { at, contents }] of ticket.files.entries()) {
+    const guard = files + FILE_GUARD.size * index
+    if (typeof at === 'number') view.setUint32(guard + FILE_GUARD.word, at, true)
+    else view.setUint32(guard + FILE_GUARD.path, putText(at), true)
+    view.setUint32(guard + FILE_GUARD.length, contents.length, true)
+    view.setUint32(guard + FILE_GUARD.contents, put(contents), true)
+  }
   bytes.set(ticket.capabilities, TICKET.capabilities)
   bytes.set(ticket.nofile, TICKET.nofile)
-  const fits = end <= TICKET_ROOM && ticket.file.contents.length < FILE_ROOM
+  const fits = end <= TICKET_ROOM && ticket.files.every(({ contents }) => contents.length < FILE_ROOM)
   return fits && !ticket.words.includes('') ? bytes.subarray(0, end) : undefined
 }

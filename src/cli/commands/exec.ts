@@ -61,6 +61,7 @@ export const exec: Command = {
       subCgroups: args.strings('cgroup'),
       ignorePaused: args.boolean('ignore-paused'),
       profile: args.boolean('profile'),
+      supervised: globals.supervised,
     }
     const status = await execProcess(globals.store, options, profile)
     printProfile(profile)

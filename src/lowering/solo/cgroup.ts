@@ -4,7 +4,7 @@ import { INSTRUCTION_SIZE } from '../../bpf/extended.ts'
 import { BPF, BPF_CGROUP_DEVICE, BPF_F_ALLOW_MULTI, BPF_PROG_TYPE_CGROUP_DEVICE } from '../../linux/bpf-abi.ts'
 import { AT, O } from '../../linux/open-flags.ts'
 import { u32, u64 } from '../../plan/builder.ts'
-import type { Context } from '../context.ts'
+import type { Context, ProcessContext } from '../context.ts'
 import type { CgroupWork } from './facts.ts'
 import type { Undo } from './undo.ts'
 
@@ -37,7 +37,11 @@ export function lowerCgroupWork(
 }
 
 /** A frozen cgroup would stop P1 as it enters, and us in waiting for it: the engine says so. */
-function lowerCheck(context: Context, { path, position, byte }: CgroupWork['checks'][number], undo: Undo): void {
+export function lowerCheck(
+  context: ProcessContext,
+  { path, position, byte }: CgroupWork['checks'][number],
+  undo: Undo,
+): void {
   const { plan } = context
   const file = open(context, path, O.RDONLY)
   const found = plan.struct('byte', [u64(0)])
@@ -50,7 +54,7 @@ function byteLength(text: string): number {
   return new TextEncoder().encode(text).length
 }
 
-function open({ plan }: Context, path: string, flags: number): ReturnType<Context['plan']['syscall']> {
+function open({ plan }: ProcessContext, path: string, flags: number): ReturnType<Context['plan']['syscall']> {
   return plan.syscall('openat', [AT.FDCWD, path, { kind: 'open-flags', flags: flags | O.CLOEXEC }, 0], { about: path })
 }
 

@@ -4,10 +4,11 @@
 import { AT, O } from '../../linux/open-flags.ts'
 import type { DataObject } from '../../plan/builder.ts'
 import { CARD, CARD_FILE, EXIT_FILE, FOLDER_FILES, INIT_FILE } from '../../plan/card.ts'
-import type { Value } from '../../plan/step.ts'
-import type { Context } from '../context.ts'
+import type { Address, Value } from '../../plan/step.ts'
+import type { Context, ProcessContext } from '../context.ts'
 import { moveToSlot } from '../descriptors.ts'
 import { STATX, statDescriptor } from '../statx.ts'
+import { type Born, lowerDigits } from './birth.ts'
 import { lowerClock, lowerStamp } from './clock.ts'
 import type { Solo } from './facts.ts'
 import type { Undo } from './undo.ts'
@@ -18,8 +19,6 @@ const NEW_INIT = `${INIT_FILE}.tmp`
 const NEW_EXIT = `${EXIT_FILE}.tmp`
 /** Everything that may lie in a container's folder. */
 export const NAMES = [...FOLDER_FILES, NEW_CARD, NEW_INIT, NEW_EXIT] as const
-/** Digits of the longest pid, and of a shorter one: pid_max is 4194304 at most. */
-const MOST_DIGITS = 7
 
 /** Make the folder, lock it, and leave the record of a container that is being created. @returns the time that it has */
 export function lowerClaim(context: Context, { directory: path, record, calendar }: Solo, undo: Undo): DataObject {
@@ -40,35 +39,20 @@ export function lowerClaim(context: Context, { directory: path, record, calendar
   return time
 }
 
-/** What is known of init once it is ready. */
-export interface Ready {
-  readonly time: DataObject
-  readonly init: Value
-  /** /proc/PID/stat. */
-  readonly stat: DataObject
-  readonly statLength: Value
-}
-
 /** Put the container on record as created: card, pid file, init. */
-export function lowerRecord(
-  context: Context,
-  { card, pidFile }: Solo,
-  { time, init, stat, statLength }: Ready,
-  undo: Undo,
-): void {
+export function lowerRecord(context: Context, { card, pidFile }: Solo, time: DataObject, born: Born, undo: Undo): void {
   const { plan, slots } = context
-  const digits = lowerDigits(context, stat)
+  const { pid, stat, statLength } = born
+  const digits = lowerDigits(context, born)
   if (pidFile !== undefined) {
-    const beside = `${pidFile}.${context.facts.id}.tmp`
-    undo.onFailure('remove_pid_file', () => plan.syscall('unlinkat', [AT.FDCWD, beside, 0]))
-    writeFile(context, AT.FDCWD, beside, stat.address, digits, 0o644)
-    plan.syscall('renameat2', [AT.FDCWD, beside, AT.FDCWD, pidFile, 0])
+    const beside = plan.string(`${pidFile}.${context.facts.id}.tmp`)
+    lowerPidFile(context, { path: plan.string(pidFile).address, beside: beside.address }, born, undo)
   }
   if (card !== undefined) {
     const found = statDescriptor(context, slots.pidfd)
     const object = plan.struct('card', [card.bytes])
     lowerStamp(context, time, object, card.timeAt)
-    plan.store(object.at(CARD.pid), 4, init)
+    plan.store(object.at(CARD.pid), 4, pid)
     plan.store(object.at(CARD.inode), 8, found.field(STATX.inode, 8))
     plan.store(object.at(CARD.digits), 8, stat.field(0, 8))
     plan.store(object.at(CARD.digitsLength), 4, digits)
@@ -79,6 +63,19 @@ export function lowerRecord(
   plan.syscall('renameat2', [slots.directory, NEW_INIT, slots.directory, INIT_FILE, 0])
 }
 
+/** The pid in decimal, written beside and renamed. */
+export function lowerPidFile(
+  context: ProcessContext,
+  { path, beside }: { readonly path: Operand; readonly beside: Address },
+  born: Born,
+  undo: Undo,
+): void {
+  const { plan } = context
+  undo.onFailure('remove_pid_file', () => plan.syscall('unlinkat', [AT.FDCWD, beside, 0]))
+  writeFile(context, AT.FDCWD, beside, born.stat.address, lowerDigits(context, born), 0o644)
+  plan.syscall('renameat2', [AT.FDCWD, beside, AT.FDCWD, path, 0])
+}
+
 /** Put on record how init ended. @param status wait(2)'s */
 export function lowerExitRecord(context: Context, status: DataObject): void {
   const { plan, slots } = context
@@ -86,34 +83,28 @@ export function lowerExitRecord(context: Context, status: DataObject): void {
   plan.syscall('renameat2', [slots.directory, NEW_EXIT, slots.directory, EXIT_FILE, 0])
 }
 
-/** How many digits the pid has, at the start of stat's line. */
-function lowerDigits({ plan }: Context, stat: DataObject): Value {
-  const digits = plan.add(1, 0, plan.value('digits'))
-  const counted = plan.label('counted')
-  for (let at = 1; at < MOST_DIGITS; at++) {
-    plan.branch(stat.field(at, 1), 'eq', ' '.charCodeAt(0), counted)
-    plan.add(digits, 1, digits)
-  }
-  plan.place(counted)
-  return digits
-}
-
-function openAt({ plan }: Context, at: Value | number, path: string, flags: number, mode = 0o600): Value {
-  return plan.syscall('openat', [at, path, { kind: 'open-flags', flags: flags | O.CLOEXEC }, mode], { about: path })
+function openAt(
+  { plan }: ProcessContext,
+  at: Value | number,
+  path: string | Address,
+  flags: number,
+  mode = 0o600,
+): Value {
+  return plan.syscall('openat', [at, path, { kind: 'open-flags', flags: flags | O.CLOEXEC }, mode])
 }
 
 type Operand = Parameters<Context['plan']['syscall']>[1][number]
 
-function writeFile(
-  context: Context,
+export function writeFile(
+  context: ProcessContext,
   at: Value | number,
-  path: string,
+  path: string | Address,
   address: Operand,
   length: Operand,
   mode = 0o600,
 ): void {
   const { plan } = context
   const file = openAt(context, at, path, O.WRONLY | O.CREAT | O.TRUNC | O.NOFOLLOW, mode)
-  plan.syscall('write', [file, address, length], { about: path })
+  plan.syscall('write', [file, address, length])
   plan.syscall('close', [file])
 }

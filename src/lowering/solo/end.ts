@@ -3,7 +3,7 @@
 import { AT } from '../../linux/open-flags.ts'
 import { type DataObject, u64 } from '../../plan/builder.ts'
 import type { Value } from '../../plan/step.ts'
-import type { Context } from '../context.ts'
+import type { Context, ProcessContext } from '../context.ts'
 import { STATX, statDescriptor } from '../statx.ts'
 import { lowerExitRecord, NAMES } from './claim.ts'
 import type { Solo } from './facts.ts'
@@ -41,6 +41,11 @@ export function lowerEnd(context: Context, solo: Solo, status: DataObject): void
   }
   plan.place(done)
   plan.rescueAt(undefined)
+  lowerExitAs(context, status)
+}
+
+/** Exit as the program did; 128 and the signal when one ended it. @param status wait(2)'s */
+export function lowerExitAs({ plan }: ProcessContext, status: DataObject): void {
   const signalled = plan.label('signalled')
   plan.branch(status.field(0, 1, 0x7f), 'ne', 0, signalled)
   plan.exit(status.field(1, 1))
@@ -62,7 +67,7 @@ function lowerRemoval(context: Context, { engine, removal }: Solo): void {
 }
 
 /** execve(2) of the engine with our own words: those that were made for it. */
-export function lowerBecomeEngine({ plan }: Context, { engine }: Solo): void {
+export function lowerBecomeEngine({ plan }: ProcessContext, engine: string): void {
   const argv = plan.add(plan.entry(), POINTER, plan.value('argv'))
   const environment = plan.add(argv, 0, plan.value('environment'))
   const word: Value = plan.value('word')

@@ -3,7 +3,7 @@
 import { SIGNAL } from '../../linux/signals.ts'
 import { type DataObject, u64 } from '../../plan/builder.ts'
 import type { Value } from '../../plan/step.ts'
-import type { Context } from '../context.ts'
+import type { ProcessContext } from '../context.ts'
 
 const SIG_BLOCK = 0
 const SIG_SETMASK = 2
@@ -12,12 +12,12 @@ const SIGNALS = 64
 const WNOHANG_WALL = 1 | 0x40000000
 const ANY_CHILD = -1
 
-function allSignals({ plan }: Context): DataObject {
+function allSignals({ plan }: ProcessContext): DataObject {
   return plan.constant('all signals', [u64(0xffffffffffffffffn)])
 }
 
 /** No signal gets lost from here on. All are at their default, as for a program that runt spawns. @returns the old mask */
-export function lowerBlockSignals(context: Context): DataObject {
+export function lowerBlockSignals(context: ProcessContext): DataObject {
   const { plan } = context
   const mask = plan.buffer('sigset', SIGSET_BYTES)
   plan.syscall('rt_sigprocmask', [SIG_BLOCK, allSignals(context).address, mask.address, SIGSET_BYTES])
@@ -34,7 +34,7 @@ export function lowerBlockSignals(context: Context): DataObject {
 }
 
 /** @param mask from lowerBlockSignals(); none blocked when there is none, as a program expects it */
-export function lowerSignalMask({ plan }: Context, mask = plan.constant('no signals', [u64(0)])): void {
+export function lowerSignalMask({ plan }: ProcessContext, mask = plan.constant('no signals', [u64(0)])): void {
   plan.syscall('rt_sigprocmask', [SIG_SETMASK, mask.address, 0, SIGSET_BYTES])
 }
 
@@ -42,7 +42,7 @@ export function lowerSignalMask({ plan }: Context, mask = plan.constant('no sign
 const KEPT = [SIGNAL.SIGWINCH, SIGNAL.SIGPIPE]
 
 /** Pass signals on and reap orphans until the program has ended. @returns its wait(2) status */
-export function lowerStandIn(context: Context, init: Value): DataObject {
+export function lowerStandIn(context: ProcessContext, init: Value): DataObject {
   const { plan, slots } = context
   const status = plan.buffer('status', 8)
   const next = plan.label('next')

@@ -1,7 +1,7 @@
 // C strings in a program of steps: compared with a text, copied behind another.
 
-import type { PlanBuilder } from '../plan/builder.ts'
-import type { Label, Value } from '../plan/step.ts'
+import type { PlanBuilder } from './builder.ts'
+import type { Label, Value } from './step.ts'
 
 const encoder = new TextEncoder()
 

@@ -1,0 +1,123 @@
+// P1 and its parent when that is an image, too: the channel between the two, and the conversation that runt would have had.
+
+import { AT, O } from '../../linux/open-flags.ts'
+import { type DataObject, u32 } from '../../plan/builder.ts'
+import { MESSAGE } from '../../plan/messages.ts'
+import { type Address, type Operand, REPORT, type Value } from '../../plan/step.ts'
+import type { ProcessContext } from '../context.ts'
+import { moveToSlot } from '../descriptors.ts'
+import { lowerSignalMask } from './signals.ts'
+import type { Undo } from './undo.ts'
+
+const AF_UNIX = 1
+const SOCK_SEQPACKET_CLOEXEC = 5 | O.CLOEXEC
+const ALL_FDS = 0xffffffff
+const SIGKILL = 9
+const WALL = 0x40000000
+
+/** Room for /proc/PID/stat: a command of 64 bytes and 51 numbers. */
+const STAT_ROOM = 1024
+/** Digits of the longest pid, and of a shorter one: pid_max is 4194304 at most. */
+const MOST_DIGITS = 7
+
+/** The channel, where runt would have put it. What the caller left open beyond is closed. */
+export function lowerLines({ plan, slots }: ProcessContext, undo: Undo): void {
+  plan.syscall('close_range', [slots.channel, ALL_FDS, 0])
+  const pair = plan.buffer('socketpair', 8)
+  plan.syscall('socketpair', [AF_UNIX, SOCK_SEQPACKET_CLOEXEC, 0, pair.address])
+  plan.branch(pair.field(0, 4), 'ne', slots.channel, undo.now)
+  plan.branch(pair.field(4, 4), 'ne', slots.monitor, undo.now)
+}
+
+/** P1, as its parent knows it. */
+export interface Born {
+  /** Its pid, as the parent sees it. */
+  readonly pid: Value
+  /** /proc/PID/stat, as the host has it. */
+  readonly stat: DataObject
+  readonly statLength: Value
+}
+
+/**
+ * Fork P1, and hear who it is. Whatever fails from here on ends it.
+ * @param flags of clone3(2)
+ * @param cgroup the v2 folder that it is born in
+ */
+export function lowerBirth(
+  context: ProcessContext,
+  undo: Undo,
+  { name, flags, cgroup }: { readonly name: string; readonly flags: bigint; readonly cgroup: Value | undefined },
+  child: () => void,
+): Born {
+  const { plan, slots } = context
+  const pidfd = plan.buffer('pidfd', 8)
+  const stat: DataObject = plan.buffer('stat', STAT_ROOM)
+  const body = (): void => {
+    // P1 has no use for the folder, and would keep its lock.
+    plan.syscall('close_range', [slots.directory, slots.lock, 0])
+    lowerSignalMask(context)
+    lowerTellStat(context, stat.address)
+    child()
+  }
+  const pid = plan.fork(name, flags, body, cgroup, pidfd.address)
+  const kill = (fd: Operand) => () => {
+    plan.syscall('pidfd_send_signal', [fd, SIGKILL, 0, 0])
+    plan.syscall('wait4', [pid, 0, WALL, 0])
+  }
+  undo.onFailure(`kill_${name}`, kill(pidfd.field(0, 4)))
+  moveToSlot(context, pidfd.field(0, 4), slots.pidfd)
+  undo.onFailure(`kill_${name}`, kill(slots.pidfd))
+  lowerLetGo(context)
+  const statLength = plan.syscall('read', [slots.monitor, stat.address, STAT_ROOM])
+  // A number in decimal; the kind of a message is less than that.
+  plan.branch(stat.field(0, 1), 'below', '0'.charCodeAt(0), undo.now)
+  return { pid, stat, statLength }
+}
+
+/** What only kept places, what was opened for P1, and the channel: when P1 goes, that must be heard. */
+function lowerLetGo({ plan, slots }: ProcessContext): void {
+  plan.syscall('close', [slots.channel])
+  plan.syscall('close_range', [slots.monitor + 1, slots.directory - 1, 0])
+  plan.syscall('close_range', [slots.free, ALL_FDS, 0])
+}
+
+/** P1, first of all: its pid and start time, as the host's procfs has them. */
+function lowerTellStat({ plan, slots }: ProcessContext, room: Address): void {
+  const flags = { kind: 'open-flags', flags: O.CLOEXEC } as const
+  const file = plan.syscall('openat', [AT.FDCWD, '/proc/self/stat', flags, 0], { name: 'stat' })
+  const length = plan.syscall('read', [file, room, STAT_ROOM])
+  plan.syscall('close', [file])
+  plan.syscall('write', [slots.channel, room, length])
+}
+
+/** P1's word that everything is done but the program; any other, or none, is a failure. */
+export function lowerExpectReady({ plan, slots }: ProcessContext, undo: Undo): void {
+  const message = plan.buffer('message', REPORT.text)
+  plan.branch(plan.syscall('read', [slots.monitor, message.address, REPORT.text]), 'ne', REPORT.text, undo.now)
+  plan.branch(message.field(REPORT.kind, 4), 'ne', MESSAGE.ready, undo.now)
+}
+
+/** What runt answers to `ready`: HOME, and the word to go on. @param home HOME=…, when P1 is to be told */
+export function lowerReply({ plan, slots }: ProcessContext, home = ''): void {
+  const text = new TextEncoder().encode(`${home}\0`)
+  const message = plan.constant(`reply ${home}`, [u32(0), u32(0), text])
+  plan.syscall('write', [slots.monitor, message.address, 8 + text.length])
+}
+
+/** End of file is a program that runs: there is no way back then. */
+export function lowerExpectProgram({ plan, slots }: ProcessContext, undo: Undo): void {
+  const rest = plan.buffer('verdict', REPORT.text)
+  plan.branch(plan.syscall('read', [slots.monitor, rest.address, REPORT.text]), 'ne', 0, undo.now)
+}
+
+/** How many digits the pid has, at the start of stat's line. */
+export function lowerDigits({ plan }: ProcessContext, { stat }: Born): Value {
+  const digits = plan.add(1, 0, plan.value('digits'))
+  const counted = plan.label('counted')
+  for (let at = 1; at < MOST_DIGITS; at++) {
+    plan.branch(stat.field(at, 1), 'eq', ' '.charCodeAt(0), counted)
+    plan.add(digits, 1, digits)
+  }
+  plan.place(counted)
+  return digits
+}

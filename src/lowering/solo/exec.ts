@@ -1,0 +1,161 @@
+// exec by an image that needs nobody: what solo.ts is for a container, for one more process in it. The front may execute it again
+// and again, as long as the container is the one that it was made for.
+
+import type { ProcessConfig } from '../../config/types.ts'
+import { ERRNO } from '../../linux/errno.ts'
+import { NAMESPACES } from '../../linux/namespaces.ts'
+import { AT, O, RESOLVE } from '../../linux/open-flags.ts'
+import { u64 } from '../../plan/builder.ts'
+import type { Plan, Value } from '../../plan/step.ts'
+import { copyString, putText } from '../../plan/text.ts'
+import type { ProcessContext } from '../context.ts'
+import { lowerReserveSlots, moveToSlot } from '../descriptors.ts'
+import { lowerExecHostSide, lowerExecP1, lowerJoinPid, newExecContext } from '../exec.ts'
+import type { ProcessFacts } from '../facts.ts'
+import { STATX, statDescriptor } from '../statx.ts'
+import { type Born, lowerBirth, lowerExpectProgram, lowerExpectReady, lowerLines, lowerReply } from './birth.ts'
+import { lowerCheck } from './cgroup.ts'
+import { lowerPidFile } from './claim.ts'
+import { lowerBecomeEngine, lowerExitAs } from './end.ts'
+import type { CgroupWork } from './facts.ts'
+import { lowerBlockSignals, lowerSignalMask, lowerStandIn } from './signals.ts'
+import { Undo } from './undo.ts'
+
+/** A file as it was when it was looked at. */
+export interface KnownFile {
+  readonly inode: bigint
+  readonly size: bigint
+  readonly modified: { readonly seconds: bigint; readonly nanoseconds: number }
+}
+
+export interface SoloExec {
+  /** The container's init, and the inode of its pidfd: no other process ever has it. */
+  readonly init: { readonly pid: number; readonly inode: bigint }
+  /** Bytes of the kernel's files that say that the container is not frozen. */
+  readonly checks: CgroupWork['checks']
+  /** The v2 folder, which must not hand controllers down: init would be further below then, and so would we. */
+  readonly leaf: string | undefined
+  /** HOME=…, when the program is to have it, and the container's /etc/passwd, which says so; undefined when it has none. */
+  readonly home: { readonly entry: string; readonly passwd: KnownFile | undefined } | undefined
+  /** Where the pid is written: the word of the call that says it, counted from the last one. */
+  readonly pidFileWord: number | undefined
+  readonly engine: string
+}
+
+const PATH_ROOM = 4096
+const POINTER = 8
+
+/** The plan of a process that is added to a container by its own image. @param solo what runt would have found out */
+export function lowerSoloExec(config: ProcessConfig, facts: ProcessFacts, solo: SoloExec): Plan {
+  const context = newExecContext(config, facts, { solo: true })
+  const { plan, slots } = context
+  const undo = new Undo(plan)
+  const mask = lowerBlockSignals(context)
+  undo.onFailure('restore_signals', () => lowerSignalMask(context, mask))
+  lowerLines(context, undo)
+  lowerReserveSlots(context)
+  lowerOpenInit(context, solo, undo)
+  for (const check of solo.checks) lowerCheck(context, check, undo)
+  if (solo.leaf !== undefined) lowerLeaf(context, solo.leaf, undo)
+  const { doors, root } = lowerExecHostSide(context)
+  lowerWayBack(context, undo)
+  lowerJoinPid(context)
+  const birth = { name: 'exec', flags: 0n, cgroup: doors.v2 }
+  const born = lowerBirth(context, undo, birth, () =>
+    lowerExecP1(context, doors, root, () => lowerSamePasswd(context, solo)),
+  )
+  plan.syscall('close', [slots.lock]) // it only kept a place, and is the channel: when P1 goes, that must be heard
+  lowerExpectReady(context, undo)
+  if (solo.pidFileWord !== undefined) lowerNamedPidFile(context, solo.pidFileWord, born, undo)
+  lowerReply(context, solo.home?.entry)
+  lowerExpectProgram(context, undo)
+  plan.rescueAt(undefined)
+  if (facts.mode === 'run-foreground') {
+    // The caller's streams are not held open longer than the program holds them.
+    plan.syscall('close_range', [0, 1, 0])
+    lowerExitAs(context, lowerStandIn(context, born.pid))
+  } else plan.exit(0)
+  undo.lower()
+  lowerBecomeEngine(context, solo.engine)
+  return plan.finish()
+}
+
+/** The pidfd of init in its slot, the only one below the temporary descriptors that is free. */
+function lowerOpenInit(context: ProcessContext, { init }: SoloExec, undo: Undo): void {
+  const { plan, slots } = context
+  plan.branch(plan.syscall('pidfd_open', [init.pid, 0]), 'ne', slots.init, undo.now)
+  const known = plan.constant(`inode ${init.inode}`, [u64(init.inode)])
+  plan.branch(statDescriptor(context, slots.init).field(STATX.inode, 8), 'ne', known.field(0, 8), undo.now)
+}
+
+function lowerLeaf({ plan }: ProcessContext, folder: string, undo: Undo): void {
+  const flags = { kind: 'open-flags', flags: O.CLOEXEC } as const
+  const file = plan.syscall('openat', [AT.FDCWD, `${folder}/cgroup.subtree_control`, flags, 0], { name: 'leaf' })
+  const byte = plan.struct('controllers', [u64(0)])
+  plan.branch(plan.syscall('read', [file, byte.address, 1]), 'ne', 0, undo.now)
+  plan.syscall('close', [file])
+}
+
+/** An engine that we become again must not have its children in the container, and can't have threads. */
+function lowerWayBack(context: ProcessContext, undo: Undo): void {
+  const { plan, slots } = context
+  const flags = { kind: 'open-flags', flags: O.CLOEXEC } as const
+  const own = plan.syscall('openat', [AT.FDCWD, '/proc/self/ns/pid', flags, 0], { name: 'own_pid_namespace' })
+  moveToSlot(context, own, slots.directory) // there is no folder to keep
+  undo.onFailure('leave_pid', () => plan.syscall('setns', [slots.directory, NAMESPACES.pid.flag]))
+}
+
+/** P1, inside: the home that was found is still what the container says. */
+function lowerSamePasswd(context: ProcessContext, { home }: SoloExec): void {
+  if (home === undefined) return
+  const { plan } = context
+  const how = plan.constant('open_how{O_PATH|O_CLOEXEC}', [
+    { kind: 'open-flags', flags: O.PATH | O.CLOEXEC },
+    u64(0),
+    u64(RESOLVE.NO_MAGICLINKS),
+  ])
+  const call = [AT.FDCWD, '/etc/passwd', how.address, 24]
+  if (home.passwd === undefined) {
+    const absent = plan.label('absent')
+    plan.syscall('openat2', call, { name: 'passwd', path: 'container', onError: { ENOENT: absent } })
+    plan.fail(ERRNO.EEXIST, '/etc/passwd')
+    plan.place(absent)
+    return
+  }
+  const file = plan.syscall('openat2', call, { name: 'passwd', path: 'container' })
+  const found = statDescriptor(context, file)
+  const { inode, size, modified } = home.passwd
+  const known = plan.constant('passwd', [u64(inode), u64(size), u64(modified.seconds), u64(modified.nanoseconds)])
+  const fields = [
+    [STATX.inode, 8],
+    [STATX.size, 8],
+    [STATX.mtime, 8],
+    [STATX.mtime + 8, 4],
+  ] as const
+  for (const [index, [offset, width]] of fields.entries()) {
+    plan.require(found.field(offset, width), 'eq', known.field(8 * index, width), ERRNO.ESTALE, '/etc/passwd')
+  }
+  plan.syscall('close', [file])
+}
+
+/** PATH and PATH.tmp, from the words of this very call. */
+function lowerNamedPidFile(context: ProcessContext, word: number, born: Born, undo: Undo): void {
+  const { plan } = context
+  const entry = plan.add(plan.entry(), 0, plan.value('entry'))
+  const pointer = plan.add(entry, POINTER, plan.value('pointer'))
+  const left = plan.load(entry, 4, plan.value('words'))
+  const again = plan.label('next_word')
+  const there = plan.label('there')
+  plan.place(again)
+  plan.branch(left, 'eq', word + 1, there)
+  plan.add(left, -1, left)
+  plan.add(pointer, POINTER, pointer)
+  plan.jump(again)
+  plan.place(there)
+  const path: Value = plan.load(pointer, 8, plan.value('pid_file'))
+  const beside = plan.buffer('pid_file_beside', PATH_ROOM + 16)
+  const to = plan.add(beside.address, 0, plan.value('end'))
+  copyString(plan, path, to, { end: plan.add(beside.at(PATH_ROOM), 0), tooLong: undo.now })
+  putText(plan, to, '.tmp')
+  lowerPidFile(context, { path, beside: beside.address }, born, undo)
+}
