@@ -80,7 +80,7 @@ async function testFaults(folder: string, runtime: string): Promise<void> {
     test(`a fault in any step of ${mode} is the engine's to tell, and nothing is left`, () => {
       const { plan } = build(mode)
       const before = leftovers(work)
-      const began = plan.steps.findIndex((step) => step.op === 'syscall' && step.name === 'rt_sigtimedwait') - 4
+      const began = plan.steps.findIndex((step) => step.op === 'syscall' && step.name === 'rt_sigtimedwait') - 5
       const called = { engine: 0, nobody: 0 }
       for (const [index, step] of plan.steps.entries()) {
         if (step.op !== 'syscall') continue

@@ -28,7 +28,7 @@ export interface Peer {
  */
 export async function learnPid(peer: Peer): Promise<number> {
   const { init } = peer
-  const message = await blockingChannel(init.monitor).receive()
+  const message = await blockingChannel(init.monitor, init.interrupted).receive()
   if (message !== undefined) {
     if (message.kind !== 'pid') throw new RuntError('internal', `${message.kind} from the image where its pid was due`)
     return message.value

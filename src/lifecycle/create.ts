@@ -22,7 +22,7 @@ import { verify } from '../plan/verify.ts'
 import { type InitProcess, spawnInit } from '../process/init.ts'
 import { labelsFrom } from '../process/report.ts'
 import { encodeReply } from '../process/sync.ts'
-import { processStat, reap } from '../process/wait.ts'
+import { endOf, processStat, reap } from '../process/wait.ts'
 import { handOver } from './agent.ts'
 import { saveCard } from './card.ts'
 import { type Container, type Status, stateOf } from './container.ts'
@@ -131,7 +131,7 @@ export async function launch(
     debug(`container ${options.id}: plan of ${plan.steps.length} steps, image of ${image.bytes.length} bytes`)
     const startSteps = plan.gate === undefined ? {} : labelsFrom(plan, plan.gate)
     attempt.container = { ...attempt.container, startSteps }
-    attempt.init = spawnInit(image.bytes, lineSlots(facts.preservedFds))
+    attempt.init = spawnInit(image.bytes, lineSlots(facts.preservedFds), [], options.interrupted)
     profile.mark('spawn')
     return { ...(await serve(store, config, facts, plan, options, attempt, attempt.init, profile)), plan, lock }
   } catch (error) {
@@ -247,7 +247,7 @@ function undo(store: Store, attempt: Attempt, lock: Lock): void {
     warn(error instanceof Error ? error.message : `${error}`)
   }
   if (init !== undefined) {
-    reap(init.first)
+    endOf(init.first)
     // P0 failed to tell of P1, which has ended since the channel is closed: it is the only child left.
     if (container.pid === 0) reap(ANY_CHILD)
   }

@@ -16,7 +16,7 @@ import type { Plan } from '../plan/step.ts'
 import { verify } from '../plan/verify.ts'
 import { type InitProcess, spawnInit } from '../process/init.ts'
 import { encodeReply } from '../process/sync.ts'
-import { exitStatus, isAlive, processStat, reap } from '../process/wait.ts'
+import { endOf, exitStatus, isAlive, processStat, reap } from '../process/wait.ts'
 import { handOver } from './agent.ts'
 import { type Container, stateOf } from './container.ts'
 import { executed, hear, homeEntry, learnPid, type Peer, receiveMaster, tell } from './conversation.ts'
@@ -75,7 +75,7 @@ export async function execProcess(store: Store, options: ExecOptions, profile: P
     const prepared = await prepareExec(container, options)
     if (!options.supervised && isExecutable()) becomeSoloExec(store, container, options, prepared)
     for (const warning of prepared.warnings) warn(warning)
-    const running = await enter(container, options, prepared, target, profile)
+    const running = await enter(container, options, prepared, target, signals?.interrupted, profile)
     if (options.detach) {
       close(running.init.monitor)
       return 0
@@ -169,6 +169,7 @@ async function enter(
   options: ExecOptions,
   prepared: PreparedExec,
   target: number,
+  interrupted: Promise<never> | undefined,
   profile: Profile,
 ): Promise<Running> {
   const { config, facts } = prepared
@@ -181,7 +182,7 @@ async function enter(
   profile.mark('codegen')
   debug(`container ${container.id}: exec plan of ${plan.steps.length} steps, image of ${image.bytes.length} bytes`)
   const slots = lineSlots(facts.preservedFds)
-  const init = spawnInit(image.bytes, slots, [[target, slots.init]])
+  const init = spawnInit(image.bytes, slots, [[target, slots.init]], interrupted)
   profile.mark('spawn')
   let pid = 0
   try {
@@ -212,7 +213,7 @@ async function enter(
 function abandon(init: InitProcess, pid: number, detach: boolean): void {
   init.channel.close()
   close(init.monitor)
-  reap(init.first)
+  endOf(init.first)
   if (detach && pid !== 0) reap(pid)
 }
 

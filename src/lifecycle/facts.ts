@@ -24,6 +24,8 @@ export interface LaunchOptions {
   readonly noPivot: boolean
   readonly noNewKeyring: boolean
   readonly profile: boolean
+  /** Rejects when nobody wants to wait any longer. */
+  readonly interrupted?: Promise<never>
 }
 
 const CAP_MKNOD = capabilityBit(27)

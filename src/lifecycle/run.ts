@@ -29,7 +29,7 @@ export async function runContainer(store: Store, options: RunOptions, profile: P
   if (foreground && !options.noSubreaper) syscall('prctl', PR.SET_CHILD_SUBREAPER, 1, 0, 0, 0)
   // Before the program is there: who starts it may signal at once.
   using signals = foreground ? forwardSignals() : undefined
-  const launched = await launch(store, options, profile)
+  const launched = await launch(store, { ...options, ...(signals && { interrupted: signals.interrupted }) }, profile)
   try {
     await executed(launched)
   } catch (error) {

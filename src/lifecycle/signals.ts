@@ -1,5 +1,6 @@
 // Signals of runt in the foreground are meant for the container.
 
+import { RuntError } from '../errors.ts'
 import { SIGNAL, type SignalName } from '../linux/signals.ts'
 import { trySyscall } from '../native/syscall.ts'
 import { signalProcess } from '../process/wait.ts'
@@ -29,7 +30,15 @@ const FORWARDED: readonly SignalName[] = [
 const WNOHANG = 1
 const ANY_CHILD = -1
 
+/** What is sent by who has had enough. */
+const ENOUGH: ReadonlySet<SignalName> = new Set(['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM'])
+
+/** How long there may be nobody to send it to, in milliseconds. */
+const PATIENCE = 1000
+
 export interface Forwarding extends Disposable {
+  /** Rejects some time after a signal that ends programs, when there is no program yet to send it to. */
+  readonly interrupted: Promise<never>
   /** To whom the signals go: those that came before, too. */
   aim(pid: number, startTime: number): void
 }
@@ -37,13 +46,22 @@ export interface Forwarding extends Disposable {
 /** Catch signals from here on, and reap orphans that come to us. A program may expect its signals from its first moment. */
 export function forwardSignals(): Forwarding {
   const early: SignalName[] = []
+  let reject: (reason: RuntError) => void = () => {}
+  const interrupted = new Promise<never>((_, refuse) => {
+    reject = refuse
+  })
+  interrupted.catch(() => {}) // nobody may be waiting
+  let timer: ReturnType<typeof setTimeout> | undefined
   let pass = (name: SignalName): void => {
     early.push(name)
+    if (ENOUGH.has(name)) timer ??= setTimeout(() => reject(interruption(name)), PATIENCE)
   }
   const listeners: [SignalName, () => void][] = FORWARDED.map((name) => [name, () => pass(name)])
   for (const [name, listener] of listeners) process.on(name, listener)
   return {
+    interrupted,
     aim(pid, startTime) {
+      clearTimeout(timer)
       pass = (name) => signalProcess(pid, startTime, SIGNAL[name])
       for (const name of early.splice(0)) pass(name)
       listeners.push(['SIGCHLD', reapOrphans])
@@ -51,9 +69,16 @@ export function forwardSignals(): Forwarding {
       reapOrphans() // of those that ended before, nobody will tell again
     },
     [Symbol.dispose]() {
+      clearTimeout(timer)
       for (const [name, listener] of listeners) process.off(name, listener)
     },
   }
+}
+
+function interruption(name: SignalName): RuntError {
+  return new RuntError('init', `interrupted by ${name} while the process is made`, {
+    hint: 'it does not answer: is its cgroup, or one above it, frozen?',
+  })
 }
 
 function reapOrphans(): void {

@@ -22,6 +22,14 @@ export function socketPair(): [ours: number, theirs: number] {
   return [view.getInt32(0, true), view.getInt32(4, true)]
 }
 
+const SO_RCVTIMEO = 20
+
+/** From here on a receive that waits longer fails with EAGAIN. socket(7) @param milliseconds below 1000 */
+export function setReceiveTimeout(socket: number, milliseconds: number): void {
+  const time = new BigInt64Array([0n, BigInt(milliseconds * 1000)])
+  syscall('setsockopt', socket, SOL_SOCKET, SO_RCVTIMEO, new Uint8Array(time.buffer), 16)
+}
+
 /** struct msghdr with one iovec and room for one descriptor. */
 function messageHeader(arena: Arena, payload: bigint, length: number, control: bigint): bigint {
   const iovec = new BigUint64Array([payload, BigInt(length)])

@@ -2,7 +2,7 @@
 // this one belongs to a process that has nothing else to do than wait.
 
 import { ERRNO } from '../linux/errno.ts'
-import { MSG_CMSG_CLOEXEC, receiveDescriptor } from '../native/descriptors.ts'
+import { MSG_CMSG_CLOEXEC, pollAsync, receiveDescriptor, setReceiveTimeout } from '../native/descriptors.ts'
 import { close } from '../native/file.ts'
 import { failedWith, SyscallError, syscall, trySyscall } from '../native/syscall.ts'
 import { REPORT } from '../plan/step.ts'
@@ -22,13 +22,31 @@ export interface Channel {
 
 const TEXT_ROOM = 4096
 
-/** A channel over a descriptor that blocks. */
-export function blockingChannel(fd: number): Channel {
+/** How long the image may keep us from looking at signals, in milliseconds. */
+const PATIENCE = 500
+
+/**
+ * A channel over a socket that blocks.
+ * @param interrupted rejects when nobody wants to wait any longer; without it only a signal's default action ends a wait
+ */
+export function blockingChannel(fd: number, interrupted?: Promise<never>): Channel {
   let open = true
+  if (interrupted !== undefined) setReceiveTimeout(fd, PATIENCE)
+  /** JavaScript stands still while a call waits. The image is quick as a rule; when it isn't, listeners get their turn. */
+  const patiently = async <T>(receive: () => T): Promise<T> => {
+    for (;;) {
+      try {
+        return receive()
+      } catch (error) {
+        if (interrupted === undefined || !failedWith(error, 'EAGAIN')) throw error
+        await Promise.race([pollAsync([fd]), interrupted])
+      }
+    }
+  }
   const receiveRaw = async (size: number): Promise<Uint8Array> => {
     const buffer = new Uint8Array(size)
     try {
-      return buffer.subarray(0, syscall('read', fd, buffer, size))
+      return buffer.subarray(0, await patiently(() => syscall('read', fd, buffer, size)))
     } catch (error) {
       if (failedWith(error, 'ECONNRESET')) return buffer.subarray(0, 0)
       throw error
@@ -41,7 +59,9 @@ export function blockingChannel(fd: number): Channel {
       return bytes.length === 0 ? undefined : decodeMessage(bytes)
     },
     async receiveDescriptor() {
-      const { descriptor, bytes } = receiveDescriptor(fd, REPORT.text + TEXT_ROOM, MSG_CMSG_CLOEXEC)
+      const { descriptor, bytes } = await patiently(() =>
+        receiveDescriptor(fd, REPORT.text + TEXT_ROOM, MSG_CMSG_CLOEXEC),
+      )
       if (descriptor !== undefined) return descriptor
       if (bytes.length === 0) return undefined
       const message = decodeMessage(bytes)

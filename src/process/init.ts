@@ -12,6 +12,8 @@ export interface InitProcess {
   readonly monitor: number
   /** P0, a child of ours. */
   readonly first: number
+  /** Rejects when nobody wants to wait for it any longer. */
+  readonly interrupted: Promise<never> | undefined
 }
 
 const STANDARD_STREAMS = [0, 1, 2]
@@ -23,11 +25,13 @@ const FD_CLOEXEC = 1
  * Start an image.
  * @param slots its descriptor numbers for the conversation
  * @param given further descriptors of ours, and their numbers there
+ * @param interrupted rejects when nobody wants to wait for it any longer
  */
 export function spawnInit(
   image: Uint8Array,
   slots: { readonly channel: number; readonly monitor: number },
   given: readonly (readonly [from: number, to: number])[] = [],
+  interrupted?: Promise<never>,
 ): InitProcess {
   const [ours, theirs] = socketPair()
   const [monitor, theirMonitor] = socketPair()
@@ -43,7 +47,7 @@ export function spawnInit(
     // would go to the next file it opens.
     for (const fd of STANDARD_STREAMS) if (isCloseOnExec(fd)) descriptors.push([fd, fd])
     const first = spawnImage('runt:init', image, descriptors)
-    return { channel: blockingChannel(ours), monitor, first }
+    return { channel: blockingChannel(ours, interrupted), monitor, first, interrupted }
   } catch (error) {
     close(ours)
     close(monitor)

@@ -1,7 +1,7 @@
 // Processes: are they there, are they the ones we mean, how did they end.
 
 import { ERRNO } from '../linux/errno.ts'
-import { signalName } from '../linux/signals.ts'
+import { SIGNAL, signalName } from '../linux/signals.ts'
 import { poll } from '../native/descriptors.ts'
 import { close, readFileIfPresent } from '../native/file.ts'
 import { SyscallError, trySyscall } from '../native/syscall.ts'
@@ -74,6 +74,15 @@ export function waitForEnd(pid: number, timeout: number): boolean {
   } finally {
     close(pidfd)
   }
+}
+
+/** How long a process that has nothing more to do may take to end, in milliseconds. */
+const PATIENCE = 1000
+
+/** Reap a child that ends by itself; one that waits for what doesn't end is killed. */
+export function endOf(pid: number): void {
+  if (!waitForEnd(pid, PATIENCE)) trySyscall('kill', pid, SIGNAL.SIGKILL)
+  reap(pid)
 }
 
 /** "exit status 3", "signal SIGKILL": a wait(2) status in words. */

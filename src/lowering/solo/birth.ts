@@ -3,10 +3,10 @@
 import { AT, O } from '../../linux/open-flags.ts'
 import { type DataObject, u32 } from '../../plan/builder.ts'
 import { MESSAGE } from '../../plan/messages.ts'
-import { type Address, type Operand, REPORT, type Value } from '../../plan/step.ts'
+import { type Address, type Label, type Operand, REPORT, type Value } from '../../plan/step.ts'
 import type { ProcessContext } from '../context.ts'
 import { moveToSlot } from '../descriptors.ts'
-import { lowerSignalMask } from './signals.ts'
+import { lowerPatientPoll, lowerSignalMask, lowerWaitFor, lowerWatchSignals, type Wait } from './signals.ts'
 import type { Undo } from './undo.ts'
 
 const AF_UNIX = 1
@@ -14,6 +14,7 @@ const SOCK_SEQPACKET_CLOEXEC = 5 | O.CLOEXEC
 const ALL_FDS = 0xffffffff
 const SIGKILL = 9
 const WALL = 0x40000000
+const POLLIN = 1
 
 /** Room for /proc/PID/stat: a command of 64 bytes and 51 numbers. */
 const STAT_ROOM = 1024
@@ -36,16 +37,20 @@ export interface Born {
   /** /proc/PID/stat, as the host has it. */
   readonly stat: DataObject
   readonly statLength: Value
+  /** How to wait for its words. */
+  readonly wait: Wait
 }
 
 /**
  * Fork P1, and hear who it is. Whatever fails from here on ends it.
+ * @param giveUp where it goes on when P1 can't even die: what v1's freezer holds doesn't
  * @param flags of clone3(2)
  * @param cgroup the v2 folder that it is born in
  */
 export function lowerBirth(
   context: ProcessContext,
   undo: Undo,
+  giveUp: Label,
   { name, flags, cgroup }: { readonly name: string; readonly flags: bigint; readonly cgroup: Value | undefined },
   child: () => void,
 ): Born {
@@ -62,16 +67,21 @@ export function lowerBirth(
   const pid = plan.fork(name, flags, body, cgroup, pidfd.address)
   const kill = (fd: Operand) => () => {
     plan.syscall('pidfd_send_signal', [fd, SIGKILL, 0, 0])
+    const pollfd = plan.struct('pollfd', [u32(0), u32(POLLIN)])
+    plan.store(pollfd.address, 4, fd)
+    plan.branch(lowerPatientPoll(context, pollfd), 'eq', 0, giveUp)
     plan.syscall('wait4', [pid, 0, WALL, 0])
   }
   undo.onFailure(`kill_${name}`, kill(pidfd.field(0, 4)))
   moveToSlot(context, pidfd.field(0, 4), slots.pidfd)
   undo.onFailure(`kill_${name}`, kill(slots.pidfd))
   lowerLetGo(context)
+  const wait = lowerWatchSignals(context)
+  lowerWaitFor(context, wait, undo)
   const statLength = plan.syscall('read', [slots.monitor, stat.address, STAT_ROOM])
   // A number in decimal; the kind of a message is less than that.
   plan.branch(stat.field(0, 1), 'below', '0'.charCodeAt(0), undo.now)
-  return { pid, stat, statLength }
+  return { pid, stat, statLength, wait }
 }
 
 /** What only kept places, what was opened for P1, and the channel: when P1 goes, that must be heard. */
@@ -91,7 +101,9 @@ function lowerTellStat({ plan, slots }: ProcessContext, room: Address): void {
 }
 
 /** P1's word that everything is done but the program; any other, or none, is a failure. */
-export function lowerExpectReady({ plan, slots }: ProcessContext, undo: Undo): void {
+export function lowerExpectReady(context: ProcessContext, { wait }: Born, undo: Undo): void {
+  const { plan, slots } = context
+  lowerWaitFor(context, wait, undo)
   const message = plan.buffer('message', REPORT.text)
   plan.branch(plan.syscall('read', [slots.monitor, message.address, REPORT.text]), 'ne', REPORT.text, undo.now)
   plan.branch(message.field(REPORT.kind, 4), 'ne', MESSAGE.ready, undo.now)
@@ -105,7 +117,9 @@ export function lowerReply({ plan, slots }: ProcessContext, home = ''): void {
 }
 
 /** End of file is a program that runs: there is no way back then. */
-export function lowerExpectProgram({ plan, slots }: ProcessContext, undo: Undo): void {
+export function lowerExpectProgram(context: ProcessContext, { wait }: Born, undo: Undo): void {
+  const { plan, slots } = context
+  lowerWaitFor(context, wait, undo)
   const rest = plan.buffer('verdict', REPORT.text)
   plan.branch(plan.syscall('read', [slots.monitor, rest.address, REPORT.text]), 'ne', 0, undo.now)
 }

@@ -18,7 +18,7 @@ import { lowerCheck } from './cgroup.ts'
 import { lowerPidFile } from './claim.ts'
 import { lowerBecomeEngine, lowerExitAs } from './end.ts'
 import type { CgroupWork } from './facts.ts'
-import { lowerBlockSignals, lowerSignalMask, lowerStandIn } from './signals.ts'
+import { lowerBlockSignals, lowerSignalMask, lowerStandIn, lowerUnwatchSignals } from './signals.ts'
 import { Undo } from './undo.ts'
 
 /** A file as it was when it was looked at. */
@@ -59,18 +59,20 @@ export function lowerSoloExec(config: ProcessConfig, facts: ProcessFacts, solo: 
   if (solo.leaf !== undefined) lowerLeaf(context, solo.leaf, undo)
   const { doors, root } = lowerExecHostSide(context)
   lowerWayBack(context, undo)
+  const giveUp = undo.now
   lowerJoinPid(context)
   const birth = { name: 'exec', flags: 0n, cgroup: doors.v2 }
-  const born = lowerBirth(context, undo, birth, () =>
+  const born = lowerBirth(context, undo, giveUp, birth, () =>
     lowerExecP1(context, doors, root, () => lowerSamePasswd(context, solo)),
   )
   plan.syscall('close', [slots.lock]) // it only kept a place, and is the channel: when P1 goes, that must be heard
-  lowerExpectReady(context, undo)
+  lowerExpectReady(context, born, undo)
   if (solo.pidFileWord !== undefined) lowerNamedPidFile(context, solo.pidFileWord, born, undo)
   lowerReply(context, solo.home?.entry)
-  lowerExpectProgram(context, undo)
+  lowerExpectProgram(context, born, undo)
   plan.rescueAt(undefined)
   if (facts.mode === 'run-foreground') {
+    lowerUnwatchSignals(context, born.wait)
     // The caller's streams are not held open longer than the program holds them.
     plan.syscall('close_range', [0, 1, 0])
     lowerExitAs(context, lowerStandIn(context, born.pid))

@@ -1,9 +1,11 @@
 // In the foreground: signals are the program's, its orphans are ours, and its end is what we wait for.
 
+import { O } from '../../linux/open-flags.ts'
 import { SIGNAL } from '../../linux/signals.ts'
-import { type DataObject, u64 } from '../../plan/builder.ts'
+import { type DataObject, u32, u64 } from '../../plan/builder.ts'
 import type { Value } from '../../plan/step.ts'
 import type { ProcessContext } from '../context.ts'
+import type { Undo } from './undo.ts'
 
 const SIG_BLOCK = 0
 const SIG_SETMASK = 2
@@ -36,6 +38,54 @@ export function lowerBlockSignals(context: ProcessContext): DataObject {
 /** @param mask from lowerBlockSignals(); none blocked when there is none, as a program expects it */
 export function lowerSignalMask({ plan }: ProcessContext, mask = plan.constant('no signals', [u64(0)])): void {
   plan.syscall('rt_sigprocmask', [SIG_SETMASK, mask.address, 0, SIGSET_BYTES])
+}
+
+/** What is sent by who has had enough. */
+const ENOUGH = [SIGNAL.SIGHUP, SIGNAL.SIGINT, SIGNAL.SIGQUIT, SIGNAL.SIGTERM]
+/** How long init has to answer when somebody has had enough, and to end when it was killed. */
+const PATIENCE = { seconds: 1, nanoseconds: 0 }
+const POLLIN = 1
+const POLLFD = 8
+
+/** What to ask while init is waited for. */
+export interface Wait {
+  /** struct pollfd of the channel, and of a signalfd. */
+  readonly pollfds: DataObject
+}
+
+/**
+ * Signals stay blocked while init is made, since they are meant for the program. But init may hang, and then it is us whom
+ * they must end.
+ */
+export function lowerWatchSignals({ plan, slots }: ProcessContext): Wait {
+  const mask = ENOUGH.reduce((bits, signal) => bits | (1n << BigInt(signal - 1)), 0n)
+  const set = plan.constant('signals that end', [u64(mask)])
+  const fd = plan.syscall('signalfd4', [-1, set.address, SIGSET_BYTES, { kind: 'open-flags', flags: O.CLOEXEC }])
+  const pollfds = plan.struct('pollfd[2]', [u32(slots.monitor), u32(POLLIN), u32(0), u32(POLLIN)])
+  plan.store(pollfds.at(POLLFD), 4, fd)
+  return { pollfds }
+}
+
+/** Until init says something or is gone. After a signal it has a moment; then all is undone, and the signal takes effect. */
+export function lowerWaitFor(context: ProcessContext, { pollfds }: Wait, undo: Undo): void {
+  const { plan } = context
+  const said = plan.label('said')
+  plan.syscall('ppoll', [pollfds.address, 2, 0, 0, SIGSET_BYTES])
+  plan.branch(pollfds.field(6, 2), 'ne', 0, said)
+  plan.branch(lowerPatientPoll(context, pollfds), 'eq', 0, undo.now)
+  plan.place(said)
+}
+
+/** Wait for the first descriptor, but not for ever. @returns 0 when nothing came */
+export function lowerPatientPoll({ plan }: ProcessContext, pollfds: DataObject): Value {
+  // The kernel writes into it what is left.
+  const time = plan.struct('timespec', [u64(PATIENCE.seconds), u64(PATIENCE.nanoseconds)])
+  return plan.syscall('ppoll', [pollfds.address, 1, time.address, 0, SIGSET_BYTES], { name: 'ready' })
+}
+
+/** No more of it. */
+export function lowerUnwatchSignals({ plan }: ProcessContext, { pollfds }: Wait): void {
+  plan.syscall('close', [pollfds.field(POLLFD, 4)])
 }
 
 /** The window's size is for a terminal that is relayed, and a broken pipe was our own. */

@@ -17,7 +17,7 @@ import { lowerCgroupWork } from './cgroup.ts'
 import { lowerClaim, lowerRecord } from './claim.ts'
 import { lowerBecomeEngine, lowerEnd } from './end.ts'
 import type { Solo } from './facts.ts'
-import { lowerBlockSignals, lowerSignalMask, lowerStandIn } from './signals.ts'
+import { lowerBlockSignals, lowerSignalMask, lowerStandIn, lowerUnwatchSignals } from './signals.ts'
 import { Undo } from './undo.ts'
 
 const LOCK_UN = 8
@@ -29,6 +29,7 @@ export function lowerSolo(config: Config, facts: Facts, solo: Solo): Plan {
   const undo = new Undo(plan)
   const mask = lowerBlockSignals(context)
   undo.onFailure('restore_signals', () => lowerSignalMask(context, mask))
+  const giveUp = undo.now
   lowerLines(context, undo)
   lowerReserveSlots(context)
   lowerHiddenFromOthers(context)
@@ -37,14 +38,15 @@ export function lowerSolo(config: Config, facts: Facts, solo: Solo): Plan {
   lowerCgroupWork(context, solo.cgroup, undo)
   const doors = lowerHostSide(context)
   const birth = { name: 'init', flags: newNamespaceFlags(config), cgroup: doors.v2 }
-  const born = lowerBirth(context, undo, birth, () => lowerP1(context, doors))
-  lowerExpectReady(context, undo)
+  const born = lowerBirth(context, undo, giveUp, birth, () => lowerP1(context, doors))
+  lowerExpectReady(context, born, undo)
   lowerRecord(context, solo, time, born, undo)
   lowerReply(context, solo.home)
-  if (facts.mode !== 'create') lowerExpectProgram(context, undo)
+  if (facts.mode !== 'create') lowerExpectProgram(context, born, undo)
   plan.rescueAt(undefined) // the program runs: there is no way back
   plan.syscall('flock', [slots.lock, LOCK_UN])
   if (facts.mode === 'run-foreground') {
+    lowerUnwatchSignals(context, born.wait)
     // The caller's streams are not held open longer than the program holds them.
     plan.syscall('close_range', [0, 1, 0])
     lowerEnd(context, solo, lowerStandIn(context, born.pid))
