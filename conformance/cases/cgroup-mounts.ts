@@ -1,6 +1,6 @@
 // Mounts of type cgroup, as the engines' users know them: on v1, beside a cgroup2 (hybrid), and on v2.
 
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
 import { type Box, succeeded } from '../box.ts'
 import { type Edits, NAMESPACES } from '../bundle.ts'
@@ -79,6 +79,75 @@ async function runOnV2(box: Box, edits: Edits): Promise<string> {
   const result = await box.runPrepared(`mount -t cgroup2 none ${CGROUPS}`, { ...edits, '/linux/resources': {} })
   return succeeded(result).stdout.trim()
 }
+
+/** Names of what the container's user owns of its cgroup; "." is the folder. */
+async function ownedOnV2(box: Box, mode: string, edits: Edits): Promise<string[]> {
+  const script = `cd ${CGROUPS} && for f in . *; do [ $(stat -c %u $f) = $(id -u) ] && echo $f; done; true`
+  const said = await runOnV2(box, {
+    '/mounts/-': { ...MOUNT, options: [...OPTIONS, mode] },
+    '/linux/namespaces': WITH_NAMESPACE,
+    '/process/args': ['sh', '-c', script],
+    ...edits,
+  })
+  return said.split('\n').filter(Boolean).sort()
+}
+
+const DELEGATE = '/sys/kernel/cgroup/delegate'
+const MAPS = [
+  { containerID: 0, hostID: 100_000, size: 1000 },
+  { containerID: 1000, hostID: 300_000, size: 1000 },
+]
+const IN_USER_NAMESPACE: Edits = {
+  '/linux/namespaces': [...WITH_NAMESPACE, { type: 'user' }],
+  '/linux/uidMappings': MAPS,
+  '/linux/gidMappings': MAPS,
+}
+
+for (const [user, uid] of [
+  ['root', 0],
+  ['another user', 1007],
+] as const) {
+  check('G3', `v2: ${user} of a user namespace owns the cgroup, and the files that may be delegated`, async (box) => {
+    if (!existsSync(DELEGATE)) skip('the kernel does not list them')
+    const owned = await ownedOnV2(box, 'rw', { ...IN_USER_NAMESPACE, '/process/user': { uid, gid: uid } })
+    const listed = readFileSync(DELEGATE, 'utf8').split('\n')
+    for (const name of ['.', 'cgroup.procs', 'cgroup.subtree_control', 'cgroup.threads']) {
+      assert.ok(owned.includes(name), `${name} is not owned`)
+    }
+    for (const name of owned) assert.ok(name === '.' || listed.includes(name), `${name} is owned`)
+  })
+}
+
+check('G3', 'v2: who owns its cgroup can divide it', async (box) => {
+  const script = `cd ${CGROUPS} && mkdir sub && echo $$ >sub/cgroup.procs && cat /proc/self/cgroup`
+  const said = await runOnV2(box, {
+    ...IN_USER_NAMESPACE,
+    '/mounts/-': { ...MOUNT, options: [...OPTIONS, 'rw'] },
+    '/process/args': ['sh', '-c', script],
+  })
+  assert.match(said, /^0::\/sub$/m)
+})
+
+check('G3', 'v2: without a user namespace the user owns it, too', async (box) => {
+  const owned = await ownedOnV2(box, 'rw', { '/process/user': { uid: 1007, gid: 1007 } })
+  assert.ok(owned.includes('.') && owned.includes('cgroup.procs') && !owned.includes('cgroup.events'), `${owned}`)
+})
+
+check('G3', "v2: a cgroup that is mounted read-only, or without a namespace, is nobody else's", async (box) => {
+  assert.equal(await ownedOnV2(box, 'ro', IN_USER_NAMESPACE), [])
+  assert.equal(await ownedOnV2(box, 'ro', { '/process/user': { uid: 1007, gid: 1007 } }), [])
+  const namespaces = { '/linux/namespaces': [...NAMESPACES, { type: 'user' }] }
+  assert.equal(await ownedOnV2(box, 'rw', { ...IN_USER_NAMESPACE, ...namespaces }), [])
+})
+
+check('G3', 'v1: the cgroups stay as they are', async (box) => {
+  needV1()
+  const said = await box.sh(`stat -c %u ${CGROUPS}/pids ${CGROUPS}/pids/cgroup.procs`, {
+    ...IN_USER_NAMESPACE,
+    '/mounts/-': { ...MOUNT, options: [...OPTIONS, 'rw'] },
+  })
+  assert.is(said, '65534\n65534')
+})
 
 check('K5', "v2 with a cgroup namespace: the mount shows the container's own cgroup", async (box) => {
   const said = await runOnV2(box, {

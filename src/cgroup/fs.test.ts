@@ -2,7 +2,17 @@
 // host has cgroup v2 alone. Needs root.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -15,6 +25,7 @@ import { type Hierarchies, readHierarchies } from './hierarchy.ts'
 import { sleep, waitUntil } from './knob.ts'
 import { type Cgroup, hierarchyViews, joinPoints, planCgroup, UNIFIED } from './manager.ts'
 import { mergeResources } from './merge.ts'
+import { delegateCgroup } from './ownership.ts'
 import { updateCgroup } from './update.ts'
 
 const SIGKILL = 9
@@ -334,6 +345,24 @@ real('a cgroup in use or frozen is refused, untouched; an empty one is taken, an
   for (const directory of folders(planned)) assert.ok(existsSync(directory), directory)
   removeCgroup({ ...planned, made: folders(planned) })
   for (const directory of folders(planCgroup(hierarchies, PARENT))) rmdirSync(directory)
+})
+
+real("a delegated cgroup is its user's, with the files that are listed, and no other", () => {
+  const cgroup = create()
+  const folder = cgroup.directories[UNIFIED]
+  if (folder === undefined) return console.log('skipped: a delegated cgroup (no cgroup2)')
+  const list = join(tmpdir(), `runt-delegate-${process.pid}`)
+  const owned = (uid: number) =>
+    ['.', ...readdirSync(folder)].filter((name) => statSync(`${folder}/${name}`).uid === uid).sort()
+  writeFileSync(list, 'cgroup.procs\nno.such.controller\ncgroup.events\n')
+  delegateCgroup(cgroup, 4711, list)
+  assert.equal(owned(4711), ['.', 'cgroup.events', 'cgroup.procs'])
+  assert.is(statSync(folder).gid, 0)
+  delegateCgroup(cgroup, 4712, '/nowhere/delegate') // an older kernel
+  assert.equal(owned(4712), ['.', 'cgroup.procs', 'cgroup.subtree_control', 'cgroup.threads'])
+  rmSync(list)
+  removeCgroup(cgroup)
+  assert.throws(() => delegateCgroup(cgroup, 4711), /^cgroup \S+: fchownat .*: ENOENT/)
 })
 
 real('what is still in use is named', () => {

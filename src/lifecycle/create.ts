@@ -3,7 +3,8 @@
 
 import { createCgroup, missingOf } from '../cgroup/fs.ts'
 import { readHierarchies } from '../cgroup/hierarchy.ts'
-import { planCgroup } from '../cgroup/manager.ts'
+import { type Cgroup, planCgroup } from '../cgroup/manager.ts'
+import { delegateCgroup, isDelegated } from '../cgroup/ownership.ts'
 import { cgroupPath } from '../cgroup/path.ts'
 import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/types.ts'
@@ -11,6 +12,7 @@ import { RuntError } from '../errors.ts'
 import type { MovedDevices } from '../host/network/devices.ts'
 import { sendPidfd } from '../host/pidfd.ts'
 import { pidInside, requireKernel } from '../host/probe.ts'
+import { idMapText, idOutside } from '../linux/id-map.ts'
 import { debug, warn } from '../log.ts'
 import { type Facts, lineSlots } from '../lowering/facts.ts'
 import { lowerCreate } from '../lowering/lower.ts'
@@ -169,6 +171,7 @@ async function serve(
   const newUser = config.linux.namespaces.some(({ type, path }) => type === 'user' && path === undefined)
   const { netDevices } = config.linux
   if (newUser) writeIdMaps(pid, config)
+  giveCgroupAway(pid, config, attempt.container.cgroup, options)
   if (netDevices.length > 0) {
     const { moveDevices } = await import('../host/network/devices.ts')
     attempt.devices = moveDevices(pid, netDevices)
@@ -216,9 +219,8 @@ function insideState(container: Container, status: Status, wanted: boolean): str
 /** user_namespaces(7): one line a range, written by the parent namespace's root. */
 function writeIdMaps(pid: number, config: Config): void {
   const write = (file: string, pointer: string, mappings: Config['linux']['uidMappings']): void => {
-    const text = mappings.map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}\n`).join('')
     try {
-      writeKnob(`/proc/${pid}/${file}`, text)
+      writeKnob(`/proc/${pid}/${file}`, idMapText(mappings))
     } catch (error) {
       throw new RuntError('init', `linux.${pointer}: ${error instanceof Error ? error.message : error}`, {
         cause: error,
@@ -227,6 +229,14 @@ function writeIdMaps(pid: number, config: Config): void {
   }
   write('uid_map', 'uidMappings', config.linux.uidMappings)
   write('gid_map', 'gidMappings', config.linux.gidMappings)
+}
+
+/** The container's user owns its cgroup, where the specification wants that. */
+function giveCgroupAway(pid: number, config: Config, cgroup: Cgroup, { rootless }: CreateOptions): void {
+  if (config.process === undefined || !isDelegated(config, cgroup)) return
+  const uid = idOutside(readFileIfPresent(`/proc/${pid}/uid_map`) ?? '', config.process.user.uid)
+  // Without privileges nothing can be given away.
+  if (uid !== undefined && !rootless) delegateCgroup(cgroup, uid)
 }
 
 const ANY_CHILD = -1

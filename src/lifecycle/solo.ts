@@ -5,6 +5,7 @@
 import { missingOf } from '../cgroup/fs.ts'
 import type { Hierarchies } from '../cgroup/hierarchy.ts'
 import type { Cgroup } from '../cgroup/manager.ts'
+import { isDelegated } from '../cgroup/ownership.ts'
 import { cgroupScript } from '../cgroup/script.ts'
 import type { Config } from '../config/types.ts'
 import { homeIn } from '../host/home.ts'
@@ -88,6 +89,7 @@ export function soloImage(
   engine: string,
 ): { readonly plan: Plan; readonly image: Image; readonly facts: Facts } | undefined {
   if (!isPlain(config, options, terminal) || hasListener({ seccomp: filter })) return undefined
+  if (config.process?.user.uid !== 0 && isDelegated(config, planned)) return undefined
   const cgroup = missingOf(planned)
   if (Object.keys(cgroup.directories).length < Object.keys(planned.directories).length) return undefined
   const script = cgroupScript(hierarchies, cgroup, config.linux.resources)
