@@ -1,13 +1,22 @@
 // linux.intelRdt on a machine without resctrl: a folder of a v1 cgroup hierarchy stands in for it. Both have a `tasks` file in
 // each folder that is made, and remove one by rmdir; that it is mounted is said by a mountinfo of the test's own.
 
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Box, Ground, succeeded } from './box.ts'
 import { linkBuilt, missingForTests } from './built.ts'
-import { findRuntime } from './runtime.ts'
+import { execute, findRuntime, type Result } from './runtime.ts'
 
 const HIERARCHY = '/sys/fs/cgroup/pids'
 const ROOT = `${HIERARCHY}/runt-resctrl-${process.pid}`
@@ -51,6 +60,20 @@ function groups(path: string): string[] {
   return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name)
 }
 
+/** A folder with a schemata file, which those of the stand-in have not: for one command it is where the group is. */
+function updateWithSchemata(box: Box, flags: readonly string[]): Promise<Result> {
+  const stand = box.path('group')
+  mkdirSync(stand, { recursive: true })
+  if (!existsSync(`${stand}/schemata`)) writeFileSync(`${stand}/schemata`, 'L3:0=ff;1=ff\nMB:0=100\n')
+  const prepare = `mount --bind ${stand} ${ROOT}/${box.id} && exec "$@"`
+  const words = [...box.runtime.command, '--root', box.stateRoot, 'update', ...flags, box.id]
+  return execute(['unshare', '-m', 'sh', '-c', prepare, 'sh', ...words], box.path('output-update'))
+}
+
+function schemata(box: Box): string {
+  return readFileSync(`${box.path('group')}/schemata`, 'utf8')
+}
+
 function declareTests(ground: Ground): void {
   test('a container without closID is in a group of its own, exec joins it, and delete removes it', async () => {
     await using box = new Box(ground)
@@ -73,6 +96,30 @@ function declareTests(ground: Ground): void {
     await box.delete()
     assert.equal(groups('shared/mon_groups'), [])
     assert.ok(groups('').includes('shared'))
+  })
+
+  test('update writes the schemata of the group, and nothing when another limit can not be had', async () => {
+    await using box = new Box(ground)
+    await box.launch('exec sleep 60', { '/linux/intelRdt': {}, '/linux/resources/pids': { limit: 50 } })
+    const update = (...flags: string[]) => updateWithSchemata(box, flags)
+    succeeded(await update('--l3-cache-schema', 'L3:0=7;1=1', '--mem-bw-schema', 'MB:0=20'))
+    assert.is(schemata(box), 'L3:0=7;1=1\nMB:0=20\n')
+    succeeded(await update('--mem-bw-schema', 'MB:0=30', '--pids-limit', '40'))
+    assert.is(schemata(box), 'MB:0=30\n')
+    assert.is(box.knob('pids', 'pids.max'), '40')
+    const { status, stderr } = await update('--mem-bw-schema', 'MB:0=40', '--cpuset-cpus', '4000')
+    assert.is(status, 1)
+    assert.match(stderr, /cpuset/)
+    assert.is(schemata(box), 'MB:0=30\n')
+    assert.match((await update('--mem-bw-schema', 'L3:0=1')).stderr, /--mem-bw-schema "L3:0=1": not a line as/)
+  })
+
+  test('update of a container that is in no group says so', async () => {
+    await using box = new Box(ground)
+    await box.launch('exec sleep 60')
+    const { status, stderr } = await box.command(['update', '--l3-cache-schema', 'L3:0=7', box.id])
+    assert.is(status, 1)
+    assert.match(stderr, /--l3-cache-schema: container \S+ is in no resctrl group: its config has no linux.intelRdt/)
   })
 
   test('run in the foreground leaves nothing', async () => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import * as fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { makeRdt, parseSchemata, planRdt, type RdtRequest, rdtTasks, resctrlRoot } from './resctrl.ts'
+import { changeSchemata, makeRdt, parseSchemata, planRdt, type RdtRequest, rdtTasks, resctrlRoot } from './resctrl.ts'
 
 /** A folder that looks like resctrl, but for the files that the kernel would put into new groups. */
 const root = mkdtempSync(`${tmpdir()}/resctrl-`)
@@ -84,6 +84,17 @@ test('when the limits can not be written, nothing is left', () => {
   const monitored = { ...NOTHING, enableMonitoring: true }
   assert.throws(() => makeRdt(plan(monitored), monitored), /linux.intelRdt: mkdirat .*: ENOENT/)
   assert.equal(readdirSync(root).sort(), before)
+})
+
+test('limits of a group are changed, and taken back as far as they were changed', () => {
+  const file = `${root}/shared/schemata`
+  const before = readFileSync(file, 'utf8')
+  const undo = changeSchemata(`${root}/shared`, ['L3:0=1;1=2'])
+  assert.is(readFileSync(file, 'utf8'), 'L3:0=1;1=2\n')
+  undo()
+  assert.is(readFileSync(file, 'utf8'), '    L3:0=00ff;1=00FF\n')
+  writeFileSync(file, before)
+  assert.throws(() => changeSchemata(`${root}/nowhere`, ['L3:0=1']), /nowhere\/schemata is not there/)
 })
 
 test('a group that somebody made meanwhile is looked at, too', () => {

@@ -96,6 +96,31 @@ export function makeRdt(group: RdtGroup, { closID, schemata }: RdtRequest): stri
   }
 }
 
+/**
+ * Other limits for a group, and for all that are in it. The kernel takes all lines or none.
+ * @returns how to take them back
+ * @throws RuntError with resctrl's own words
+ */
+export function changeSchemata(directory: string, lines: readonly string[]): () => void {
+  const file = `${directory}/schemata`
+  const write = (text: string): void => {
+    try {
+      writeKnob(file, text)
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error
+      throw failure(`${error.message}${lastStatus(directory)}`, error)
+    }
+  }
+  const before = readFileIfPresent(file)
+  if (before === undefined) throw failure(`${file} is not there: is resctrl mounted no longer?`)
+  const changed = new Set(parseSchemata(lines).keys())
+  write(lines.map((line) => `${line}\n`).join(''))
+  return () => {
+    const old = before.split('\n').filter((line) => [...parseSchemata([line]).keys()].some((name) => changed.has(name)))
+    write(old.map((line) => `${line}\n`).join(''))
+  }
+}
+
 /** Files to write a process into, in this order: a monitoring group takes only processes of its group. */
 export function rdtTasks({ directory, monitor }: Pick<RdtGroup, 'directory' | 'monitor'>): string[] {
   return [directory, ...(monitor === undefined ? [] : [monitor])].map((folder) => `${folder}/tasks`)

@@ -1,6 +1,7 @@
 // A container's group in resctrl over its life. What makes it is loaded only where a config asks for it.
 
 import type { Config } from '../config/types.ts'
+import { RuntError } from '../errors.ts'
 import { ERRNO } from '../linux/errno.ts'
 import { readFile, tryRemoveDirectory } from '../native/file.ts'
 import { SyscallError } from '../native/syscall.ts'
@@ -38,6 +39,21 @@ export async function rdtTasksOf({ linux }: Config, id: string): Promise<readonl
   if (linux.intelRdt === undefined) return []
   const { groupOf, rdtTasks } = await import('../host/resctrl.ts')
   return rdtTasks(groupOf('/sys/fs/resctrl', id, linux.intelRdt))
+}
+
+/**
+ * Other limits for a container's group.
+ * @param flag that asks for them
+ * @returns how to take them back
+ * @throws RuntError when it has no group, or the kernel doesn't take them
+ */
+export async function changeRdt({ id, rdt }: Container, flag: string, lines: readonly string[]): Promise<() => void> {
+  const [tasks] = rdt?.tasks ?? []
+  if (tasks === undefined) {
+    throw new RuntError('usage', `--${flag}: container ${id} is in no resctrl group: its config has no linux.intelRdt`)
+  }
+  const { changeSchemata } = await import('../host/resctrl.ts')
+  return changeSchemata(tasks.slice(0, tasks.lastIndexOf('/')), lines)
 }
 
 /** @throws SyscallError */

@@ -3,12 +3,15 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Resources } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
-import { resourcesOf, type UpdateFlag } from './update-request.ts'
+import { resourcesOf, type SchemataFlag, schemataOf, type UpdateFlag } from './update-request.ts'
 
 type Flags = Partial<Record<UpdateFlag, string>>
 
-function fromFlags(flags: Flags, file?: string): Promise<Resources> {
-  return resourcesOf({ file, flags: new Map(Object.entries(flags) as [UpdateFlag, string][]) })
+async function fromFlags(flags: Flags, file?: string): Promise<Resources> {
+  const given = new Map(Object.entries(flags) as [UpdateFlag, string][])
+  const resources = await resourcesOf({ file, flags: given, schemata: new Map() })
+  if (resources === undefined) throw new Error('no resources')
+  return resources
 }
 
 async function refusal(flags: Flags, file?: string): Promise<string> {
@@ -100,6 +103,26 @@ test('what can not be read or can not be is an error that names the flag', async
   )
   assert.match(await refusal({ memory: '1m' }, 'file'), /^--resources says all limits: --memory contradicts it$/)
   assert.match(await refusal({}), /^nothing is to be changed$/)
+})
+
+const SCHEMATA: readonly (readonly [SchemataFlag, string])[] = [
+  ['mem-bw-schema', 'MB:0=20;1=70'],
+  ['l3-cache-schema', 'L3:0=7f0;1=1f'],
+]
+
+test('schemata are lines, that of the cache first, and are enough for an update', async () => {
+  const schemata = new Map(SCHEMATA)
+  assert.equal(schemataOf({ schemata }), ['L3:0=7f0;1=1f', 'MB:0=20;1=70'])
+  assert.is(await resourcesOf({ file: undefined, flags: new Map(), schemata }), undefined)
+  for (const [flag, line] of [
+    ['l3-cache-schema', 'MB:0=20'],
+    ['l3-cache-schema', 'L3:'],
+    ['l3-cache-schema', 'L3:0=f\nMB:0=10'],
+    ['mem-bw-schema', 'L3:0=f'],
+    ['mem-bw-schema', ''],
+  ] as const) {
+    assert.throws(() => schemataOf({ schemata: new Map([[flag, line]]) }), new RegExp(`^--${flag} .*: not a line as`))
+  }
 })
 
 test('whatever a flag says, it is a limit or a usage error that names the flag', async () => {

@@ -13,17 +13,41 @@ export interface UpdateRequest {
   readonly file: string | undefined
   /** Flag → its text. */
   readonly flags: ReadonlyMap<UpdateFlag, string>
+  /** Flag → its line for the schemata of the container's resctrl group; beside a file as well. */
+  readonly schemata: ReadonlyMap<SchemataFlag, string>
 }
 
-/** @throws RuntError 'usage' for what can't be read, 'config-…' for what is in a file */
-export async function resourcesOf({ file, flags }: UpdateRequest): Promise<Resources> {
+/**
+ * @returns undefined when only schemata are to be changed
+ * @throws RuntError 'usage' for what can't be read, 'config-…' for what is in a file
+ */
+export async function resourcesOf({ file, flags, schemata }: UpdateRequest): Promise<Resources | undefined> {
   const [first] = flags.keys()
   if (file === undefined && first === undefined) {
+    if (schemata.size > 0) return undefined
     throw new RuntError('usage', 'nothing is to be changed', { hint: 'runt update --help lists the limits' })
   }
   if (file === undefined) return fromFlags(flags)
   if (first !== undefined) throw new RuntError('usage', `--resources says all limits: --${first} contradicts it`)
   return loadResources(file)
+}
+
+/** What a line of each flag must look like: linux.intelRdt's l3CacheSchema and memBwSchema. */
+const SCHEMATA = {
+  'l3-cache-schema': [/^L3(CODE|DATA)?:[^\n]+$/, 'not a line as "L3:0=ff;1=ff"'],
+  'mem-bw-schema': [/^MB:[^\n]+$/, 'not a line as "MB:0=50;1=100"'],
+} as const satisfies Record<string, readonly [RegExp, string]>
+
+export type SchemataFlag = keyof typeof SCHEMATA
+
+/** The lines for a resctrl group, in the order of the specification. @throws RuntError 'usage' */
+export function schemataOf({ schemata }: Pick<UpdateRequest, 'schemata'>): string[] {
+  return Object.entries(SCHEMATA).flatMap(([flag, [form, why]]) => {
+    const line = schemata.get(flag as SchemataFlag)
+    if (line === undefined) return []
+    if (!form.test(line)) throw invalid(flag, line, why)
+    return [line]
+  })
 }
 
 type Value = bigint | number | string

@@ -4,11 +4,13 @@ import { readHierarchies } from '../cgroup/hierarchy.ts'
 import { mergeResources } from '../cgroup/merge.ts'
 import { updateCgroup } from '../cgroup/update.ts'
 import type { Resources } from '../config/types.ts'
+import type { Container } from './container.ts'
 import { checkId } from './id.ts'
+import { changeRdt } from './rdt.ts'
 import { requireStatus, statusOf } from './status.ts'
 import type { Store } from './store.ts'
 import { restored, stored } from './stored.ts'
-import { resourcesOf, type UpdateRequest } from './update-request.ts'
+import { resourcesOf, schemataOf, type UpdateRequest } from './update-request.ts'
 
 /**
  * Change the limits that a request mentions; the record has them then, so that the next update starts from there.
@@ -16,10 +18,22 @@ import { resourcesOf, type UpdateRequest } from './update-request.ts'
  */
 export async function updateContainer(store: Store, id: string, request: UpdateRequest): Promise<void> {
   checkId(id)
+  const schemata = schemataOf(request)
   const asked = await resourcesOf(request)
   using _lock = store.lock(id)
   const container = store.load(id)
   requireStatus('update', id, statusOf(store, container))
+  const [rdtFlag] = request.schemata.keys()
+  const undoRdt = rdtFlag === undefined ? undefined : await changeRdt(container, rdtFlag, schemata)
+  try {
+    if (asked !== undefined) changeResources(store, container, asked)
+  } catch (error) {
+    undoRdt?.()
+    throw error
+  }
+}
+
+function changeResources(store: Store, container: Container, asked: Resources): void {
   const before = restored<Resources>(container.resources)
   const after = mergeResources(before, asked)
   const undo = updateCgroup(readHierarchies(), container.cgroup, { before, asked, after })

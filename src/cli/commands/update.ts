@@ -1,6 +1,5 @@
-import { RuntError } from '../../errors.ts'
 import { updateContainer } from '../../lifecycle/update.ts'
-import type { UpdateFlag } from '../../lifecycle/update-request.ts'
+import type { SchemataFlag, UpdateFlag } from '../../lifecycle/update-request.ts'
 import type { Flag, Parsed } from '../args.ts'
 import type { Command } from '../command.ts'
 
@@ -23,10 +22,9 @@ const LIMITS: readonly (readonly [name: UpdateFlag, value: string, help: string]
   ['pids-limit', 'N', 'number of processes; -1: no limit'],
 ]
 
-/** What belongs to linux.intelRdt. */
-const RDT_FLAGS: readonly Flag[] = [
-  { name: 'l3-cache-schema', kind: 'string', value: 'TEXT', help: 'Intel RDT: L3 cache (not supported yet)' },
-  { name: 'mem-bw-schema', kind: 'string', value: 'TEXT', help: 'Intel RDT: memory bandwidth (not supported yet)' },
+const SCHEMATA: readonly (readonly [name: SchemataFlag, value: string, help: string])[] = [
+  ['l3-cache-schema', 'LINE', 'share of the L3 cache, as "L3:0=ff;1=f0", of its resctrl group'],
+  ['mem-bw-schema', 'LINE', 'memory bandwidth, as "MB:0=50;1=100", of its resctrl group'],
 ]
 
 export const update: Command = {
@@ -36,6 +34,7 @@ export const update: Command = {
   details: [
     'What is not mentioned stays. SIZE is in bytes, or by 1024 with a letter: 512m, 1.5g.',
     'FILE holds what linux.resources of a config.json may hold, all of it: also block devices, huge pages, RDMA, files of cgroup v2 (unified) and devices. A list of device rules takes the place of the one before; entries for a device, a page size or a file of other lists are added or changed one by one.',
+    'The limits of a resctrl group are those of all containers in it. They may be given beside FILE.',
     'Either all limits are changed or none: when one can not be had, those that were written before it are taken back.',
   ],
   flags: [
@@ -47,23 +46,29 @@ export const update: Command = {
       help: 'read the limits from FILE, a JSON object; - for the standard input',
     },
     ...LIMITS.map(([name, value, help]): Flag => ({ name, kind: 'string', value, help })),
-    ...RDT_FLAGS,
+    ...SCHEMATA.map(([name, value, help]): Flag => ({ name, kind: 'string', value, help })),
   ],
   arity: [1, 1],
   async run(args, { store }) {
-    refuseRdt(args)
     const [id = ''] = args.operands
-    const given = LIMITS.flatMap(([name]): [UpdateFlag, string][] => {
-      const text = args.string(name)
-      return text === undefined ? [] : [[name, text]]
+    await updateContainer(store, id, {
+      file: args.string('resources'),
+      flags: given(args, LIMITS),
+      schemata: given(args, SCHEMATA),
     })
-    await updateContainer(store, id, { file: args.string('resources'), flags: new Map(given) })
     return 0
   },
 }
 
-function refuseRdt(args: Parsed): void {
-  const flag = RDT_FLAGS.find(({ name }) => args.string(name) !== undefined)
-  if (flag === undefined) return
-  throw new RuntError('config-unsupported', `--${flag.name}: runt does not support linux.intelRdt yet`)
+/** Those of the flags that were given, with their texts. */
+function given<T extends string>(
+  args: Parsed,
+  flags: readonly (readonly [name: T, ...rest: unknown[]])[],
+): Map<T, string> {
+  return new Map(
+    flags.flatMap(([name]): [T, string][] => {
+      const text = args.string(name)
+      return text === undefined ? [] : [[name, text]]
+    }),
+  )
 }
