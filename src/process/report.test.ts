@@ -30,6 +30,16 @@ const REPORTS: readonly (readonly [StepLabel, number, string, string, string?])[
     'linux.namespaces[1]: /x: setns: EINVAL: invalid argument',
     'the file is not a namespace of that type',
   ],
+  ...(['clone', 'clone3'] as const).map(
+    (call) =>
+      [
+        { origin: '/hooks/startContainer/0', about: '/bin/x', call },
+        ERRNO.EAGAIN,
+        '',
+        `hooks.startContainer[0]: /bin/x: ${call}: EAGAIN: resource temporarily unavailable`,
+        "pids.limit is reached, or the process has SCHED_DEADLINE and can't make others",
+      ] as const,
+  ),
   [
     { origin: '/process/args/0', about: 'exec: "x": executable file not found in $PATH', call: '' },
     ERRNO.ENOENT,

@@ -30,6 +30,8 @@ export function labelsFrom(plan: Pick<Plan, 'steps'>, first: number): Record<num
   return labels
 }
 
+const NO_MORE_PROCESSES = "pids.limit is reached, or the process has SCHED_DEADLINE and can't make others"
+
 /** Cures by call and errno; a word behind them must be in what the failure speaks of. The first that fits. */
 const HINTS: readonly (readonly [failure: string, word: string, hint: string])[] = [
   ['fsopen ENODEV', '', 'this kernel does not know the file system; is its module loaded?'],
@@ -68,7 +70,7 @@ const HINTS: readonly (readonly [failure: string, word: string, hint: string])[]
     '',
     'a real-time policy needs CAP_SYS_NICE on the host, and realtimeRuntime in linux.resources.cpu',
   ],
-  ['clone3 EAGAIN', '', "pids.limit is reached, or the process has SCHED_DEADLINE and can't make others"],
+  ...['clone', 'clone3'].map((call) => [`${call} EAGAIN`, '', NO_MORE_PROCESSES] as const),
   ['execve ENOEXEC', '', 'the file is for another machine, or a script without #! line'],
   ['mknodat EACCES', '', 'the rootfs is not writable for the root of the user namespace'],
 ]
