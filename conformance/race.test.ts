@@ -18,6 +18,9 @@ import { type ConsoleSocket, listenForConsole } from './terminal.ts'
 
 const SECONDS = Number(process.env.RACE_SECONDS ?? 10)
 const MOST_CONNECTIONS = 4
+/** So many creates are raced in each round, however busy the machine is: it has a minute. */
+const LEAST = 3
+const PATIENCE_MS = 60_000
 const SWAPPER = fileURLToPath(new URL('swapper.ts', import.meta.url))
 const reason = missingForTests()
 
@@ -93,12 +96,11 @@ function testRaces(ground: Ground, canary: Canary): void {
       await using box = new Box(ground)
       const pairs = makePairs(box, canary, round)
       using socket = listenForConsole(box.path('console'))
-      assert.is((await createUntil(0, box, canary, round, socket)).made, 1, 'left in peace, it is made')
+      assert.is((await createUntil(0, box, canary, round, socket, 1)).made, 1, 'left in peace, it is made')
       const swapper = await startSwapper(pairs)
       try {
         const creates = await createUntil(Date.now() + (SECONDS * 1000) / ROUNDS.length, box, canary, round, socket)
-        // How many there were is the machine's affair.
-        assert.ok(creates.made + creates.refused > 0)
+        assert.ok(creates.made + creates.refused >= LEAST, `${creates.made + creates.refused} creates in a minute`)
         console.log(`${round.title}: ${creates.made} containers made, ${creates.refused} refused`)
       } finally {
         swapper.kill('SIGKILL')
@@ -107,13 +109,14 @@ function testRaces(ground: Ground, canary: Canary): void {
   }
 }
 
-/** At least one. */
+/** Create and delete until a time has come, and there were some. */
 async function createUntil(
   deadline: number,
   box: Box,
   canary: Canary,
   { edits, terminal }: Round,
   socket: ConsoleSocket,
+  least = LEAST,
 ): Promise<{ made: number; refused: number }> {
   const creates = { made: 0, refused: 0 }
   do {
@@ -129,7 +132,7 @@ async function createUntil(
     takeTerminals(socket)
     box.assertNothingLeft()
     canary.assertUntouched(`${creates.made + creates.refused} creates; the last said ${stderr}`)
-  } while (Date.now() < deadline)
+  } while (Date.now() < deadline || (creates.made + creates.refused < least && Date.now() < deadline + PATIENCE_MS))
   return creates
 }
 
