@@ -4,6 +4,7 @@ import { existsSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
 import type { Box } from '../box.ts'
 import { failed, hierarchies } from '../box.ts'
+import { NAMESPACES } from '../bundle.ts'
 import { check } from '../case.ts'
 
 const ENV = ['PATH=/usr/sbin:/usr/bin:/sbin:/bin']
@@ -42,6 +43,27 @@ for (const kind of HOST_HOOKS) {
     const marker = box.path('marker')
     await box.rejected({ '/hooks': { [kind]: [fails], poststop: [shell(`touch ${marker}`)] } })
     assert.ok(existsSync(marker), 'poststop did not run')
+  })
+}
+
+for (const command of ['start', 'run', 'run --detach']) {
+  check('B12', `a container that is killed in a startContainer hook fails ${command}`, async (box) => {
+    const marker = box.path('marker')
+    const edits = {
+      '/mounts/-': bindFolder(box),
+      // As the first process of a pid namespace it would not hear what is sent from inside.
+      '/linux/namespaces': NAMESPACES.filter(({ type }) => type !== 'pid'),
+      '/process/args': ['touch', '/data/ran'],
+      '/hooks': { startContainer: [shell('kill -9 $PPID; sleep 1')], poststop: [shell(`touch ${marker}`)] },
+    }
+    if (command === 'start') {
+      await box.create(edits)
+      failed(await box.command(['start', box.id]))
+      await box.command(['delete', '--force', box.id])
+    } else failed(await box.run(edits, command.split(' ').slice(1)))
+    assert.not.ok(existsSync(box.path('ran')), 'the program ran')
+    assert.ok(existsSync(marker), 'poststop did not run')
+    box.assertNothingLeft()
   })
 }
 

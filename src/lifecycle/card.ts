@@ -49,13 +49,10 @@ export function removals({ directories, made }: Cgroup): { readonly own: string[
   }
 }
 
-function abilities({ annotations, hasProcess, hooks, rdt }: Container): number {
-  const start = hasProcess && hooks.poststart.length === 0 ? ABILITY.start : 0
+function abilities({ annotations, hasProcess, hasStartHooks, hooks, rdt }: Container): number {
+  const start = hasProcess && !hasStartHooks && hooks.poststart.length === 0
   // What waits for init's end may still be about to write it down: the engine clears away whatever lies there.
-  return (
-    start |
-    (hooks.poststop.length === 0 && rdt === undefined && annotations[EXIT_RECORD_ANNOTATION] !== 'true'
-      ? ABILITY.delete
-      : 0)
-  )
+  const isWatched = annotations[EXIT_RECORD_ANNOTATION] === 'true'
+  const remove = hooks.poststop.length === 0 && rdt === undefined && !isWatched
+  return (start ? ABILITY.start : 0) | (remove ? ABILITY.delete : 0)
 }

@@ -40,6 +40,8 @@ export interface Container {
   /** False: it can be created and not started. */
   readonly hasProcess: boolean
   readonly hooks: { readonly poststart: readonly Hook[]; readonly poststop: readonly Hook[] }
+  /** Does init run hooks of its own before the program? */
+  readonly hasStartHooks: boolean
   /** Labels of the steps that may fail after the gate. */
   readonly startSteps: Readonly<Record<number, StepLabel>>
   /** For processes that are added later: what the bundle says by then doesn't count. */

@@ -61,11 +61,16 @@ export async function receiveMaster(peer: Peer): Promise<number> {
   throw new RuntError('internal', `${peer.name} sent no terminal`)
 }
 
-/** The image was told to go on: end of file means that the program runs. */
-export async function executed({ init, plan }: Pick<Peer, 'init' | 'plan'>): Promise<void> {
-  const message = await init.channel.receive()
+/**
+ * The image was told to go on: end of file means that the program runs.
+ * @returns whether the image spoke of hooks before
+ */
+export async function executed({ init, plan }: Pick<Peer, 'init' | 'plan'>): Promise<boolean> {
+  const first = await init.channel.receive()
+  const hooked = first !== undefined && first.kind === 'hooked'
+  const message = hooked ? await init.channel.receive() : first
   init.channel.close()
-  if (message === undefined) return
+  if (message === undefined) return hooked
   if (message.kind !== 'failed') throw new RuntError('internal', `${message.kind} from the image after the start`)
   throw planFailure(plan, message)
 }

@@ -36,6 +36,7 @@ export function newRecord(
     sharesPidNamespace: !namespaces.some(({ type, path }) => type === 'pid' && path === undefined),
     hasProcess: config.process !== undefined,
     hooks: { poststart: config.hooks.poststart, poststop: config.hooks.poststop },
+    hasStartHooks: config.hooks.startContainer.length > 0,
     startSteps: {},
     exec: execRecord(config, noNewKeyring, filter),
   }

@@ -10,7 +10,7 @@ import { saveExitIfPresent } from './exit.ts'
 import type { Profile } from './profile.ts'
 import { forwardSignals } from './signals.ts'
 import { standIn } from './stand-in.ts'
-import { afterStart } from './start.ts'
+import { afterStart, endedInHooks } from './start.ts'
 import type { Store } from './store.ts'
 
 export interface RunOptions extends CreateOptions {
@@ -31,7 +31,8 @@ export async function runContainer(store: Store, options: RunOptions, profile: P
   using signals = foreground ? forwardSignals() : undefined
   const launched = await launch(store, { ...options, ...(signals && { interrupted: signals.interrupted }) }, profile)
   try {
-    await executed(launched)
+    const hooked = await executed(launched)
+    if (launched.container.hasStartHooks && !hooked) throw endedInHooks()
   } catch (error) {
     destroy(store, launched.container)
     launched.lock[Symbol.dispose]()

@@ -6,7 +6,7 @@ import { poll } from '../native/descriptors.ts'
 import { close, open, writeAll } from '../native/file.ts'
 import { syscall } from '../native/syscall.ts'
 import { failureError } from '../process/report.ts'
-import { decodeMessage, type Failure } from '../process/sync.ts'
+import { decodeMessage, decodeMessages, type Failure } from '../process/sync.ts'
 import { waitForEnd } from '../process/wait.ts'
 import { type Container, stateOf } from './container.ts'
 import { destroy } from './delete.ts'
@@ -32,27 +32,41 @@ export function startContainer(store: Store, id: string): void {
   if (!container.hasProcess) {
     throw new RuntError('config-invalid', `cannot start container ${id}: its config has no process`)
   }
-  const failure = openGate(store.directory(id))
+  const verdict = decodeMessages(openGate(store.directory(id)))
+  const failure = verdict.find((message) => message.kind === 'failed')
   if (failure !== undefined) throw startFailed(store, container, failure)
+  if (container.hasStartHooks && verdict.length === 0) {
+    destroy(store, container)
+    throw endedInHooks()
+  }
   afterStart(store, container)
 }
 
-/** Write into the gate, then read init's verdict: end of file is a program that runs. */
-function openGate(directory: string): Failure | undefined {
+/** Init is gone without a word: not by its own doing. */
+export function endedInHooks(): RuntError {
+  return new RuntError('hook', 'hooks.startContainer: the container was killed before its hooks had run')
+}
+
+/** Write into the gate, then read init's verdict up to its end: that is when the program runs, or init has ended. */
+function openGate(directory: string): Uint8Array {
   const verdict = open(`${directory}/verdict`, O.RDONLY | O.NONBLOCK)
   try {
     const gate = open(`${directory}/gate`, O.WRONLY | O.NONBLOCK)
     writeAll(gate, '1')
     close(gate)
-    poll([verdict])
     const buffer = new Uint8Array(LONGEST_VERDICT)
-    const length = syscall('read', verdict, buffer, buffer.length)
-    return length === 0 ? undefined : failureOf(buffer.subarray(0, length))
+    for (let end = 0; ; ) {
+      poll([verdict])
+      const length = syscall('read', verdict, buffer.subarray(end), buffer.length - end)
+      end += length
+      if (length === 0) return buffer.subarray(0, end)
+    }
   } finally {
     close(verdict)
   }
 }
 
+/** What the front heard. */
 function failureOf(verdict: Uint8Array): Failure {
   const message = decodeMessage(verdict)
   if (message.kind !== 'failed') throw new RuntError('internal', `${message.kind} from init where a verdict was due`)

@@ -98,6 +98,14 @@ export function lowerTellListener(context: ProcessContext, listener: Value): voi
   context.plan.syscall('close', [listener])
 }
 
+/** P1: nothing but the program is left. Without this word an end of file would mean that it runs, though a hook was our end. */
+export function lowerTellHooked(context: Context): void {
+  const { config, facts, slots } = context
+  if (config.hooks.startContainer.length === 0) return
+  const line = facts.mode === 'create' ? slots.verdict : slots.channel
+  sendValue(context, line, MESSAGE.hooked, 0, 'hooked')
+}
+
 /** P1: everything is done but the program. From the answer on, runt has the container on record. */
 export function lowerReady(context: ProcessContext): void {
   const { plan, facts, slots } = context

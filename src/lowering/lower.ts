@@ -21,6 +21,7 @@ import {
   lowerNamespaceRoot,
   lowerNamespacesPause,
   lowerReady,
+  lowerTellHooked,
   replySize,
 } from './handshake.ts'
 import { lowerMaskedPaths, lowerReadonlyPaths } from './hidden-paths.ts'
@@ -170,5 +171,6 @@ export function lowerP1(context: Context, doors: Doors): void {
   if (program === undefined) return
   lowerFilter(context)
   lowerContainerHooks(context, 'startContainer')
+  lowerTellHooked(context)
   lowerExecve(context, program)
 }

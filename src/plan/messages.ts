@@ -15,6 +15,8 @@ export const MESSAGE = {
   status: 5,
   /** value: the descriptor, in P1, by which an agent is asked about system calls. */
   listener: 6,
+  /** The startContainer hooks have run, and the program is next. */
+  hooked: 7,
 } as const
 
 /** Layout of a message of runt to the image: {u32 stateLength, u32 0, char home[], state}. */

@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { MESSAGE, REPLY } from '../plan/messages.ts'
-import { decodeMessage, encodeReply } from './sync.ts'
+import { decodeMessage, decodeMessages, encodeReply } from './sync.ts'
 
 function message(kind: number, step: number, value: bigint, text = ''): Uint8Array {
   const said = new TextEncoder().encode(text)
@@ -39,6 +39,33 @@ test('whatever comes, it is read or refused', () => {
       } catch (error) {
         assert.match((error as Error).message, /from the image/)
       }
+    }),
+  )
+})
+
+test('messages that come in one piece are read one by one', () => {
+  const messages = fc.array(
+    fc.oneof(
+      fc.record({ kind: fc.constantFrom('ready', 'hooked'), value: fc.nat() }),
+      fc.record({
+        kind: fc.constant('failed'),
+        step: fc.nat(9),
+        code: fc.nat(),
+        text: fc.string({ unit: 'grapheme' }),
+      }),
+    ),
+  )
+  void fc.assert(
+    fc.property(messages, (list) => {
+      const bytes = list.map((each) =>
+        'text' in each
+          ? message(MESSAGE.failed, each.step, BigInt(each.code), each.text)
+          : message(MESSAGE[each.kind as 'ready' | 'hooked'], 0, BigInt(each.value)),
+      )
+      assert.equal(
+        decodeMessages(Buffer.concat(bytes)),
+        list.map((each) => ({ ...each })),
+      )
     }),
   )
 })

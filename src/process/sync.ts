@@ -13,6 +13,7 @@
 //   P1: profile table ───────────────────────▶ only with --profile
 //   P1: ready ───────────────────────────────▶ puts the container on record
 //                             ◀─────────────── reply(state, home): create: go to the gate; run: go on
+//   P1: hooked ──────────────────────────────▶ only with startContainer hooks; to start it comes over the verdict FIFO
 //   P1: end of file ─────────────────────────▶ run: the program was executed (close-on-exec)
 //   P0: status(value = wait status), on its line ─▶ foreground run
 //
@@ -45,7 +46,26 @@ const KINDS = new Map<number, MessageKind>([
   [MESSAGE.ready, 'ready'],
   [MESSAGE.status, 'status'],
   [MESSAGE.listener, 'listener'],
+  [MESSAGE.hooked, 'hooked'],
 ])
+
+/** Read messages that came one behind the other, as they do over a FIFO. @throws Error as decodeMessage() */
+export function decodeMessages(bytes: Uint8Array): (Message | Failure)[] {
+  const messages: (Message | Failure)[] = []
+  for (let at = 0; at < bytes.length; ) {
+    const rest = bytes.subarray(at)
+    const message = decodeMessage(rest)
+    messages.push(message)
+    at += REPORT.text + (message.kind === 'failed' ? textLength(rest) : 0)
+  }
+  return messages
+}
+
+/** Of the text that is there. */
+function textLength(bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  return Math.min(view.getUint32(REPORT.textLength, true), bytes.length - REPORT.text)
+}
 
 /** Read one datagram. @throws Error when it is none of ours: a bug, or somebody else's write */
 export function decodeMessage(bytes: Uint8Array): Message | Failure {
@@ -54,8 +74,7 @@ export function decodeMessage(bytes: Uint8Array): Message | Failure {
   const kind = view.getUint32(REPORT.kind, true)
   const value = Number(view.getBigInt64(REPORT.value, true))
   if (kind === REPORT_FAILED) {
-    const length = Math.min(view.getUint32(REPORT.textLength, true), bytes.length - REPORT.text)
-    const text = new TextDecoder().decode(bytes.subarray(REPORT.text, REPORT.text + length))
+    const text = new TextDecoder().decode(bytes.subarray(REPORT.text, REPORT.text + textLength(bytes)))
     return { kind: 'failed', step: view.getUint32(REPORT.step, true), code: value, text }
   }
   const known = KINDS.get(kind)
