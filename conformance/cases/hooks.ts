@@ -1,11 +1,12 @@
 // config.md, POSIX-platform Hooks; runtime.md, Lifecycle.
 
-import { existsSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
 import type { Box } from '../box.ts'
-import { failed, hierarchies } from '../box.ts'
+import { failed, hierarchies, removeCgroup } from '../box.ts'
 import { NAMESPACES } from '../bundle.ts'
-import { check } from '../case.ts'
+import { check, skip } from '../case.ts'
+import { execute } from '../runtime.ts'
 
 const ENV = ['PATH=/usr/sbin:/usr/bin:/sbin:/bin']
 const shell = (script: string) => ({ path: '/bin/sh', args: ['sh', '-c', script], env: ENV })
@@ -45,6 +46,38 @@ for (const kind of HOST_HOOKS) {
     assert.ok(existsSync(marker), 'poststop did not run')
   })
 }
+
+check('B11', 'of a hook that prints more than there is memory, the end is in the error', async (box) => {
+  if (!existsSync('/sys/fs/cgroup/memory/cgroup.procs')) skip('needs the memory controller of cgroup v1')
+  // The runtime and its hooks have 100 MB.
+  const group = `/sys/fs/cgroup/memory${box.cgroup}-caller`
+  mkdirSync(group, { recursive: true })
+  writeFileSync(`${group}/memory.limit_in_bytes`, `${100 << 20}`)
+  try {
+    box.configure({ '/hooks': { createRuntime: [shell('yes | head -c 300M; echo the end >&2; exit 3')] } })
+    const words = ['--root', box.stateRoot, 'create', '--bundle', box.bundle, box.id]
+    const command = ['sh', '-c', `echo $$ >${group}/cgroup.procs && exec "$@"`, 'sh', ...box.runtime.command, ...words]
+    const { status, stderr } = await execute(command, box.path('output'))
+    assert.ok(status > 0, `${status}`)
+    assert.match(stderr, /the end/)
+  } finally {
+    removeCgroup(group)
+  }
+})
+
+check('B11', 'a hook that prints without end is ended by its timeout', async (box) => {
+  const said = await box.rejected({ '/hooks': { createRuntime: [{ ...shell('exec yes'), timeout: 1 }] } })
+  assert.ok(said.length < 100_000, `${said.length} characters of an error`)
+})
+
+check('B11', 'a hook that leaves a process behind is not waited for beyond its end', async (box) => {
+  const left = box.path('left')
+  const began = Date.now()
+  await box.create({ '/hooks': { createRuntime: [shell(`sleep 15 & echo $! >${left}`)] } })
+  const took = Date.now() - began
+  process.kill(Number(readFileSync(left, 'utf8')), 'SIGKILL')
+  assert.ok(took < 10_000, `it took ${took} ms`)
+})
 
 for (const command of ['start', 'run', 'run --detach']) {
   check('B12', `a container that is killed in a startContainer hook fails ${command}`, async (box) => {

@@ -3,14 +3,16 @@
 import type { Hook, HookKind } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
 import { debug } from '../log.ts'
-import { memoryFile } from '../native/descriptors.ts'
-import { close, readAll } from '../native/file.ts'
-import { SyscallError, syscall, trySyscall } from '../native/syscall.ts'
+import { memoryFile, pipe, poll } from '../native/descriptors.ts'
+import { close } from '../native/file.ts'
+import { SyscallError, syscall } from '../native/syscall.ts'
 import { spawn } from '../process/spawn.ts'
-import { describeStatus, reap, waitForEnd } from '../process/wait.ts'
+import { describeStatus, reap } from '../process/wait.ts'
 import type { State } from './container.ts'
+import { Excerpt } from './excerpt.ts'
 
-const LONGEST_OUTPUT = 2048
+/** What a pipe holds at most. pipe(7) */
+const PIPE_ROOM = 65536
 
 /**
  * Run hooks one after the other, each with the state on stdin and with just its own environment.
@@ -36,21 +38,22 @@ export function runAllHooks(kind: HookKind, hooks: readonly Hook[], state: State
 }
 
 function runHook(name: string, hook: Hook, state: Uint8Array): void {
-  // Files in memory: a hook that reads or writes little or much never waits for runt.
   debug(`${name}: runs`)
+  // A file in memory: a hook that reads little or nothing never waits for runt.
   const input = memoryFile('state', state)
-  const output = memoryFile('hook output', new Uint8Array(0))
+  const [output, theirs] = pipe()
   try {
-    const pid = start(name, hook, input, output)
-    if (hook.timeout !== undefined && !waitForEnd(pid, hook.timeout * 1000)) {
+    const pid = start(name, hook, input, theirs)
+    const said = new Excerpt()
+    if (!listen(pid, output, said, hook.timeout)) {
       syscall('kill', pid, 9)
       reap(pid)
-      throw new RuntError('hook-timeout', `${name}: did not end within ${hook.timeout} s${printed(output)}`)
+      throw new RuntError('hook-timeout', `${name}: did not end within ${hook.timeout} s${printed(said)}`)
     }
     const status = reap(pid)
     if (status === 0) return
     const how = status === undefined ? 'lost' : describeStatus(status)
-    throw new RuntError('hook', `${name}: hook failed: ${how}${printed(output)}`)
+    throw new RuntError('hook', `${name}: hook failed: ${how}${printed(said)}`)
   } finally {
     close(input)
     close(output)
@@ -68,13 +71,41 @@ function start(name: string, hook: Hook, input: number, output: number): number 
   } catch (error) {
     if (!(error instanceof SyscallError)) throw error
     throw new RuntError('hook', `${name}: ${error.message}`, { cause: error })
+  } finally {
+    close(output)
+  }
+}
+
+/**
+ * Hear what a hook says until it ends; what it leaves running is not waited for.
+ * @param timeout seconds
+ * @returns false when it goes on after that
+ */
+function listen(pid: number, output: number, said: Excerpt, timeout: number | undefined): boolean {
+  const deadline = timeout === undefined ? undefined : performance.now() + timeout * 1000
+  const pidfd = syscall('pidfd_open', pid, 0)
+  const buffer = new Uint8Array(PIPE_ROOM)
+  let sources = [pidfd, output]
+  try {
+    for (;;) {
+      const left = deadline === undefined ? undefined : deadline - performance.now()
+      if (left !== undefined && left <= 0) return false
+      const ready = poll(sources, left)
+      if (ready.includes(output)) {
+        const length = syscall('read', output, buffer, buffer.length)
+        said.add(buffer.subarray(0, length))
+        if (length === 0) sources = [pidfd]
+      }
+      // All that it wrote was in the pipe then, and one read takes it; others may hold the pipe open and write on.
+      if (ready.includes(pidfd)) return true
+    }
+  } finally {
+    close(pidfd)
   }
 }
 
 /** What a hook said, as the end of the sentence about it. */
-function printed(output: number): string {
-  trySyscall('lseek', output, 0, 0)
-  const text = new TextDecoder().decode(readAll(output)).trim()
-  if (text === '') return ''
-  return `: ${text.length > LONGEST_OUTPUT ? `${text.slice(0, LONGEST_OUTPUT)}…` : text}`
+function printed(said: Excerpt): string {
+  const text = said.text().trim()
+  return text === '' ? '' : `: ${text}`
 }

@@ -2,6 +2,7 @@
 
 import { ERRNO } from '../linux/errno.ts'
 import { F_ADD_SEALS, MFD, SEALS } from '../linux/memfd.ts'
+import { O } from '../linux/open-flags.ts'
 import { Arena } from './memory.ts'
 import { SyscallError, syscall, syscallAsync, trySyscall } from './syscall.ts'
 
@@ -19,6 +20,14 @@ export function socketPair(): [ours: number, theirs: number] {
   const pair = new Uint8Array(8)
   syscall('socketpair', AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)
   const view = new DataView(pair.buffer)
+  return [view.getInt32(0, true), view.getInt32(4, true)]
+}
+
+/** pipe2(2), close-on-exec. */
+export function pipe(): [read: number, write: number] {
+  const ends = new Uint8Array(8)
+  syscall('pipe2', ends, O.CLOEXEC)
+  const view = new DataView(ends.buffer)
   return [view.getInt32(0, true), view.getInt32(4, true)]
 }
 
