@@ -5,6 +5,7 @@ import { succeeded } from '../box.ts'
 import { execute } from '../runtime.ts'
 import { Daemon } from './daemon.ts'
 import type { Engine, World } from './engine.ts'
+import { pathWithRuntime } from './path.ts'
 
 const NAMESPACE = 'engines'
 
@@ -29,12 +30,23 @@ export async function probeContainerd(socket: string, folder: string): Promise<b
   return (await execute(['ctr', '--address', socket, 'version'], `${folder}/probe`)).status === 0
 }
 
-export async function startContainerd(world: World): Promise<Engine> {
-  const folder = `${world.folder}/containerd`
-  mkdirSync(folder)
-  const socket = '/run/containerd-alone.sock'
-  writeFileSync(`${folder}/config.toml`, containerdConfig(`${folder}/root`, '/run/containerd-alone', socket))
-  const daemon = new Daemon(['containerd', '--config', `${folder}/config.toml`], `${folder}/log`)
+export interface Containerd extends Engine {
+  readonly daemon: Daemon
+}
+
+export function startContainerd(world: World): Promise<Containerd> {
+  return startContainerdAs(world, 'containerd-alone')
+}
+
+/** One containerd; started again by the same name, it finds what the last one left. */
+export async function startContainerdAs(world: World, name: string): Promise<Containerd> {
+  const folder = `${world.folder}/${name}`
+  mkdirSync(folder, { recursive: true })
+  const socket = `/run/${name}.sock`
+  writeFileSync(`${folder}/config.toml`, containerdConfig(`${folder}/root`, `/run/${name}`, socket))
+  const daemon = new Daemon(['containerd', '--config', `${folder}/config.toml`], `${folder}/log`, {
+    PATH: pathWithRuntime(world, folder),
+  })
   await daemon.ready(() => probeContainerd(socket, folder))
   const client = ['ctr', '--address', socket, '--namespace', NAMESPACE]
   succeeded(await execute([...client, 'images', 'import', world.archive], `${folder}/load`))
@@ -42,14 +54,13 @@ export async function startContainerd(world: World): Promise<Engine> {
     name: 'containerd',
     world,
     client,
+    daemon,
     async tidy(session) {
       for (const name of session.names) {
         await session.run(['tasks', 'delete', '--force', name])
         await session.run(['containers', 'delete', name])
       }
     },
-    async [Symbol.asyncDispose]() {
-      await daemon.stop()
-    },
+    [Symbol.asyncDispose]: () => daemon.stop(),
   }
 }
