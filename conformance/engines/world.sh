@@ -20,6 +20,13 @@ join_cgroups() {
   done
 }
 
+# Whatever else of cgroups is mounted on this machine would be found by those who look for the first mount of a controller.
+hide_other_cgroups() {
+  grep -E ' - cgroup2? ' /proc/self/mountinfo | while read -r _ _ _ _ point _; do
+    case $point in $TREE | $TREE/*) ;; *) umount -l "$point" ;; esac
+  done
+}
+
 # The mounts still show the host's tree. A cgroup of v2 with processes in it can't pass controllers on, so we leave its root.
 mount_cgroups() {
   if is_v2; then
@@ -51,6 +58,7 @@ fi
 
 folder=$2
 shift 2
+hide_other_cgroups
 mount_cgroups
 for name in etc var; do
   mkdir "$folder/$name" "$folder/$name.work"

@@ -21,13 +21,15 @@ on('docker', 'swarm: a replicated service, scaled, updated, rolled back, kept al
   await session.said('secret', 'create', 'word', `${session.folder}/secret`)
   await session.said('config', 'create', 'settings', `${session.folder}/secret`)
 
-  const script = 'echo "$VERSION $(cat /run/secrets/word) $(cat /settings)"; exec sleep 300'
+  const script =
+    'echo "$VERSION $(cat /run/secrets/word) $(cat /settings)"; trap "exit 0" TERM; while :; do sleep 0.1; done'
   const flags = ['--replicas=2', '--env=VERSION=one', '--secret=word', '--config=source=settings,target=/settings']
   await session.said(
     'service',
     'create',
     '--name=web',
     ...FLAGS,
+    ...ROLLING,
     ...flags,
     '--limit-memory=64m',
     IMAGE,
@@ -78,6 +80,8 @@ async function running(session: Session, count: number, version: string): Promis
       ),
     )
     const done = versions.length === count && versions.every((each) => each === version)
-    return { done, value: versions, seen: versions.join(' ') }
+    if (done) return { done, value: versions }
+    const tasks = await session.said('service', 'ps', '--no-trunc', '--format', '{{.CurrentState}}: {{.Error}}', 'web')
+    return { done, value: versions, seen: `${versions}\n${tasks}` }
   })
 }
