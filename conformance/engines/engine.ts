@@ -137,12 +137,13 @@ export class Session implements AsyncDisposable {
   }
 }
 
-/** @throws Error that tells what was seen last, after 20 s */
+/** @throws Error that tells what was seen last, when the time is up */
 export async function waitFor<T>(
   what: string,
   probe: () => Promise<{ done: boolean; value: T; seen?: string }>,
+  patience = PATIENCE_MS,
 ): Promise<T> {
-  const deadline = Date.now() + PATIENCE_MS
+  const deadline = Date.now() + patience
   for (;;) {
     const { done, value, seen } = await probe()
     if (done) return value

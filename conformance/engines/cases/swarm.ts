@@ -71,9 +71,12 @@ async function members(session: Session): Promise<string[]> {
   return said.split('\n').filter(Boolean)
 }
 
+/** Swarm takes five seconds to replace one. */
+const PATIENCE_MS = 60_000
+
 /** Wait until so many run, each with this version. */
 async function running(session: Session, count: number, version: string): Promise<void> {
-  await waitFor(`${count} of version ${version}`, async () => {
+  const probe = async (): ReturnType<Parameters<typeof waitFor<string[]>>[1]> => {
     const versions = await Promise.all(
       (await members(session)).map(async (id) =>
         (await session.run(['exec', id, 'sh', '-c', 'echo $VERSION'])).stdout.trim(),
@@ -83,5 +86,6 @@ async function running(session: Session, count: number, version: string): Promis
     if (done) return { done, value: versions }
     const tasks = await session.said('service', 'ps', '--no-trunc', '--format', '{{.CurrentState}}: {{.Error}}', 'web')
     return { done, value: versions, seen: `${versions}\n${tasks}` }
-  })
+  }
+  await waitFor(`${count} of version ${version}`, probe, PATIENCE_MS)
 }
