@@ -9,14 +9,15 @@ const LARGEST_PASSWD = 1 << 20
 
 /**
  * The home of a user in a container that is there: read below the process's root, following nothing that leads out.
- * @returns "/" when the file doesn't say
+ * @returns "/" when the file doesn't say; undefined when we may not look into the process: it isn't dumpable, and we aren't root
  */
-export function homeOf(pid: number, uid: number): string {
+export function homeOf(pid: number, uid: number): string | undefined {
   try {
     return homeBelow(`/proc/${pid}/root`, uid, RESOLVE.NO_MAGICLINKS) ?? '/'
   } catch (error) {
     // A process that is gone has no home; what became of it is another's to tell.
     if (failedWith(error, 'ENOENT', 'ESRCH')) return '/'
+    if (failedWith(error, 'EACCES')) return undefined
     throw error
   }
 }

@@ -1,12 +1,15 @@
 // What this machine and this call give to a container: read before, so that the lowerings needn't.
 
 import { RuntError } from '../errors.ts'
-import { S_IF, S_IFMT } from '../linux/open-flags.ts'
+import { capabilityBit } from '../linux/capabilities.ts'
+import { OPEN_TREE } from '../linux/mount-flags.ts'
+import { AT, S_IF, S_IFMT } from '../linux/open-flags.ts'
 import { RLIMITS } from '../linux/rlimits.ts'
-import { readFile, status } from '../native/file.ts'
+import { close, readFile, status } from '../native/file.ts'
 import { failedWith, syscall, trySyscall } from '../native/syscall.ts'
 
 const CAPABILITY_VERSION_3 = 0x20080522
+const CAP_SYS_ADMIN = capabilityBit(21)
 
 /** Our permitted capabilities, as a bit set. capget(2) */
 export function permittedCapabilities(): bigint {
@@ -23,9 +26,30 @@ export function capabilityData(): Uint8Array {
   return data
 }
 
+let first: boolean | undefined
+
 /** Are we in the machine's own user namespace? Its map is the identity over all ids. user_namespaces(7) */
 export function inFirstUserNamespace(): boolean {
-  return /^\s*0\s+0\s+4294967295\s*$/.test(readFile('/proc/self/uid_map'))
+  first ??= /^\s*0\s+0\s+4294967295\s*$/.test(readFile('/proc/self/uid_map'))
+  return first
+}
+
+/** Is the caller not the machine's root: an ordinary user, or root of a user namespace only? */
+export function isRootless(): boolean {
+  return process.geteuid?.() !== 0 || !inFirstUserNamespace()
+}
+
+/**
+ * May we clone and attach mounts where we are? It takes CAP_SYS_ADMIN in the user namespace that the mount namespace belongs to;
+ * in another one than the machine's own that is found out by trying.
+ * @param capabilities our permitted ones
+ */
+export function mayMount(capabilities: bigint): boolean {
+  if ((capabilities & CAP_SYS_ADMIN) === 0n) return false
+  if (inFirstUserNamespace()) return true
+  const tree = trySyscall('open_tree', AT.FDCWD, '/', OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC)
+  if (tree >= 0) close(tree)
+  return tree >= 0
 }
 
 /**

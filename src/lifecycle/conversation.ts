@@ -75,10 +75,19 @@ export async function executed({ init, plan }: Pick<Peer, 'init' | 'plan'>): Pro
   throw planFailure(plan, message)
 }
 
-/** HOME=…, when runt is to find it. @param pid of the process, in whose root the user is looked up */
-export function homeEntry(process: Process | undefined, pid: number): string | undefined {
+/**
+ * HOME=…, when runt is to find it.
+ * @param pid of the process, in whose root the user is looked up
+ * @param otherwise where else, when we may not look into the process
+ */
+export function homeEntry(
+  process: Process | undefined,
+  pid: number,
+  otherwise: (uid: number) => string | undefined,
+): string | undefined {
   if (process === undefined || !needsHome(process.env)) return undefined
-  const entry = `HOME=${homeOf(pid, process.user.uid)}`
+  const { uid } = process.user
+  const entry = `HOME=${homeOf(pid, uid) ?? otherwise(uid) ?? '/'}`
   // What is longer than any path is no home.
   return Buffer.byteLength(entry) < REPLY.homeRoom ? entry : 'HOME=/'
 }

@@ -8,17 +8,17 @@ import { delegateCgroup, isDelegated } from '../cgroup/ownership.ts'
 import { cgroupPath } from '../cgroup/path.ts'
 import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/types.ts'
-import { RuntError } from '../errors.ts'
+import { homeIn } from '../host/home.ts'
 import type { MovedDevices } from '../host/network/devices.ts'
 import { sendPidfd } from '../host/pidfd.ts'
 import { pidInside, requireKernel } from '../host/probe.ts'
-import { idMapText, idOutside } from '../linux/id-map.ts'
+import { idOutside } from '../linux/id-map.ts'
 import { debug, warn } from '../log.ts'
 import { type Facts, lineSlots } from '../lowering/facts.ts'
 import { lowerCreate } from '../lowering/lower.ts'
 import { hasListener } from '../lowering/seccomp.ts'
 import { isExecutable } from '../native/ffi.ts'
-import { close, readFileIfPresent, writeFileAtomically, writeKnob } from '../native/file.ts'
+import { close, readFileIfPresent, writeFileAtomically } from '../native/file.ts'
 import type { Plan } from '../plan/step.ts'
 import { verify } from '../plan/verify.ts'
 import { type InitProcess, spawnInit } from '../process/init.ts'
@@ -170,7 +170,10 @@ async function serve(
   profile.mark('init born')
   const newUser = config.linux.namespaces.some(({ type, path }) => type === 'user' && path === undefined)
   const { netDevices } = config.linux
-  if (newUser) writeIdMaps(pid, config)
+  if (newUser) {
+    const { writeIdMaps } = await import('./id-maps.ts')
+    writeIdMaps(pid, config.linux)
+  }
   giveCgroupAway(pid, config, attempt.container.cgroup, options)
   if (netDevices.length > 0) {
     const { moveDevices } = await import('../host/network/devices.ts')
@@ -203,7 +206,8 @@ async function serve(
   if (options.pidfdSocket !== undefined) sendPidfd(options.pidfdSocket, pid)
   if (options.pidFile !== undefined) writeFileAtomically(options.pidFile, `${pid}`, 0o644)
   const state = insideState(container, 'created', config.hooks.startContainer.length > 0)
-  await tell(peer, encodeReply(state, homeEntry(config.process, pid)))
+  const home = homeEntry(config.process, pid, (uid) => homeIn(config.root.path, uid))
+  await tell(peer, encodeReply(state, home))
   attempt.devices?.[Symbol.dispose]()
   attempt.devices = undefined
   profile.mark('on record')
@@ -214,21 +218,6 @@ async function serve(
 function insideState(container: Container, status: Status, wanted: boolean): string {
   if (!wanted) return ''
   return JSON.stringify(stateOf(container, status, pidInside(readFileIfPresent(`/proc/${container.pid}/status`) ?? '')))
-}
-
-/** user_namespaces(7): one line a range, written by the parent namespace's root. */
-function writeIdMaps(pid: number, config: Config): void {
-  const write = (file: string, pointer: string, mappings: Config['linux']['uidMappings']): void => {
-    try {
-      writeKnob(`/proc/${pid}/${file}`, idMapText(mappings))
-    } catch (error) {
-      throw new RuntError('init', `linux.${pointer}: ${error instanceof Error ? error.message : error}`, {
-        cause: error,
-      })
-    }
-  }
-  write('uid_map', 'uidMappings', config.linux.uidMappings)
-  write('gid_map', 'gidMappings', config.linux.gidMappings)
 }
 
 /** The container's user owns its cgroup, where the specification wants that. */

@@ -4,6 +4,7 @@
 import { execJoinPoints } from '../cgroup/exec.ts'
 import type { ProcessConfig } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
+import { homeOf } from '../host/home.ts'
 import { sendPidfd } from '../host/pidfd.ts'
 import { callerNofile } from '../host/probe.ts'
 import { debug, warn } from '../log.ts'
@@ -199,7 +200,8 @@ async function enter(
     profile.mark('init ready')
     if (options.pidfdSocket !== undefined) sendPidfd(options.pidfdSocket, pid)
     if (options.pidFile !== undefined) writeFileAtomically(options.pidFile, `${pid}`, 0o644)
-    await tell(peer, encodeReply('', homeEntry(config.process, pid)))
+    const home = homeEntry(config.process, pid, (uid) => homeOf(container.pid, uid))
+    await tell(peer, encodeReply('', home))
     await executed(peer)
     profile.mark('executed')
     return { init, pid, startTime, master }

@@ -7,7 +7,7 @@ import { RuntError } from '../errors.ts'
 import { resolveInRoot } from '../host/in-root.ts'
 import { requireLandlock } from '../host/landlock.ts'
 import { hasAppArmor, requireLabels } from '../host/lsm.ts'
-import { callerNofile, directoryProbe, inFirstUserNamespace, permittedCapabilities } from '../host/probe.ts'
+import { callerNofile, directoryProbe, inFirstUserNamespace, mayMount, permittedCapabilities } from '../host/probe.ts'
 import { CAPABILITY_NAMES, capabilityBit } from '../linux/capabilities.ts'
 import { capabilitySet } from '../lowering/credentials.ts'
 import type { ConsoleTarget, Facts, Mode } from '../lowering/facts.ts'
@@ -52,6 +52,7 @@ export function gatherFacts(
   const preservedFds = (listenFds ?? 0) + options.preserveFds
   checkPreserved(preservedFds)
   const { procs, v2Directory } = joinPoints(cgroup)
+  const capabilities = permittedCapabilities()
   const hasHooks = config.hooks.createContainer.length + config.hooks.startContainer.length > 0
   return {
     id: options.id,
@@ -66,7 +67,10 @@ export function gatherFacts(
     cgroup: { procs, v2Directory, views: hierarchyViews(hierarchies, cgroup), unified: hierarchies.mode === 'v2' },
     rdtTasks: [],
     grantable: grantableCapabilities(config),
-    makesDeviceNodes: (permittedCapabilities() & CAP_MKNOD) !== 0n && inFirstUserNamespace(),
+    makesDeviceNodes: (capabilities & CAP_MKNOD) !== 0n && inFirstUserNamespace(),
+    mayMount: mayMount(capabilities),
+    ordinaryUser: process.geteuid?.() !== 0,
+    nested: !inFirstUserNamespace(),
     nofile: callerNofile(),
     sourceIsDirectory: directoryProbe(),
     targetOf: (destination) => resolveInRoot(config.root.path, destination),

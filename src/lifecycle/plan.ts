@@ -17,8 +17,13 @@ import type { Store } from './store.ts'
 const ID = 'ID'
 const CONSOLE_SOCKET = '/CONSOLE-SOCKET'
 
-/** An ordinary user is shown what root would ask for. */
-const ROOT = { grantable: (1n << BigInt(CAPABILITY_NAMES.length)) - 1n, makesDeviceNodes: true } as const
+/** An ordinary user is shown what root would ask for, where the config is one that takes root. */
+const ROOT = {
+  grantable: (1n << BigInt(CAPABILITY_NAMES.length)) - 1n,
+  makesDeviceNodes: true,
+  mayMount: true,
+  ordinaryUser: false,
+} as const
 
 /** The plan that create would compile for a bundle, on this host. @throws RuntError for an invalid config */
 export async function planOf(store: Store, bundle: string): Promise<Plan> {
@@ -40,7 +45,8 @@ export async function planOf(store: Store, bundle: string): Promise<Plan> {
     ...gatherFacts(config, options, terminal, store.directory(ID), cgroup, hierarchies, filter, 0),
     rdtTasks: await rdtTasksOf(config, ID),
   }
-  const plan = lowerCreate(config, process.geteuid?.() === 0 ? here : { ...here, ...ROOT })
+  const takesRoot = here.ordinaryUser && !config.linux.namespaces.some(({ type }) => type === 'user')
+  const plan = lowerCreate(config, takesRoot ? { ...here, ...ROOT } : here)
   verify(plan)
   return plan
 }

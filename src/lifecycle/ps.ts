@@ -2,12 +2,8 @@
 
 import { pidsOf } from '../cgroup/processes.ts'
 import { RuntError } from '../errors.ts'
-import { memoryFile } from '../native/descriptors.ts'
-import { close, readAll } from '../native/file.ts'
-import { syscall } from '../native/syscall.ts'
+import { runProgram } from '../process/run-program.ts'
 import { findProgram } from '../process/search.ts'
-import { spawn } from '../process/spawn.ts'
-import { exitStatus, reap, waitForEnd } from '../process/wait.ts'
 import { checkId } from './id.ts'
 import type { Store } from './store.ts'
 
@@ -52,11 +48,6 @@ function wordsOf(line: string): string[] {
   return line.trim().split(/\s+/)
 }
 
-const FOR_EVER = 0x7fffffff
-const STDIN = 0
-const STDOUT = 1
-const STDERR = 2
-
 function runPs(options: readonly string[]): string {
   const path = findProgram('ps', process.env.PATH)
   if (path === undefined) {
@@ -64,21 +55,7 @@ function runPs(options: readonly string[]): string {
       hint: 'install it (procps), or ask for --format json',
     })
   }
-  const env = Object.entries(process.env).map(([name, value]) => `${name}=${value ?? ''}`)
-  const output = memoryFile('ps', new Uint8Array(0))
-  try {
-    const descriptors = [
-      [STDIN, STDIN],
-      [output, STDOUT],
-      [STDERR, STDERR],
-    ] as const
-    const pid = spawn({ path, args: ['ps', ...options], env, descriptors })
-    waitForEnd(pid, FOR_EVER)
-    const status = exitStatus(reap(pid) ?? 0)
-    if (status !== 0) throw new RuntError('host', `${path} ${options.join(' ')}: exit status ${status}`)
-    syscall('lseek', output, 0, 0)
-    return new TextDecoder().decode(readAll(output))
-  } finally {
-    close(output)
-  }
+  const { status, output } = runProgram(path, options, 'stderr')
+  if (status !== 0) throw new RuntError('host', `${path} ${options.join(' ')}: exit status ${status}`)
+  return output
 }

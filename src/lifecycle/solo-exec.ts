@@ -122,5 +122,5 @@ function wordFromEnd(value: string | undefined, words: readonly string[]): numbe
 function homeIn({ process: program }: ProcessConfig, pid: number): SoloExec['home'] {
   if (program === undefined || !needsHome(program.env)) return undefined
   const passwd = passwdOf(pid) // before it is read: a change after that is noticed
-  return { entry: homeEntry(program, pid) ?? 'HOME=/', passwd }
+  return { entry: homeEntry(program, pid, () => undefined) ?? 'HOME=/', passwd }
 }

@@ -70,6 +70,12 @@ export interface Facts extends ProcessFacts {
   }
   /** May runt make device nodes? Not in a user namespace: there the host's are bound. */
   readonly makesDeviceNodes: boolean
+  /** May P0 clone mounts? Else P1 does: in the container's own mount namespace, with the rights of its user namespace. */
+  readonly mayMount: boolean
+  /** runt is not root, here or of a user namespace: of its processes it can only look into those that are dumpable. */
+  readonly ordinaryUser: boolean
+  /** Are we in a user namespace other than the machine's own? */
+  readonly nested: boolean
   /** Type of each bind's source; a missing one fails in the plan, with its own errno. */
   readonly sourceIsDirectory: (source: string) => boolean
   /**

@@ -1,16 +1,25 @@
 // A file system by the mount API of fsopen(2): configured parameter by parameter, so that each can be refused by name.
 
 import { FSCONFIG, FSOPEN_CLOEXEC } from '../linux/mount-flags.ts'
-import type { Value } from '../plan/step.ts'
+import type { Label, Value } from '../plan/step.ts'
 import type { Context } from './context.ts'
 import type { FsParameter } from './fs-parameters.ts'
 
 /** What of a value is worth to be shown. */
 const SHOWN = 80
 
-/** fsopen(2) to FSCONFIG_CMD_CREATE; a parameter that the file system refuses is a failure of its own. */
-export function lowerFsContext({ plan }: Context, type: string, parameters: readonly FsParameter[]): Value {
-  const fs = plan.syscall('fsopen', [type, FSOPEN_CLOEXEC], { name: 'fs', about: `file system ${type}` })
+/**
+ * fsopen(2) to FSCONFIG_CMD_CREATE; a parameter that the file system refuses is a failure of its own.
+ * @param refused where to go on when we may not open one
+ */
+export function lowerFsContext(
+  { plan }: Pick<Context, 'plan'>,
+  type: string,
+  parameters: readonly FsParameter[],
+  refused?: Label,
+): Value {
+  const onError = refused === undefined ? {} : { onError: { EPERM: refused } }
+  const fs = plan.syscall('fsopen', [type, FSOPEN_CLOEXEC], { name: 'fs', about: `file system ${type}`, ...onError })
   for (const [key, value] of parameters) {
     const about = aboutParameter(key, value)
     if (value === undefined) plan.syscall('fsconfig', [fs, FSCONFIG.SET_FLAG, key, 0, 0], { about })

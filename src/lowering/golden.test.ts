@@ -54,6 +54,9 @@ const FACTS: Facts = {
   apparmor: true,
   landlockAbi: 4,
   makesDeviceNodes: true,
+  mayMount: true,
+  ordinaryUser: false,
+  nested: false,
   nofile: { soft: 1024n, hard: 4096n },
   sourceIsDirectory: (path) => !path.includes('.'),
   targetOf: (destination) => destination,
@@ -238,6 +241,20 @@ const BUNDLES: Readonly<Record<string, object>> = {
     linux: { ...MOUNT_NAMESPACE, mountLabel: 'u:object_r:files_t:s0:c1,c2', maskedPaths: ['/proc/kcore'] },
   },
   scheduling: { ...BASE, process: { ...PROCESS, ...SCHEDULING }, linux: { ...MOUNT_NAMESPACE, ...NUMA } },
+  'ordinary-user': {
+    ...BASE,
+    mounts: [
+      { destination: '/proc', type: 'proc', source: 'proc' },
+      { destination: '/dev', type: 'tmpfs', source: 'tmpfs' },
+      { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', 'ro'] },
+      { destination: '/data', source: '/srv', options: ['rbind', 'ro'] },
+    ],
+    linux: {
+      namespaces: ['mount', 'pid', 'user'].map((type) => ({ type })),
+      uidMappings: [{ containerID: 0, hostID: 1000, size: 1 }],
+      gidMappings: [{ containerID: 0, hostID: 1000, size: 1 }],
+    },
+  },
 }
 
 /** A filter that lets everything pass, as facts have it. */
@@ -255,6 +272,13 @@ const FACTS_OF: Readonly<Record<string, Partial<Facts>>> = {
   'seccomp-and-hook': filter(SECCOMP_FLAG.SPEC_ALLOW),
   'seccomp-with-listener': filter(SECCOMP_FLAG.NEW_LISTENER),
   'seccomp-and-all-capabilities': filter(0),
+  'ordinary-user': {
+    mayMount: false,
+    ordinaryUser: true,
+    makesDeviceNodes: false,
+    stateDirectory: '/run/user/1000/runt/golden',
+    cgroup: { procs: [], v2Directory: undefined, views: [], unified: false },
+  },
 }
 
 function golden(name: string, config: Config, facts: Facts): void {

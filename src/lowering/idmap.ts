@@ -3,6 +3,7 @@
 // in it. All of it happens in P0: the file system's own user namespace is the host's, and so must the rights be.
 
 import type { Mappings, Mount, MountIdmap } from '../config/types.ts'
+import { RuntError } from '../errors.ts'
 import { ERRNO } from '../linux/errno.ts'
 import { MOUNT_ATTR } from '../linux/mount-flags.ts'
 import { NAMESPACES } from '../linux/namespaces.ts'
@@ -25,7 +26,12 @@ const STOPPED = 0x7f
 /** In P0: give a detached mount its mapping, when the config asks for one. @param tree just made, and not attached yet */
 export function lowerIdmap(context: Context, { index, idmap, destination }: Mount, tree: Operand): void {
   if (idmap === undefined) return
-  const { plan } = context
+  const { plan, facts } = context
+  if (!facts.mayMount) {
+    throw new RuntError('config-unsupported', `mounts[${index}]: only root can make an ID-mapped mount`, {
+      data: { pointer: `/mounts/${index}` },
+    })
+  }
   const namespace = userNamespaceOf(context, idmap.mappings, index)
   const attr = plan.struct('mount_attr{idmap}', [u64(MOUNT_ATTR.IDMAP), u64(0), u64(0), u64(0)])
   plan.store(attr.at(USERNS_FD), 8, namespace)

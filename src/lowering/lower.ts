@@ -9,7 +9,7 @@ import { PlanBuilder } from '../plan/builder.ts'
 import type { Plan, Value } from '../plan/step.ts'
 import { type CgroupDoors, lowerCgroupDoors, lowerCgroupJoin } from './cgroup-join.ts'
 import { lowerConsole, lowerConsoleSocket } from './console.ts'
-import { type Context, has } from './context.ts'
+import { type Context, has, isNew } from './context.ts'
 import { lowerCloseOnExec, lowerCloseTemporary, lowerGateFifos, lowerReserveSlots } from './descriptors.ts'
 import { lowerDevices, lowerDevLinks } from './devices.ts'
 import { lowerExecve } from './execve.ts'
@@ -99,32 +99,48 @@ function lowerP0(context: Context): void {
   lowerFirstProcess(context, init)
 }
 
-/** Who is about to enter a container is not to be looked at by who is in there, and makes files with just the modes it says. */
-export function lowerHiddenFromOthers({ plan }: Context): void {
-  plan.syscall('prctl', [PR.SET_DUMPABLE, 0, 0, 0, 0], { name: 'dumpable' })
+/**
+ * Who is about to enter a container is not to be looked at by who is in there, and makes files with just the modes it says.
+ * In a user namespace that is made with the container there is nobody; an ordinary user has to look into it, for id maps and
+ * hooks, and only may as long as it is dumpable.
+ */
+export function lowerHiddenFromOthers({ plan, config, facts }: Context): void {
+  if (!(facts.ordinaryUser && isNew(config, 'user'))) {
+    plan.syscall('prctl', [PR.SET_DUMPABLE, 0, 0, 0, 0], { name: 'dumpable' })
+  }
   plan.syscall('umask', [0])
+}
+
+/** A change of ids takes it away again: see above. */
+function lowerSeenByCaller({ plan, config, facts }: Context): void {
+  if (!(facts.ordinaryUser && isNew(config, 'user')) || config.process === undefined) return
+  plan.section('', 'dumpable', () => plan.syscall('prctl', [PR.SET_DUMPABLE, 1, 0, 0, 0], { name: 'dumpable' }))
 }
 
 /** What P0 opens, and where it goes, before P1 is born. */
 export function lowerHostSide(context: Context): Doors {
-  const { plan, config, facts } = context
+  const { config, facts } = context
   lowerOomScore(context)
   if (facts.mode === 'create') lowerGateFifos(context)
   lowerConsoleSocket(context)
   const doors = { ...lowerCgroupDoors(context), rdt: lowerRdtDoors(context) }
-  if (has(config, 'mount')) {
-    plan.section('/root/path', config.root.path, () => {
-      context.trees.root = lowerHostTree(context, config.root.path, true)
-    })
-    lowerHostMounts(context)
-  }
+  if (has(config, 'mount') && facts.mayMount) lowerHostTrees(context)
   lowerJoinNamespaces(context)
   return doors
 }
 
+/** Copies of all that the container shows of the host. */
+function lowerHostTrees(context: Context): void {
+  const { plan, config } = context
+  plan.section('/root/path', config.root.path, () => {
+    context.trees.root = lowerHostTree(context, config.root.path, true)
+  })
+  lowerHostMounts(context)
+}
+
 /** The container's init, up to the program. */
 export function lowerP1(context: Context, doors: Doors): void {
-  const { plan, config, slots: fixed } = context
+  const { plan, config, facts, slots: fixed } = context
   // Left by filling its slot: a number that is free would go to the next temporary descriptor, and stay open.
   const cloexec = { kind: 'open-flags', flags: O.CLOEXEC } as const
   plan.syscall('dup3', [fixed.channel, fixed.monitor, cloexec], { name: 'leave_monitor' })
@@ -138,6 +154,8 @@ export function lowerP1(context: Context, doors: Doors): void {
   lowerKeyring(context, 'init')
   if (has(config, 'mount')) {
     lowerPropagation(context)
+    // As who the caller is: as root of the namespace the way there may be barred.
+    if (!facts.mayMount) lowerHostTrees(context)
     lowerRootfs(context)
     lowerNamespaceRoot(context)
     lowerMounts(context)
@@ -164,6 +182,7 @@ export function lowerP1(context: Context, doors: Doors): void {
   )
   if (has(config, 'mount')) lowerRootAttributes(context)
   const program = lowerIdentity(context, cwd)
+  lowerSeenByCaller(context)
   lowerCloseTemporary(context)
   lowerWatchedFilter(context)
   lowerReady(context)

@@ -1,10 +1,11 @@
 // mounts: each is made detached, gets its flags, and only then appears at its target, which is a descriptor.
 
 import type { Mount } from '../config/types.ts'
-import { FSCONFIG, FSMOUNT_CLOEXEC, MOUNT_ATTR } from '../linux/mount-flags.ts'
-import type { Value } from '../plan/step.ts'
+import { FSCONFIG, FSMOUNT_CLOEXEC, MOUNT_ATTR, MOUNT_ATTR_ATIME_MASK, MS, OPEN_TREE } from '../linux/mount-flags.ts'
+import { AT } from '../linux/open-flags.ts'
+import type { Label, Value } from '../plan/step.ts'
 import { lowerCgroupMount } from './cgroup-mount.ts'
-import type { Context } from './context.ts'
+import { type Context, has, isNew } from './context.ts'
 import { lowerCopyUp } from './copy-up.ts'
 import { moveToSlot } from './descriptors.ts'
 import { lowerFsContext } from './fs-context.ts'
@@ -101,9 +102,36 @@ function lowerFileSystem(context: Context, mount: Mount): void {
 }
 
 function makeFileSystem(context: Context, mount: Mount): Value {
+  const { plan } = context
   const label = labelParameters(context.config.linux.mountLabel, mount.type)
-  const fs = lowerFsContext(context, mount.type, [...fsParameters(mount), ...label])
-  return context.plan.syscall('fsmount', [fs, FSMOUNT_CLOEXEC, attributesOfNewMount(mount)])
+  const refused = mayBeRefused(context, mount) ? plan.label('refused') : undefined
+  const fs = lowerFsContext(context, mount.type, [...fsParameters(mount), ...label], refused)
+  const made = plan.syscall('fsmount', [fs, FSMOUNT_CLOEXEC, attributesOfNewMount(mount)])
+  if (refused !== undefined) lowerHostSysfs(context, mount, { refused, made })
+  return made
+}
+
+/** A sysfs shows a network namespace, and only its owner may mount one: in a user namespace that isn't the host's. sysfs(5) */
+function mayBeRefused({ config, facts }: Context, { type }: Mount): boolean {
+  return type === 'sysfs' && !isNew(config, 'network') && (has(config, 'user') || facts.nested)
+}
+
+/** … then what shows it already stands in, with all that is mounted there, and read-only as others will see it, too. */
+function lowerHostSysfs(
+  context: Context,
+  mount: Mount,
+  { refused, made }: { readonly refused: Label; readonly made: Value },
+): void {
+  const { plan } = context
+  const there = plan.label('sysfs')
+  plan.jump(there)
+  plan.place(refused)
+  const flags = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | AT.RECURSIVE
+  plan.syscall('open_tree', [AT.FDCWD, '/sys', flags], { about: "the host's /sys", result: made })
+  const { attrSet } = mount.options
+  setMountAttributes(context, made, { propagation: MS.SLAVE, recursive: true })
+  setMountAttributes(context, made, { set: (attrSet & ~MOUNT_ATTR_ATIME_MASK) | MOUNT_ATTR.RDONLY, recursive: true })
+  plan.place(there)
 }
 
 /** Of st_mode, all but the type. */

@@ -36,6 +36,14 @@ const NO_MORE_PROCESSES = "pids.limit is reached, or the process has SCHED_DEADL
 const HINTS: readonly (readonly [failure: string, word: string, hint: string])[] = [
   ['fsopen ENODEV', '', 'this kernel does not know the file system; is its module loaded?'],
   ['fsopen EPERM', 'sysfs', 'in a user namespace a sysfs needs a new network namespace; or bind /sys'],
+  ['fsconfig EINVAL', 'option gid=', "the group is not mapped in the container's user namespace: leave the option out"],
+  ['fsconfig EINVAL', 'option uid=', "the user is not mapped in the container's user namespace: leave the option out"],
+  [
+    'open_tree EINVAL',
+    '',
+    'the source can not be bound alone: in a user namespace what is mounted below it must stay there (use rbind); or it is ' +
+      'unbindable',
+  ],
   ['fsconfig EPERM', 'mount proc', 'in a user namespace a proc needs a new pid namespace; or bind /proc'],
   ['fsconfig EPERM', 'mount mqueue', 'in a user namespace an mqueue needs a new ipc namespace; or bind /dev/mqueue'],
   ['fsconfig EPERM', 'mount cgroup', 'in a user namespace a cgroup file system needs a new cgroup namespace'],
@@ -55,6 +63,15 @@ const HINTS: readonly (readonly [failure: string, word: string, hint: string])[]
     '',
     'an outer user namespace has locked a flag (ro, nosuid, nodev, noexec or one of atime): do not ask for its opposite',
   ],
+  [
+    'setgroups EPERM',
+    '',
+    "where an ordinary user's own group alone is mapped, the kernel grants no others: map a range (linux.gidMappings), or leave " +
+      'additionalGids out',
+  ],
+  ['setgroups EINVAL', '', "one is not mapped in the container's user namespace: see /proc/self/gid_map there"],
+  ['setresuid EINVAL', '', "the id is not mapped in the container's user namespace: see /proc/self/uid_map there"],
+  ['setresgid EINVAL', '', "the id is not mapped in the container's user namespace: see /proc/self/gid_map there"],
   ['setns EINVAL', '', 'the file is not a namespace of that type'],
   ['openat2 ELOOP', '', 'the image has a symbolic link where none is allowed'],
   ['openat2 ENOTDIR', '', 'the image has a file where a folder must be'],
