@@ -12,6 +12,7 @@ import {
   bpfLoadAttr,
   bpfQueryAttr,
 } from '../linux/bpf-abi.ts'
+import { ERRNO } from '../linux/errno.ts'
 import { O } from '../linux/open-flags.ts'
 import { close, open } from '../native/file.ts'
 import { Arena } from '../native/memory.ts'
@@ -25,19 +26,30 @@ const POINTER = '/linux/resources/devices'
 /**
  * Deny everything, then the config's rules in order, then the default ones: v1.
  * Not for a cgroup in use: between the writes its processes have no devices.
+ * @param rootless go on without rules when this user may not write any: it takes CAP_SYS_ADMIN
  * @throws RuntError 'cgroup'
  */
-export function writeV1Devices(directory: string, rules: readonly DeviceRule[]): void {
+export function writeV1Devices(
+  directory: string,
+  rules: readonly DeviceRule[],
+  { rootless }: Pick<AttachOptions, 'rootless'> = { rootless: false },
+): void {
   const { start, exceptions } = v1DeviceList(devicePolicy([...rules, ...DEFAULT_DEVICE_RULES]))
-  writeDeviceLines(`${directory}/${start}`, ['a'])
+  if (!writeDeviceLines(`${directory}/${start}`, ['a'], { rootless })) return
   if (exceptions.length === 0) return
   writeDeviceLines(`${directory}/${start === 'devices.deny' ? 'devices.allow' : 'devices.deny'}`, exceptions)
 }
 
-/** One write(2) each. @throws RuntError */
-export function writeDeviceLines(path: string, lines: readonly string[]): void {
+/**
+ * One write(2) each.
+ * @returns false when we may not
+ * @throws RuntError, also for that unless rootless
+ */
+export function writeDeviceLines(path: string, lines: readonly string[], { rootless } = { rootless: false }): boolean {
   const { result, line } = tryWriteLines(path, lines)
+  if (rootless && result === -ERRNO.EPERM) return false
   if (result < 0) throw new RuntError('cgroup', `${POINTER}: ${describeWrite(path, line, result)}`)
+  return true
 }
 
 export interface AttachOptions {

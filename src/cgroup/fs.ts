@@ -13,6 +13,7 @@ import { checkNotFrozen } from './freezer.ts'
 import type { Hierarchies } from './hierarchy.ts'
 import { waitUntil } from './knob.ts'
 import { type Cgroup, UNIFIED, v1DirectoryOf } from './manager.ts'
+import { delegationHint, type Refusal } from './permitted.ts'
 import { checkEmpty, childrenOf } from './processes.ts'
 import { renderSettings } from './settings.ts'
 
@@ -20,8 +21,10 @@ export { freeze, isFrozen, thaw } from './freezer.ts'
 export { killCgroup, pidsOf } from './processes.ts'
 
 export interface CreateOptions {
-  /** Go on without the hierarchies that this user may not make folders in, as long as no limit needs them. */
+  /** Go on without device rules where this user may not set them: he can't make devices either. */
   readonly rootless?: boolean
+  /** What of the plan was left out beforehand, as permittedPart() says. */
+  readonly refused?: readonly Refusal[]
 }
 
 /**
@@ -34,19 +37,23 @@ export function createCgroup(
   hierarchies: Hierarchies,
   planned: Cgroup,
   resources: Resources,
-  { rootless = false }: CreateOptions = {},
+  { rootless = false, refused = [] }: CreateOptions = {},
 ): Cgroup {
   const made: string[] = []
   try {
-    const cgroup = makeFolders(planned, made, rootless)
+    const cgroup = makeFolders(planned, made)
     checkEmpty(Object.values(cgroup.directories).filter((directory) => !made.includes(directory)))
     checkNotFrozen(cgroup, '/linux/cgroupsPath')
     limit(hierarchies, cgroup, resources, rootless)
     return cgroup
   } catch (error) {
     for (const directory of made.reverse()) tryRemoveDirectory(directory)
-    if (!(error instanceof SyscallError)) throw error
-    throw new RuntError('cgroup', `cgroup ${planned.path}: ${error.message}`, { cause: error })
+    if (error instanceof SyscallError) {
+      throw new RuntError('cgroup', `cgroup ${planned.path}: ${error.message}`, { cause: error })
+    }
+    const [first] = refused
+    if (!(error instanceof RuntError) || first === undefined) throw error
+    throw new RuntError(error.code, error.message, { cause: error, hint: delegationHint(first), data: error.data })
   }
 }
 
@@ -74,15 +81,11 @@ function parentOf(directory: string): string {
   return directory.slice(0, directory.lastIndexOf('/'))
 }
 
-/** What a user without privileges is told about the host's cgroups. */
-const FORBIDDEN = [-ERRNO.EACCES, -ERRNO.EPERM, -ERRNO.EROFS]
-
-function makeFolders(planned: Cgroup, made: string[], rootless: boolean): Cgroup {
+function makeFolders(planned: Cgroup, made: string[]): Cgroup {
   const directories: Record<string, string> = {}
   const depth = planned.path.split('/').length - 1
   for (const [name, directory] of Object.entries(planned.directories)) {
     const result = makeFolder(directory, depth, made)
-    if (rootless && FORBIDDEN.includes(result)) continue
     if (result < 0) throw new SyscallError('mkdirat', -result, directory)
     directories[name] = directory
   }
@@ -131,7 +134,7 @@ function fillNewCpuset(hierarchies: Hierarchies, cgroup: Cgroup): void {
 function limitDevices(cgroup: Cgroup, { devices }: Resources, rootless: boolean): void {
   const v1 = v1DirectoryOf(cgroup, 'devices')
   const unified = cgroup.directories[UNIFIED]
-  if (v1 !== undefined) writeV1Devices(v1, devices)
+  if (v1 !== undefined) writeV1Devices(v1, devices, { rootless })
   else if (unified !== undefined)
     attachDeviceProgram(unified, devices, { fresh: cgroup.made.includes(unified), rootless })
   // Without any cgroup nothing holds back a device that the container makes; only a user who can't make one may go on.

@@ -1,6 +1,7 @@
 // What the other rooms know of a container's cgroup: a record of folders, and where a process enters them.
 
 import { type Hierarchies, type Hierarchy, type HierarchyMode, UNIFIED } from './hierarchy.ts'
+import type { Folders } from './own.ts'
 
 /** Where a container is accounted and limited. Plain data: it goes into state.json as it is. */
 export interface Cgroup {
@@ -20,13 +21,19 @@ export { UNIFIED } from './hierarchy.ts'
 /**
  * Where a container's folders will be, before anything is made: pure, so that it can be recorded first.
  * @param path from cgroupPath()
+ * @param below what the path counts from, where that isn't the mount points
  * @returns a Cgroup that has made nothing yet
  */
-export function planCgroup(hierarchies: Hierarchies, path: string): Cgroup {
+export function planCgroup({ mode, v1, unified }: Hierarchies, path: string, below: Folders = {}): Cgroup {
   const directories: Record<string, string> = {}
-  for (const { name, mountpoint } of hierarchies.v1) directories[name] = folderIn(mountpoint, path)
-  if (hierarchies.unified !== undefined) directories[UNIFIED] = folderIn(hierarchies.unified.mountpoint, path)
-  return { mode: hierarchies.mode, path, directories, made: [], planned: true }
+  const place = ({ name, mountpoint }: Hierarchy): string => folderIn(below[name] ?? mountpoint, path)
+  for (const hierarchy of v1) directories[hierarchy.name] = place(hierarchy)
+  if (unified === undefined) return { mode, path, directories, made: [], planned: true }
+  const folder = place(unified)
+  directories[UNIFIED] = folder
+  // As /proc/PID/cgroup has it.
+  const whole = below[UNIFIED] === undefined ? path : folder.slice(unified.mountpoint.length)
+  return { mode, path: whole, directories, made: [], planned: true }
 }
 
 export interface JoinPoints {
@@ -75,16 +82,19 @@ export interface HierarchyView {
   readonly mountpoint: string
 }
 
-/** What a mount of type cgroup is to show: every v1 hierarchy, or on a v2 host the unified one alone. */
-export function hierarchyViews(hierarchies: Hierarchies, cgroup: Cgroup): HierarchyView[] {
-  const unified = cgroup.directories[UNIFIED]
+/**
+ * What a mount of type cgroup is to show: every v1 hierarchy, or on a v2 host the unified one alone.
+ * @param others where the container is in hierarchies that it has no folder of its own in
+ */
+export function hierarchyViews(hierarchies: Hierarchies, cgroup: Cgroup, others: Folders = {}): HierarchyView[] {
+  const unified = cgroup.directories[UNIFIED] ?? others[UNIFIED]
   if (hierarchies.mode === 'v2' && unified !== undefined) {
     return [
       { name: UNIFIED, options: [], links: [], directory: unified, mountpoint: hierarchies.unified?.mountpoint ?? '' },
     ]
   }
   return hierarchies.v1.flatMap((hierarchy) => {
-    const directory = cgroup.directories[hierarchy.name]
+    const directory = cgroup.directories[hierarchy.name] ?? others[hierarchy.name]
     return directory === undefined ? [] : [viewOf(hierarchy, directory)]
   })
 }

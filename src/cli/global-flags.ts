@@ -7,7 +7,7 @@ export const GLOBAL_FLAGS: readonly Flag[] = [
     name: 'root',
     kind: 'string',
     value: 'DIR',
-    help: 'where containers are on record (/run/runt, or $XDG_RUNTIME_DIR/runt when not root)',
+    help: 'where containers are on record (/run/runt; for others $XDG_RUNTIME_DIR/runt, or in /run/user/UID or /tmp/runt-UID)',
   },
   { name: 'log', kind: 'string', value: 'FILE', help: 'write log lines to FILE instead of stderr' },
   { name: 'log-format', kind: 'string', value: 'text|json', help: 'form of the log lines (text)' },
@@ -17,7 +17,7 @@ export const GLOBAL_FLAGS: readonly Flag[] = [
     name: 'rootless',
     kind: 'string',
     value: 'true|false|auto',
-    help: 'go on without cgroups where they may not be used (auto: when not root)',
+    help: 'go on without cgroups where they may not be used (auto: for an ordinary user, and in a user namespace)',
   },
   {
     name: 'supervised',

@@ -1,7 +1,7 @@
 // argv → command → exit status. The only place that prints an error, and the only process.exit.
 
 import { logFields, RuntError } from '../errors.ts'
-import { Store } from '../lifecycle/store.ts'
+import { isRootless, openStore } from '../lifecycle/state-root.ts'
 import { configureLog, type LogFormat, logError } from '../log.ts'
 import { type Flag, type Parsed, parseArgs } from './args.ts'
 import type { Command, Globals } from './command.ts'
@@ -83,24 +83,19 @@ function splitGlobals(words: readonly string[]): { flags: Parsed; operands: read
 }
 
 function readGlobals(flags: Parsed): Globals {
-  const euid = process.geteuid?.() ?? 0
+  const root = flags.string('root')
   const rootless = flags.string('rootless') ?? 'auto'
   if (!['true', 'false', 'auto'].includes(rootless)) {
     throw new RuntError('usage', `--rootless ${JSON.stringify(rootless)} is none of true, false, auto`)
   }
   return {
-    store: new Store(absolute(flags.string('root') ?? defaultRoot(euid))),
+    store: openStore(root === undefined ? undefined : absolute(root)),
     systemdCgroup: flags.boolean('systemd-cgroup'),
-    rootless: rootless === 'true' || (rootless === 'auto' && euid !== 0),
+    rootless: rootless === 'true' || (rootless === 'auto' && isRootless()),
     debug: flags.boolean('debug'),
     supervised: flags.boolean('supervised'),
     commands: COMMANDS,
   }
-}
-
-function defaultRoot(euid: number): string {
-  const { XDG_RUNTIME_DIR } = process.env
-  return euid !== 0 && XDG_RUNTIME_DIR !== undefined && XDG_RUNTIME_DIR !== '' ? `${XDG_RUNTIME_DIR}/runt` : '/run/runt'
 }
 
 function absolute(path: string): string {

@@ -2,12 +2,15 @@
 // Comes in: a bundle and options. Goes out: a container on record. On any error nothing of it is left.
 
 import { createCgroup, missingOf } from '../cgroup/fs.ts'
-import { readHierarchies } from '../cgroup/hierarchy.ts'
+import { type Hierarchies, readHierarchies } from '../cgroup/hierarchy.ts'
 import { type Cgroup, planCgroup } from '../cgroup/manager.ts'
+import { besideUs, ownFolders } from '../cgroup/own.ts'
 import { delegateCgroup, isDelegated } from '../cgroup/ownership.ts'
 import { cgroupPath } from '../cgroup/path.ts'
+import { permittedPart, type Refusal } from '../cgroup/permitted.ts'
 import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/types.ts'
+import { RuntError } from '../errors.ts'
 import { homeIn } from '../host/home.ts'
 import type { MovedDevices } from '../host/network/devices.ts'
 import { sendPidfd } from '../host/pidfd.ts'
@@ -96,7 +99,7 @@ export async function launch(
   const filter = await filterOf(store, config)
   profile.mark('config')
   const hierarchies = readHierarchies()
-  const planned = planCgroup(hierarchies, cgroupPath(config.linux.cgroupsPath, options.id))
+  const { planned, refused } = planFor(hierarchies, config, options)
   if (!options.supervised && isExecutable())
     becomeSolo(store, options, { config, terminal, hierarchies, planned, filter })
   const rdt = await prepareRdt(config, options.id)
@@ -110,7 +113,10 @@ export async function launch(
   try {
     store.save(attempt.container)
     profile.mark('claim')
-    const cgroup = createCgroup(hierarchies, planned, config.linux.resources, { rootless: options.rootless })
+    const cgroup = createCgroup(hierarchies, planned, config.linux.resources, {
+      rootless: options.rootless,
+      refused,
+    })
     attempt.container = { ...attempt.container, cgroup }
     debug(`container ${options.id}: cgroup ${cgroup.path} made in ${cgroup.made.length} folders`)
     if (rdt !== undefined) attempt.container = { ...attempt.container, rdt: rdt.make() }
@@ -140,6 +146,32 @@ export async function launch(
     undo(store, attempt, lock)
     throw error
   }
+}
+
+/**
+ * Where the container's cgroup is to be. A user who may not make cgroups goes without them, unless he has named a place: then it
+ * must be one that he may use. runc does the same.
+ */
+function planFor(
+  hierarchies: Hierarchies,
+  config: Config,
+  { id, rootless }: CreateOptions,
+): { readonly planned: Cgroup; readonly refused: readonly Refusal[] } {
+  const path = config.linux.cgroupsPath ?? ''
+  if (!rootless) return { planned: planCgroup(hierarchies, cgroupPath(path, id)), refused: [] }
+  const whole = planCgroup(hierarchies, cgroupPath(path, id), path === '' ? besideUs(hierarchies) : {})
+  const { cgroup: planned, refused } = permittedPart(whole, ownFolders(hierarchies))
+  const [first] = refused
+  if (first === undefined) return { planned, refused }
+  const none = Object.keys(planned.directories).length === 0
+  if (none && path !== '') {
+    throw new RuntError('cgroup', `linux.cgroupsPath: ${JSON.stringify(path)}: ${first.why}`, {
+      hint: 'leave it out to go without cgroups, or let root give you a folder (chown)',
+    })
+  }
+  const which = none ? '' : ` in ${refused.map(({ name }) => name).join(', ')}`
+  warn(`container ${id}: no cgroup${which}: this user may not make one (${first.why})`)
+  return { planned, refused }
 }
 
 /** How far a create has come. */

@@ -2,6 +2,7 @@
 
 import type { Hierarchies } from '../cgroup/hierarchy.ts'
 import { type Cgroup, hierarchyViews, joinPoints } from '../cgroup/manager.ts'
+import { ownFolders } from '../cgroup/own.ts'
 import type { Config, ProcessConfig } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
 import { resolveInRoot } from '../host/in-root.ts'
@@ -64,7 +65,7 @@ export function gatherFacts(
     noPivot: options.noPivot,
     noNewKeyring: options.noNewKeyring,
     profile: options.profile,
-    cgroup: { procs, v2Directory, views: hierarchyViews(hierarchies, cgroup), unified: hierarchies.mode === 'v2' },
+    cgroup: { procs, v2Directory, views: viewsOf(hierarchies, cgroup), unified: hierarchies.mode === 'v2' },
     rdtTasks: [],
     grantable: grantableCapabilities(config),
     makesDeviceNodes: (capabilities & CAP_MKNOD) !== 0n && inFirstUserNamespace(),
@@ -79,6 +80,13 @@ export function gatherFacts(
     landlockAbi: abiFor(config),
     seccomp: filter,
   }
+}
+
+/** In a hierarchy where the container has no folder of its own, it is where we are. */
+function viewsOf(hierarchies: Hierarchies, cgroup: Cgroup): Facts['cgroup']['views'] {
+  const count = hierarchies.v1.length + (hierarchies.unified === undefined ? 0 : 1)
+  const whole = Object.keys(cgroup.directories).length === count
+  return hierarchyViews(hierarchies, cgroup, whole ? {} : ownFolders(hierarchies))
 }
 
 /** Asked only where it matters. */

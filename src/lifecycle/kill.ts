@@ -6,6 +6,7 @@ import { RuntError } from '../errors.ts'
 import { parseSignal } from '../linux/signals.ts'
 import { signalProcess } from '../process/wait.ts'
 import { checkId } from './id.ts'
+import { hasCgroup, signalProcesses } from './processes.ts'
 import { requireStatus, statusOf } from './status.ts'
 import type { Store } from './store.ts'
 
@@ -28,13 +29,13 @@ export function killContainer(store: Store, id: string, signal: string, { all }:
   if (number === undefined) throw new RuntError('signal', `unknown signal ${JSON.stringify(signal)}`)
   const container = store.load(id)
   if (all) {
-    killCgroup(container.cgroup, number)
+    signalProcesses(container, number)
     return
   }
   const status = statusOf(store, container)
   requireStatus('kill', id, status)
   // Without a pid namespace of its own the kernel doesn't end the others when init goes.
-  if (number === SIGKILL && container.sharesPidNamespace) killCgroup(container.cgroup, SIGKILL)
+  if (number === SIGKILL && container.sharesPidNamespace && hasCgroup(container)) killCgroup(container.cgroup, SIGKILL)
   else if (!signalProcess(container.pid, container.startTime, number)) requireStatus('kill', id, 'stopped')
   // What v1's freezer holds can't even die. Other signals wait until resume.
   if (number === SIGKILL && status === 'paused') tryThaw(container.cgroup)

@@ -2,6 +2,7 @@
 
 import { freeze, thaw } from '../cgroup/freezer.ts'
 import { checkId } from './id.ts'
+import { requireCgroup } from './processes.ts'
 import { requireStatus, statusOf } from './status.ts'
 import type { Store } from './store.ts'
 
@@ -15,6 +16,7 @@ export function pauseContainer(store: Store, id: string): void {
   using _lock = store.lock(id)
   const container = store.load(id)
   requireStatus('pause', id, statusOf(store, container))
+  requireCgroup(container, 'paused')
   freeze(container.cgroup)
 }
 

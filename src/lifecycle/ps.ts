@@ -1,16 +1,16 @@
 // ps: which processes a container has, and what the host's ps(1) says of them.
 
-import { pidsOf } from '../cgroup/processes.ts'
 import { RuntError } from '../errors.ts'
 import { runProgram } from '../process/run-program.ts'
 import { findProgram } from '../process/search.ts'
 import { checkId } from './id.ts'
+import { processesOf } from './processes.ts'
 import type { Store } from './store.ts'
 
 /** Pids of all processes of a container as the caller sees them, also of those in cgroups that it made itself. */
 export function containerPids(store: Store, id: string): number[] {
   checkId(id)
-  return pidsOf(store.load(id).cgroup, { recursive: true }).sort((a, b) => a - b)
+  return processesOf(store.load(id))
 }
 
 /**

@@ -70,26 +70,26 @@ const DEFAULT_CONFIG = {
   },
 }
 
-/** A user has no network namespace to make devices in, no cgroups to mount, and one uid and gid to map. */
+/** What a user may not mount anew, as he has no network namespace: bound instead. */
+const HOST_SYSFS = {
+  destination: '/sys',
+  type: 'none',
+  source: '/sys',
+  options: ['rbind', 'nosuid', 'noexec', 'nodev', 'ro'],
+}
+
+/** A user has no network namespace to make devices in, no limits, and one uid and gid to map. */
 function rootlessConfig(uid: number, gid: number): typeof DEFAULT_CONFIG & object {
   const { mounts, linux } = DEFAULT_CONFIG
-  const kept = mounts
-    .filter(({ destination }) => destination !== '/sys' && destination !== '/sys/fs/cgroup')
-    .map((mount) =>
-      'options' in mount && mount.options !== undefined
-        ? { ...mount, options: mount.options.filter((option) => !option.startsWith('gid=')) }
-        : mount,
-    )
-  const sys = {
-    destination: '/sys',
-    type: 'none',
-    source: '/sys',
-    options: ['rbind', 'nosuid', 'noexec', 'nodev', 'ro'],
-  }
+  const possible = mounts.map((mount) => {
+    if (mount.destination === '/sys') return HOST_SYSFS
+    if (mount.options === undefined) return mount
+    return { ...mount, options: mount.options.filter((option) => !option.startsWith('gid=')) }
+  })
   const { resources: _, ...rest } = linux
   return {
     ...DEFAULT_CONFIG,
-    mounts: [...kept, sys],
+    mounts: possible,
     linux: {
       ...rest,
       namespaces: ['pid', 'ipc', 'uts', 'mount', 'cgroup', 'user'].map((type) => ({ type })),

@@ -23,15 +23,23 @@ import { parseStat } from '../process/wait.ts'
 import type { Container } from './container.ts'
 import { isLocked, type Lock, lockIfThere, lockNewFolder } from './lock.ts'
 
+const NEEDS_ROOM =
+  'records of containers need a folder that you may write to: set XDG_RUNTIME_DIR to one, or give --root'
+
 /** What the names of runt's own folders begin with, and no id does. */
 const OWN = '@'
 
 export class Store {
   readonly root: string
+  readonly #mode: number
 
-  /** @param root absolute path of the folder of all containers */
-  constructor(root: string) {
+  /**
+   * @param root absolute path of the folder of all containers
+   * @param mode that it gets when it is made
+   */
+  constructor(root: string, mode = 0o711) {
     this.root = root
+    this.#mode = mode
   }
 
   directory(id: string): string {
@@ -61,9 +69,18 @@ export class Store {
     }
   }
 
-  /** The folder of all containers. */
+  /** The folder of all containers. @throws RuntError when it can't be made */
   makeRoot(): void {
-    if (!exists(this.root)) makeDirectories(this.root, 0o711)
+    if (exists(this.root)) return
+    try {
+      makeDirectories(this.root, this.#mode)
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error
+      throw new RuntError('state', `${this.root}: ${error.message}`, {
+        cause: error,
+        ...(failedWith(error, 'EACCES', 'EPERM', 'EROFS') ? { hint: NEEDS_ROOM } : {}),
+      })
+    }
   }
 
   /** Lock a container that exists. @throws RuntError when it doesn't */

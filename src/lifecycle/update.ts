@@ -6,6 +6,7 @@ import { updateCgroup } from '../cgroup/update.ts'
 import type { Resources } from '../config/types.ts'
 import type { Container } from './container.ts'
 import { checkId } from './id.ts'
+import { requireCgroup } from './processes.ts'
 import { changeRdt } from './rdt.ts'
 import { requireStatus, statusOf } from './status.ts'
 import type { Store } from './store.ts'
@@ -23,6 +24,7 @@ export async function updateContainer(store: Store, id: string, request: UpdateR
   using _lock = store.lock(id)
   const container = store.load(id)
   requireStatus('update', id, statusOf(store, container))
+  if (asked !== undefined) requireCgroup(container, 'limited')
   const [rdtFlag] = request.schemata.keys()
   const undoRdt = rdtFlag === undefined ? undefined : await changeRdt(container, rdtFlag, schemata)
   try {

@@ -1,0 +1,61 @@
+// Where containers are on record when nobody says where: /run/runt for the machine's root, for everybody else a folder of his own.
+
+import { RuntError } from '../errors.ts'
+import { isRootless } from '../host/probe.ts'
+import { O, S_IF, S_IFMT } from '../linux/open-flags.ts'
+import { close, type FileStatus, makeDirectory, open, status } from '../native/file.ts'
+import { SyscallError } from '../native/syscall.ts'
+import { Store } from './store.ts'
+
+export { isRootless } from '../host/probe.ts'
+
+const ROOT = '/run/runt'
+/** Cleaners of runtime directories leave a folder alone that has the sticky bit. XDG Base Directory Specification */
+const PRIVATE = 0o1700
+
+/**
+ * @param given the root of the command line, absolute
+ * @throws RuntError when the folder that would be taken is another user's
+ */
+export function openStore(given: string | undefined): Store {
+  if (given !== undefined) return new Store(given)
+  if (!isRootless()) return new Store(ROOT)
+  const { XDG_RUNTIME_DIR } = process.env
+  if (XDG_RUNTIME_DIR?.startsWith('/')) return new Store(`${XDG_RUNTIME_DIR}/runt`, PRIVATE)
+  const uid = process.geteuid?.() ?? 0
+  if (uid === 0) return new Store(ROOT)
+  const login = `/run/user/${uid}`
+  return isOwn(look(login), uid) ? new Store(`${login}/runt`, PRIVATE) : new Store(inTmp(uid), PRIVATE)
+}
+
+/** Anybody could have made it before: what stands in a record is done. */
+function inTmp(uid: number): string {
+  const path = `/tmp/runt-${uid}`
+  makeDirectory(path, PRIVATE)
+  if (isOwn(look(path), uid)) return path
+  throw new RuntError('state', `${path} is not a folder of yours alone`, {
+    hint: 'set XDG_RUNTIME_DIR to one that is, or give --root',
+  })
+}
+
+/** @returns undefined for what is no folder of its own, or can't be looked at */
+function look(path: string): FileStatus | undefined {
+  try {
+    const fd = open(path, O.PATH | O.NOFOLLOW)
+    try {
+      return status('', fd)
+    } finally {
+      close(fd)
+    }
+  } catch (error) {
+    if (error instanceof SyscallError) return undefined
+    throw error
+  }
+}
+
+const WRITABLE_BY_OTHERS = 0o022
+
+function isOwn(found: FileStatus | undefined, uid: number): boolean {
+  if (found === undefined) return false
+  return (found.mode & S_IFMT) === S_IF.DIR && found.uid === uid && (found.mode & WRITABLE_BY_OTHERS) === 0
+}
