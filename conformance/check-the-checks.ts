@@ -40,6 +40,8 @@ const FORBIDDEN_IMPORTS: readonly (readonly [room: string, module: string])[] = 
   ['seccomp', '../plan/step.ts'],
   ['seccomp', '../host/probe.ts'],
   ['cgroup', '../machine/elf.ts'],
+  ['criu', '../config/types.ts'],
+  ['host', '../criu/swrk.ts'],
   ['process', '../lowering/lower.ts'],
   ['native', '../host/probe.ts'],
   ['host', '../config/types.ts'],

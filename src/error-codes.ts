@@ -18,6 +18,7 @@ export const ERROR_CODES = {
   'hook-timeout': 'a hook did not end within its timeout',
   cgroup: 'the cgroup can not be made, limited, frozen, emptied or removed',
   state: "the container's record can not be read or written",
+  criu: 'CRIU did not checkpoint or restore the container (log)',
   signal: 'the text is no signal',
   host: 'this machine lacks what is needed',
   syscall: 'a system call of runt itself failed (syscall, errno)',

@@ -1,0 +1,71 @@
+// The host's criu: where it is, which version it is, and what it can do on this kernel.
+
+import { RuntError } from '../errors.ts'
+import { findProgram } from '../process/search.ts'
+import { type CriuFeatures, type CriuRequest, type CriuResponse, REQUEST } from './messages.ts'
+import { ask, endWorker, startWorker } from './swrk.ts'
+
+export interface Criu {
+  /** Absolute path. */
+  readonly program: string
+  readonly version: Version
+}
+
+export type Version = readonly [major: number, minor: number]
+
+/** The first that takes namespaces of others, freezes cgroup v2, and says when lazy pages are ready. */
+const OLDEST: Version = [3, 15]
+
+const HINT = 'checkpoint and restore are done by CRIU: install the package criu, 3.15 or newer'
+
+/**
+ * Look criu up in PATH and ask it for its version.
+ * @throws RuntError 'host' when there is none, or one that is too old
+ */
+export async function findCriu(): Promise<Criu> {
+  const program = findProgram('criu', process.env.PATH)
+  if (program === undefined) throw new RuntError('host', 'criu: not found in $PATH', { hint: HINT })
+  const { version } = await askOnce(program, { type: REQUEST.VERSION })
+  const { major_number: major = 0, minor_number: minor = 0 } = version ?? {}
+  const criu: Criu = { program, version: [major, minor] }
+  requireVersion(criu, OLDEST, 'runt')
+  return criu
+}
+
+/** @param what needs it, as the sentence begins @throws RuntError 'host' */
+export function requireVersion({ program, version }: Criu, oldest: Version, what: string): void {
+  const [major, minor] = version
+  if (major > oldest[0] || (major === oldest[0] && minor >= oldest[1])) return
+  throw new RuntError(
+    'host',
+    `${program} ${version.join('.')} is too old: ${what} needs ${oldest.join('.')} or newer`,
+    {
+      hint: HINT,
+    },
+  )
+}
+
+const FEATURES: Readonly<Record<keyof CriuFeatures, string>> = {
+  mem_track: 'tracking of changed memory (CONFIG_MEM_SOFT_DIRTY of the kernel)',
+  lazy_pages: 'lazy pages (userfaultfd of the kernel)',
+}
+
+/**
+ * Ask whether this criu can do something on this kernel.
+ * @param flag that asks for it
+ * @throws RuntError 'host' when it can't
+ */
+export async function requireFeature({ program }: Criu, feature: keyof CriuFeatures, flag: string): Promise<void> {
+  const { features } = await askOnce(program, { type: REQUEST.FEATURE_CHECK, features: { [feature]: true } })
+  if (features?.[feature] === true) return
+  throw new RuntError('host', `--${flag}: ${program} has no ${FEATURES[feature]} on this machine`)
+}
+
+async function askOnce(program: string, request: CriuRequest): Promise<CriuResponse> {
+  const worker = startWorker(program)
+  try {
+    return await ask(worker, request)
+  } finally {
+    endWorker(worker)
+  }
+}

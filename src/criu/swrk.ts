@@ -1,0 +1,112 @@
+// A conversation with `criu swrk`: one request, notifications on the way, one answer, each a datagram of a socket pair.
+//
+//   runt                       criu swrk
+//   ────                       ─────────
+//   request ─────────────────▶
+//           ◀───────────────── NOTIFY(script, pid), with a descriptor for orphan-pts-master
+//   NOTIFY(notify_success) ──▶                            any number of times
+//           ◀───────────────── the answer: success, or why not
+
+import { RuntError } from '../errors.ts'
+import { ERRNO } from '../linux/errno.ts'
+import { MSG_CMSG_CLOEXEC, pollAsync, receiveDescriptor, socketPair } from '../native/descriptors.ts'
+import { close } from '../native/file.ts'
+import { SyscallError, trySyscall } from '../native/syscall.ts'
+import { spawn } from '../process/spawn.ts'
+import { describeStatus, reap } from '../process/wait.ts'
+import { type CriuRequest, type CriuResponse, REQUEST, REQUEST_FIELDS, RESPONSE_FIELDS } from './messages.ts'
+import { decode, encode } from './wire.ts'
+
+/** Something that CRIU has come to, and goes on from when it was answered. */
+export interface Notification {
+  readonly script: string
+  /** Of the restored init as runt sees it, where CRIU tells it. */
+  readonly pid: number | undefined
+  /** orphan-pts-master: the terminal's master. Whoever is notified closes it. */
+  readonly descriptor: number | undefined
+}
+
+export type Listener = (notification: Notification) => void | Promise<void>
+
+/** CRIU as a process, and our end of the socket pair. */
+export interface Worker {
+  readonly socket: number
+  readonly pid: number
+}
+
+const SOCKET_IN_CRIU = 3
+const LONGEST_MESSAGE = 1 << 16
+
+/** @param program absolute path of criu */
+export function startWorker(program: string): Worker {
+  const [socket, theirs] = socketPair()
+  try {
+    const args = ['criu', 'swrk', `${SOCKET_IN_CRIU}`]
+    return {
+      socket,
+      pid: spawn({ path: program, args, env: ownEnvironment(), descriptors: [[theirs, SOCKET_IN_CRIU]] }),
+    }
+  } catch (error) {
+    close(socket)
+    throw error
+  } finally {
+    close(theirs)
+  }
+}
+
+/** CRIU starts programs of the host's by name (tar, ip, iptables). */
+export function ownEnvironment(): string[] {
+  return Object.entries(process.env).map(([name, value]) => `${name}=${value}`)
+}
+
+/**
+ * Ask, answer the notifications, and return CRIU's answer, which may be a failure. When `listen` throws, CRIU hears that it
+ * failed, takes back what it did, and then the error is thrown.
+ * @throws RuntError when CRIU ends without an answer
+ */
+export async function ask(worker: Worker, request: CriuRequest, listen: Listener = () => {}): Promise<CriuResponse> {
+  send(worker, request)
+  let failure: { readonly error: unknown } | undefined
+  for (;;) {
+    const { response, descriptor } = await receive(worker)
+    if (response.type !== REQUEST.NOTIFY || response.notify === undefined) {
+      if (descriptor !== undefined) close(descriptor)
+      if (failure !== undefined) throw failure.error
+      return response
+    }
+    const { script = '', pid } = response.notify
+    try {
+      await listen({ script, pid, descriptor })
+    } catch (error) {
+      failure = { error }
+    }
+    send(worker, { type: REQUEST.NOTIFY, notify_success: failure === undefined })
+  }
+}
+
+/** Let go of a worker that has answered, or is to give up. @returns its wait status */
+export function endWorker({ socket, pid }: Worker): number | undefined {
+  close(socket)
+  return reap(pid)
+}
+
+function send({ socket }: Worker, request: CriuRequest): void {
+  const bytes = encode(REQUEST_FIELDS, request)
+  const result = trySyscall('write', socket, bytes, bytes.length)
+  // One that is gone says so when it is listened to.
+  if (result < 0 && result !== -ERRNO.EPIPE) throw new SyscallError('write', -result, 'criu')
+}
+
+async function receive({
+  socket,
+  pid,
+}: Worker): Promise<{ readonly response: CriuResponse; readonly descriptor: number | undefined }> {
+  await pollAsync([socket])
+  const { bytes, descriptor } = receiveDescriptor(socket, LONGEST_MESSAGE, MSG_CMSG_CLOEXEC)
+  if (bytes.length > 0) return { response: decode(RESPONSE_FIELDS, bytes), descriptor }
+  const status = reap(pid)
+  throw new RuntError(
+    'criu',
+    `criu ended without an answer${status === undefined ? '' : `: ${describeStatus(status)}`}`,
+  )
+}
