@@ -3,9 +3,8 @@
 
 import { RuntError } from '../errors.ts'
 import { takeDescriptor } from '../host/pidfd.ts'
-import { O } from '../linux/open-flags.ts'
-import { connectUnix, sendDescriptor } from '../native/descriptors.ts'
-import { close, open } from '../native/file.ts'
+import { sendDescriptorTo } from '../native/descriptors.ts'
+import { close } from '../native/file.ts'
 import { encodeReply } from '../process/sync.ts'
 import { OCI_VERSION, type State } from './container.ts'
 import { hear, type Peer, tell } from './conversation.ts'
@@ -26,7 +25,7 @@ export async function handOver(peer: Peer, agent: Agent, state: State): Promise<
   try {
     const listener = takeDescriptor(peer.pid, value)
     try {
-      send(path, JSON.stringify(said), listener)
+      sendDescriptorTo(path, JSON.stringify(said), listener)
     } finally {
       close(listener)
     }
@@ -35,18 +34,4 @@ export async function handOver(peer: Peer, agent: Agent, state: State): Promise<
     throw new RuntError('host', `linux.seccomp.listenerPath: ${path}: the agent can't be told: ${why}`, { cause })
   }
   await tell(peer, encodeReply('', undefined))
-}
-
-function send(path: string, text: string, descriptor: number): void {
-  const place = open(path, O.PATH)
-  try {
-    const socket = connectUnix(`/proc/self/fd/${place}`)
-    try {
-      sendDescriptor(socket, text, descriptor)
-    } finally {
-      close(socket)
-    }
-  } finally {
-    close(place)
-  }
 }

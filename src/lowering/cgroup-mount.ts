@@ -81,7 +81,7 @@ function lowerUnified(context: Context, view: CgroupView, mount: Mount): Value {
 }
 
 /** A new mount shows just the part that is the cgroup namespace's; the user namespace must own it for that. */
-function isMountable({ config }: Context): boolean {
+export function isMountable({ config }: Pick<Context, 'config'>): boolean {
   return isNew(config, 'cgroup') || (has(config, 'cgroup') && !has(config, 'user'))
 }
 

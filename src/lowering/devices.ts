@@ -87,6 +87,11 @@ function wantedDevices(config: Config): WantedDevice[] {
   ]
 }
 
+/** Where devices are in this container, made or bound, as the config names the places. */
+export function devicePaths(config: Config): string[] {
+  return wantedDevices(config).map(({ path }) => path)
+}
+
 function lowerDevice(context: Context, device: WantedDevice, folder: Operand, name: string, fresh: boolean): void {
   const { plan, config, facts } = context
   if (device.type !== 'p' && (has(config, 'user') || !facts.makesDeviceNodes)) {

@@ -3,6 +3,7 @@
 import { ERRNO } from '../linux/errno.ts'
 import { F_ADD_SEALS, MFD, SEALS } from '../linux/memfd.ts'
 import { O } from '../linux/open-flags.ts'
+import { close, open } from './file.ts'
 import { Arena } from './memory.ts'
 import { SyscallError, syscall, syscallAsync, trySyscall } from './syscall.ts'
 
@@ -98,6 +99,24 @@ export function connectUnix(path: string): number {
   if (result === 0) return socket
   trySyscall('close', socket)
   throw new SyscallError('connect', -result, path)
+}
+
+/**
+ * Send a text with one descriptor to whoever listens at a path, which may be longer than sun_path. unix(7)
+ * @throws SyscallError
+ */
+export function sendDescriptorTo(path: string, text: string, descriptor: number): void {
+  const place = open(path, O.PATH)
+  try {
+    const socket = connectUnix(`/proc/self/fd/${place}`)
+    try {
+      sendDescriptor(socket, text, descriptor)
+    } finally {
+      close(socket)
+    }
+  } finally {
+    close(place)
+  }
 }
 
 /** A file in memory. @param name for people, in /proc/PID/maps */
