@@ -48,6 +48,11 @@ function freezerOf(cgroup: Cgroup): Freezer | undefined {
   }
 }
 
+/** The folder whose processes its freezer stops; undefined when there is no freezer. */
+export function freezerDirectory(cgroup: Cgroup): string | undefined {
+  return v1DirectoryOf(cgroup, 'freezer') ?? cgroup.directories[UNIFIED]
+}
+
 /**
  * Is a container paused, by its own freezer or by one above it? What is asked for counts: a signal makes the kernel wake
  * a frozen process for a moment, and v2's cgroup.events then says that it isn't.

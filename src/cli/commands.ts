@@ -3,6 +3,7 @@
 import type { Commands } from './command.ts'
 
 export const COMMANDS: Commands = {
+  checkpoint: async () => (await import('./commands/checkpoint.ts')).checkpoint,
   completion: async () => (await import('./commands/completion.ts')).completion,
   create: async () => (await import('./commands/create.ts')).create,
   delete: async () => (await import('./commands/delete.ts')).deleteCommand,

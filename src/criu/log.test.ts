@@ -22,6 +22,7 @@ test('the errors of a log, with their places, each once, the last six', () => {
     errorsIn(many),
     [3, 4, 5, 6, 7, 8].map((line) => `${line} (a.c:1)`),
   )
+  assert.equal(errorsIn('Error (b.c:2): as an answer has it\n'), ['as an answer has it (b.c:2)'])
   assert.equal(errorsIn(''), [])
 })
 

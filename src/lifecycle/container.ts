@@ -5,6 +5,7 @@ import type { Hook, Resources } from '../config/types.ts'
 import type { StepLabel } from '../process/report.ts'
 import type { ExecRecord } from './exec-record.ts'
 import type { ExitRecord } from './exit.ts'
+import type { ExternalRecord } from './external.ts'
 import type { RdtRecord } from './rdt.ts'
 import type { Stored } from './stored.ts'
 
@@ -46,6 +47,8 @@ export interface Container {
   readonly startSteps: Readonly<Record<number, StepLabel>>
   /** For processes that are added later: what the bundle says by then doesn't count. */
   readonly exec: ExecRecord
+  /** What of it is the host's, as a checkpoint must say; absent in records of runts that could make none. */
+  readonly external?: ExternalRecord
 }
 
 /** The state as the spec wants it, and as runc's users know it. runtime.md, State */

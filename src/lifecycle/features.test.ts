@@ -10,7 +10,7 @@ import { OCI_VERSION } from './container.ts'
 import { featuresOf } from './features.ts'
 
 const OFFICIAL = fileURLToPath(new URL('../../../shared/oci-spec/', import.meta.url))
-const BUILD = { version: '1.2.3', commit: 'abc', checkpoint: false }
+const BUILD = { version: '1.2.3', commit: 'abc', checkpoint: true }
 const structure = JSON.parse(JSON.stringify(featuresOf(BUILD)))
 
 const verdictOf = async (config: object) => (await validateText(JSON.stringify(config))).kind
@@ -85,7 +85,7 @@ test('the annotations say which build it is', () => {
   assert.equal(structure.annotations, {
     'runt.version': '1.2.3',
     'runt.commit': 'abc',
-    'org.opencontainers.runc.checkpoint.enabled': 'false',
+    'org.opencontainers.runc.checkpoint.enabled': 'true',
   })
 })
 

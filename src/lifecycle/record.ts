@@ -5,6 +5,7 @@ import type { Config } from '../config/types.ts'
 import type { SeccompFilter } from '../seccomp/filter.ts'
 import { type Container, OCI_VERSION } from './container.ts'
 import { execRecord } from './exec-record.ts'
+import { externalRecord } from './external.ts'
 import type { LaunchOptions } from './facts.ts'
 import { stored } from './stored.ts'
 
@@ -39,5 +40,6 @@ export function newRecord(
     hasStartHooks: config.hooks.startContainer.length > 0,
     startSteps: {},
     exec: execRecord(config, noNewKeyring, filter),
+    external: externalRecord(config),
   }
 }

@@ -31,7 +31,7 @@ function isAtGate(store: Store, id: string): boolean {
   return true
 }
 
-type Operation = 'start' | 'exec' | 'kill' | 'delete' | 'pause' | 'resume' | 'events' | 'update'
+type Operation = 'start' | 'exec' | 'kill' | 'delete' | 'pause' | 'resume' | 'events' | 'update' | 'checkpoint'
 
 /** Which states an operation is legal in. runtime.md, Operations; delete of `created` is what engines need. */
 const LEGAL: Readonly<Record<Operation, readonly Status[]>> = {
@@ -43,6 +43,7 @@ const LEGAL: Readonly<Record<Operation, readonly Status[]>> = {
   resume: ['paused'],
   events: ['created', 'running', 'paused'],
   update: ['created', 'running', 'paused'],
+  checkpoint: ['running', 'paused'],
 }
 
 /** @throws RuntError in the words that engines know */
@@ -68,4 +69,5 @@ const REFUSALS: Readonly<Record<Operation, (id: string, status: Status) => strin
   events: (id) => `container with id ${id} is not running`,
   resume: (id, status) => `container not paused: ${id} is ${status}`,
   update: (id, status) => `container not running: ${id} is ${status}`,
+  checkpoint: (id, status) => `cannot checkpoint container ${id}: it is ${status}`,
 }
