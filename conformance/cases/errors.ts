@@ -61,7 +61,7 @@ const create = (box: Box, edits: Edits): string[] => {
 
 const CODES: readonly (readonly [code: string, args: (box: Box) => string[], fields: readonly string[]])[] = [
   ['usage', () => ['frobnicate'], []],
-  ['config-unsupported', (box) => ['checkpoint', '--image-path', box.folder, box.id], ['hint']],
+  ['config-unsupported', (box) => create(box, { '/linux/resources/memory': { kernel: 1 << 24 } }), ['problems']],
   ['bundle', (box) => ['create', '--bundle', box.path('none'), box.id], []],
   ['config-invalid', (box) => create(box, { '/process/cwd': 7 }), ['bundle', 'problems']],
   ['id-invalid', () => ['state', 'a/b'], ['hint']],

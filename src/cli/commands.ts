@@ -15,6 +15,7 @@ export const COMMANDS: Commands = {
   pause: async () => (await import('./commands/pause.ts')).pause,
   plan: async () => (await import('./commands/plan.ts')).plan,
   ps: async () => (await import('./commands/ps.ts')).ps,
+  restore: async () => (await import('./commands/restore.ts')).restore,
   resume: async () => (await import('./commands/resume.ts')).resume,
   run: async () => (await import('./commands/run.ts')).run,
   spec: async () => (await import('./commands/spec.ts')).spec,

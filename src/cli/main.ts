@@ -33,11 +33,6 @@ async function main(words: readonly string[]): Promise<number> {
 
 async function runCommand(name: string, words: readonly string[], globals: Globals): Promise<number> {
   const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
-  if (load === undefined && NOT_YET.includes(name)) {
-    throw new RuntError('config-unsupported', `runt ${name}: not supported yet`, {
-      hint: 'runt features says so, too: org.opencontainers.runc.checkpoint.enabled',
-    })
-  }
   if (load === undefined) {
     throw new RuntError('usage', `unknown command ${JSON.stringify(name)}`, { hint: 'runt help lists the commands' })
   }
@@ -70,9 +65,6 @@ async function runParsed(command: Command, words: readonly string[], globals: Gl
   }
   return command.run(args, globals)
 }
-
-/** Commands of runc that engines may call, and that runt lacks. */
-const NOT_YET: readonly string[] = ['checkpoint', 'restore']
 
 const HELP_FLAG: Flag = { name: 'help', short: 'h', kind: 'boolean', help: 'show help' }
 

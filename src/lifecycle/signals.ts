@@ -41,6 +41,8 @@ export interface Forwarding extends Disposable {
   readonly interrupted: Promise<never>
   /** To whom the signals go: those that came before, too. */
   aim(pid: number, startTime: number): void
+  /** The wait status of that process, when it was a child of ours and has been reaped among the orphans. */
+  ended(): number | undefined
 }
 
 /** Catch signals from here on, and reap orphans that come to us. A program may expect its signals from its first moment. */
@@ -56,12 +58,21 @@ export function forwardSignals(): Forwarding {
     early.push(name)
     if (ENOUGH.has(name)) timer ??= setTimeout(() => reject(interruption(name)), PATIENCE)
   }
+  let aimed: number | undefined
+  let status: number | undefined
+  const reapOrphans = (): void => {
+    for (let child = reapAny(); child !== undefined; child = reapAny()) {
+      if (child.pid === aimed) status = child.status
+    }
+  }
   const listeners: [SignalName, () => void][] = FORWARDED.map((name) => [name, () => pass(name)])
   for (const [name, listener] of listeners) process.on(name, listener)
   return {
     interrupted,
+    ended: () => status,
     aim(pid, startTime) {
       clearTimeout(timer)
+      aimed = pid
       pass = (name) => signalProcess(pid, startTime, SIGNAL[name])
       for (const name of early.splice(0)) pass(name)
       listeners.push(['SIGCHLD', reapOrphans])
@@ -81,6 +92,9 @@ function interruption(name: SignalName): RuntError {
   })
 }
 
-function reapOrphans(): void {
-  while (trySyscall('wait4', ANY_CHILD, 0, WNOHANG, 0) > 0);
+/** @returns undefined when no child has ended */
+function reapAny(): { readonly pid: number; readonly status: number } | undefined {
+  const status = new Uint8Array(4)
+  const pid = trySyscall('wait4', ANY_CHILD, status, WNOHANG, 0)
+  return pid > 0 ? { pid, status: new DataView(status.buffer).getInt32(0, true) } : undefined
 }

@@ -16,6 +16,7 @@ import { verify } from '../plan/verify.ts'
 import { lowerExec } from './exec.ts'
 import type { Facts, ProcessFacts } from './facts.ts'
 import { lowerCreate } from './lower.ts'
+import { lowerRestore } from './restore.ts'
 import { TIME_MARK } from './solo/clock.ts'
 import { lowerSoloExec, type SoloExec } from './solo/exec.ts'
 import type { Solo } from './solo/facts.ts'
@@ -393,6 +394,29 @@ for (const mode of ['run', 'run-foreground'] as const) {
     goldenPlan(`solo-exec-${mode}`, lowerSoloExec(config, { ...FACTS, mode }, SOLO_EXEC))
   })
 }
+
+test('the plan of the image that becomes CRIU is as it was', () => {
+  const raw = {
+    ...BASE,
+    mounts: [
+      { destination: '/proc', type: 'proc', source: 'proc' },
+      { destination: '/dev', type: 'tmpfs', source: 'tmpfs' },
+      { destination: '/dev/shm', type: 'tmpfs', source: 'shm' },
+      { destination: '/etc/hosts', type: 'bind', source: '/host/.hosts', options: ['rbind'] },
+    ],
+    linux: { namespaces: [{ type: 'mount' }, { type: 'pid' }] },
+  }
+  const config = normalize(raw as Parameters<typeof normalize>[0], '/bundle')
+  const cgroup = { procs: ['/sys/fs/cgroup/memory/golden/cgroup.procs'], v2Directory: undefined }
+  const call = { program: '/usr/sbin/criu', env: ['PATH=/bin'], root: '/run/runt/golden/criu-root', given: 2 }
+  const { plan, first } = lowerRestore(
+    config,
+    { ...FACTS, mode: 'run', noPivot: true, cgroup: { ...FACTS.cgroup, ...cgroup } },
+    call,
+  )
+  goldenPlan('restore', plan)
+  assert.match(print(plan), new RegExp(`"criu","swrk","${first}"`))
+})
 
 test('without AppArmor everybody is unconfined, so nothing is written for that', () => {
   const raw = { ...BASE, process: { ...PROCESS, apparmorProfile: 'unconfined' }, linux: MOUNT_NAMESPACE }

@@ -79,7 +79,7 @@ function lowerBind(context: Context, mount: Mount): void {
 }
 
 /** Below a mount that is not ours, or that lies over a fresh one, nothing is fresh any more. */
-function covered({ fresh }: Context, destination: string): void {
+export function covered({ fresh }: Context, destination: string): void {
   for (const folder of fresh.keys()) if (`${folder}/`.startsWith(`${destination}/`)) fresh.delete(folder)
 }
 

@@ -1,0 +1,51 @@
+import { RuntError } from '../../errors.ts'
+import { restoreContainer } from '../../lifecycle/restore.ts'
+import type { Command } from '../command.ts'
+import { absolute, CRIU_FLAGS, criuFlags } from './criu-flags.ts'
+
+export const restore: Command = {
+  name: 'restore',
+  operands: 'NEW_ID',
+  summary: 'make a container again from a checkpoint',
+  details: [
+    'CRIU (criu in $PATH, 3.15 or newer) makes the processes again as runt checkpoint saved them. Root file system, binds, devices, limits and hooks are those of the bundle, and the standard streams those of runt. Of the hooks, prestart, createRuntime and poststop run.',
+    'In the foreground runt passes signals on to the program, ends as it does, and deletes the container.',
+    'What can not be restored is an error that quotes the log, and leaves nothing behind.',
+  ],
+  flags: [
+    { name: 'bundle', short: 'b', kind: 'string', value: 'DIR', help: 'the folder with config.json (.)' },
+    ...CRIU_FLAGS,
+    { name: 'detach', short: 'd', kind: 'boolean', help: "don't wait for its end" },
+    { name: 'pid-file', kind: 'string', value: 'FILE', help: "write init's pid to FILE" },
+    { name: 'console-socket', kind: 'string', value: 'PATH', help: "Unix socket that gets the terminal's master" },
+    { name: 'no-subreaper', kind: 'boolean', help: "don't become the parent of its orphans" },
+    {
+      name: 'no-pivot',
+      kind: 'boolean',
+      help: 'for a machine whose root is a ramdisk: cover it, so that CRIU can pivot',
+    },
+    { name: 'lsm-profile', kind: 'string', value: 'TYPE:NAME', help: 'another profile: selinux:… or apparmor:…' },
+    { name: 'lsm-mount-context', kind: 'string', value: 'CONTEXT', help: 'another SELinux context of its mounts' },
+  ],
+  arity: [1, 1],
+  run(args, globals) {
+    if (globals.systemdCgroup) {
+      throw new RuntError('config-unsupported', '--systemd-cgroup: cgroups by systemd are not supported yet', {
+        hint: 'leave the flag out: runt makes the cgroups itself',
+      })
+    }
+    return restoreContainer(globals.store, {
+      ...criuFlags(args),
+      id: args.operands[0] ?? '',
+      bundle: absolute(args.string('bundle') ?? '.'),
+      consoleSocket: args.string('console-socket'),
+      pidFile: args.string('pid-file'),
+      detach: args.boolean('detach'),
+      noSubreaper: args.boolean('no-subreaper'),
+      noPivot: args.boolean('no-pivot'),
+      lsmProfile: args.string('lsm-profile'),
+      lsmMountContext: args.string('lsm-mount-context'),
+      rootless: globals.rootless,
+    })
+  },
+}

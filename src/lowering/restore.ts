@@ -1,0 +1,114 @@
+// restore: the image that becomes CRIU. Comes in: a config, facts, and how CRIU is called. Goes out: a plan that makes what
+// CRIU wants to find, in a mount namespace where only CRIU sees it. Then holds: the rootfs is a mount, and has every mount
+// point; what CRIU forks is in the container's resctrl group.
+
+import type { Config, Mount } from '../config/types.ts'
+import { FSMOUNT_CLOEXEC, MNT_DETACH, MOVE_MOUNT, OPEN_TREE } from '../linux/mount-flags.ts'
+import { NAMESPACES } from '../linux/namespaces.ts'
+import { AT, CLOSE_RANGE_CLOEXEC } from '../linux/open-flags.ts'
+import type { Plan } from '../plan/step.ts'
+import { lowerCgroupDoors, lowerCgroupJoin } from './cgroup-join.ts'
+import type { Context } from './context.ts'
+import { lowerReserveSlots, moveToSlot } from './descriptors.ts'
+import type { Facts } from './facts.ts'
+import { lowerFsContext } from './fs-context.ts'
+import { newContext } from './lower.ts'
+import { openTarget } from './mount-target.ts'
+import { covered, pointer } from './mounts.ts'
+import { lowerRdtDoors, lowerRdtJoin } from './rdt-join.ts'
+import { attach, lowerHostTree, lowerPropagation } from './rootfs.ts'
+
+/** How CRIU is called. */
+export interface CriuCall {
+  /** Absolute path. */
+  readonly program: string
+  readonly env: readonly string[]
+  /** A folder of ours, at which the rootfs is mounted for CRIU. */
+  readonly root: string
+  /** How many descriptors it is given; the first is its end of the conversation. */
+  readonly given: number
+}
+
+const ALL_FDS = 0xffffffff
+
+/** @returns the plan, and the number of the first descriptor that CRIU is given */
+export function lowerRestore(
+  config: Config,
+  facts: Facts,
+  call: CriuCall,
+): { readonly plan: Plan; readonly first: number } {
+  const context = newContext(config, facts)
+  const { plan, slots } = context
+  const first = slots.free
+  plan.syscall('close_range', [slots.channel, first - 1, CLOSE_RANGE_CLOEXEC])
+  plan.syscall('close_range', [first + call.given, ALL_FDS, CLOSE_RANGE_CLOEXEC])
+  lowerReserveSlots(context)
+  plan.syscall('umask', [0])
+  const cgroup = lowerCgroupDoors(context)
+  const rdt = lowerRdtDoors(context)
+  plan.syscall('unshare', [NAMESPACES.mount.flag])
+  lowerPropagation(context)
+  if (facts.noPivot) lowerCoveredRoot(context)
+  lowerMountPoints(context, call.root)
+  lowerRootAt(context, call.root)
+  lowerCgroupJoin(context, cgroup)
+  lowerRdtJoin(context, rdt)
+  plan.section('', 'criu', () => {
+    const args = plan.strings(['criu', 'swrk', `${first}`])
+    plan.syscall('execve', [call.program, args.address, plan.strings(call.env).address])
+    plan.exit(127)
+  })
+  return { plan: plan.finish(), first }
+}
+
+/** CRIU pivots, which the kernel refuses where the root is the ramdisk itself: a copy of it, mounted over it, will do. */
+function lowerCoveredRoot({ plan }: Context): void {
+  plan.section('', '/', () => {
+    const flags = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | AT.RECURSIVE
+    const tree = plan.syscall('open_tree', [AT.FDCWD, '/', flags], { name: 'root_copy' })
+    plan.syscall('move_mount', [tree, '', AT.FDCWD, '/', MOVE_MOUNT.F_EMPTY_PATH])
+    plan.syscall('fchdir', [tree])
+    plan.syscall('chroot', ['.'])
+  })
+}
+
+/** The rootfs, where CRIU looks for it. */
+function lowerRootAt(context: Context, folder: string): void {
+  const { plan, config, slots } = context
+  plan.section('/root/path', config.root.path, () => {
+    const tree = lowerHostTree(context, config.root.path, true)
+    plan.syscall('move_mount', [tree, '', AT.FDCWD, folder, MOVE_MOUNT.F_EMPTY_PATH])
+    moveToSlot(context, tree, slots.root)
+  })
+}
+
+/**
+ * The mounts of a container may need folders and files that a fresh copy of its image hasn't. As at create, each is made in
+ * what is mounted there by then; all is unmounted again, since CRIU mounts for itself.
+ */
+function lowerMountPoints(context: Context, folder: string): void {
+  const { plan, config } = context
+  lowerRootAt(context, folder)
+  for (const mount of config.mounts) {
+    plan.section(pointer(mount), mount.destination, () => lowerMountPoint(context, mount))
+  }
+  plan.section('/root/path', config.root.path, () => plan.syscall('umount2', [folder, MNT_DETACH]))
+}
+
+function lowerMountPoint(context: Context, mount: Mount): void {
+  const { plan, facts } = context
+  if (mount.kind === 'bind' && mount.source !== undefined) {
+    const tree = lowerHostTree(context, mount.source, mount.options.recursiveBind)
+    attach(context, tree, openTarget(context, mount, facts.sourceIsDirectory(mount.source) ? 'directory' : 'file'))
+    covered(context, mount.destination)
+  } else if (mount.kind === 'filesystem') {
+    covered(context, mount.destination)
+    const target = openTarget(context, mount, 'directory')
+    // What the checkpoint has in it is no concern of ours: an empty one stands for it.
+    const standIn = plan.syscall('fsmount', [lowerFsContext(context, 'tmpfs', []), FSMOUNT_CLOEXEC, 0], {
+      name: 'stand_in',
+    })
+    attach(context, standIn, target)
+    context.fresh.set(mount.destination, standIn)
+  }
+}
