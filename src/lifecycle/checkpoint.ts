@@ -24,7 +24,7 @@ import {
 import { destroy } from './delete.ts'
 import { type ExternalRecord, externalMounts } from './external.ts'
 import { checkId } from './id.ts'
-import { DESCRIPTORS_FILE, externalFiles, streamNames } from './standard-streams.ts'
+import { appendMeanwhile, DESCRIPTORS_FILE, externalFiles, streamNames } from './standard-streams.ts'
 import { requireStatus, statusOf } from './status.ts'
 import type { Store } from './store.ts'
 
@@ -67,6 +67,9 @@ export async function checkpointContainer(store: Store, id: string, options: Che
   makeFolder(options.imagePath)
   requireParent(options)
   using folders = openFolders(options, LOG)
+  const mounts = options.preDump ? [] : mountsOf(container.pid)
+  const streams = options.preDump ? [] : streamNames(container, mounts)
+  using _appending = appendMeanwhile(container, streams)
   const wasPaused = isFrozen(container.cgroup)
   const worker = startWorker(criu.program)
   debug(`container ${id}: criu ${criu.version.join('.')} as process ${worker.pid}, images in ${options.imagePath}`)
@@ -74,8 +77,10 @@ export async function checkpointContainer(store: Store, id: string, options: Che
     const opts = {
       ...commonOptions(options, folders, container.annotations),
       ...dumpOptions(container, options),
-      ...(options.preDump ? {} : wholeOptions(container, external, options)),
+      ...(options.preDump ? {} : externalOptions(container, external, mounts, streams)),
     }
+    if (!options.preDump)
+      writeFileAtomically(`${options.imagePath}/${DESCRIPTORS_FILE}`, JSON.stringify(streams), 0o600)
     const type = options.preDump ? REQUEST.PRE_DUMP : REQUEST.DUMP
     requireSuccess(await ask(worker, { type, opts }, listener(id, options)), `container ${id}`, criu, folders)
   } finally {
@@ -133,11 +138,13 @@ function dumpOptions(container: Container, options: CheckpointOptions): CriuOpti
   }
 }
 
-/** What is needed to restore it. */
-function wholeOptions(container: Container, external: ExternalRecord, { imagePath }: CheckpointOptions): CriuOptions {
-  const mounts: readonly MountEntry[] = mountsOf(container.pid)
-  const streams = streamNames(container, mounts)
-  writeFileAtomically(`${imagePath}/${DESCRIPTORS_FILE}`, JSON.stringify(streams), 0o600)
+/** What of it is not its own, so that the rest can be restored. */
+function externalOptions(
+  container: Container,
+  external: ExternalRecord,
+  mounts: readonly MountEntry[],
+  streams: readonly string[],
+): CriuOptions {
   const names = externalMounts(external, container.cgroup, container.rootfs, mounts)
   return {
     ext_mnt: [...names].map(([key, val]) => ({ key, val })),

@@ -4,15 +4,18 @@
 import { pidsOf } from '../cgroup/processes.ts'
 import { RuntError } from '../errors.ts'
 import type { MountEntry } from '../host/mounts.ts'
-import { listDirectory, readFileIfPresent, readLink } from '../native/file.ts'
-import { SyscallError } from '../native/syscall.ts'
+import { takeDescriptor } from '../host/pidfd.ts'
+import { O } from '../linux/open-flags.ts'
+import { close, listDirectory, readFileIfPresent, readLink } from '../native/file.ts'
+import { SyscallError, syscall, trySyscall } from '../native/syscall.ts'
 import type { Container } from './container.ts'
 
 export const DESCRIPTORS_FILE = 'descriptors.json'
 
 const STREAMS = [0, 1, 2]
 const O_ACCMODE = 0o3
-const O_RDWR = 0o2
+const F_GETFL = 3
+const F_SETFL = 4
 
 /**
  * What CRIU calls the standard streams of a container's init.
@@ -34,6 +37,33 @@ export function streamNames(container: Container, mounts: readonly MountEntry[])
 /** CRIU is to leave these files alone: they are not in the container's tree. */
 export function externalFiles(names: readonly string[]): string[] {
   return [...new Set(names.filter((name) => name.startsWith('file[')))]
+}
+
+/**
+ * Files that only take output are to be at their end for a while. CRIU then doesn't ask restore for a file of the same size:
+ * what comes later goes behind whatever is in the new one.
+ * @param names from streamNames()
+ * @returns what makes them as they were, for all who have them open
+ */
+export function appendMeanwhile({ pid }: Container, names: readonly string[]): Disposable {
+  const changed: { readonly descriptor: number; readonly flags: number }[] = []
+  for (const [stream, name] of names.entries()) {
+    if (!name.startsWith('file[')) continue
+    const descriptor = takeDescriptor(pid, stream)
+    const flags = syscall('fcntl', descriptor, F_GETFL)
+    if ((flags & O_ACCMODE) === O.WRONLY && (flags & O.APPEND) === 0) {
+      syscall('fcntl', descriptor, F_SETFL, flags | O.APPEND)
+      changed.push({ descriptor, flags })
+    } else close(descriptor)
+  }
+  return {
+    [Symbol.dispose]() {
+      for (const { descriptor, flags } of changed) {
+        trySyscall('fcntl', descriptor, F_SETFL, flags)
+        close(descriptor)
+      }
+    },
+  }
 }
 
 /**
@@ -96,7 +126,7 @@ function isInner({ cgroup }: Container, stream: OpenFile): boolean {
       const other = openFile(pid, descriptor)
       if (other?.link !== stream.link) return false
       const access = other.flags & O_ACCMODE
-      return access === O_RDWR || access !== (stream.flags & O_ACCMODE)
+      return access === O.RDWR || access !== (stream.flags & O_ACCMODE)
     }),
   )
 }
