@@ -37,7 +37,7 @@ export interface Worker {
 const SOCKET_IN_CRIU = 3
 const LONGEST_MESSAGE = 1 << 16
 
-/** @param program absolute path of criu */
+/** For questions that need no image of ours. @param program absolute path of criu */
 export function startWorker(program: string): Worker {
   const [socket, theirs] = socketPair()
   try {

@@ -4,12 +4,13 @@
 import { freezerDirectory, isFrozen, tryThaw } from '../cgroup/freezer.ts'
 import { type CriuOptions, REQUEST } from '../criu/messages.ts'
 import { findCriu, requireFeature } from '../criu/program.ts'
-import { ask, endWorker, type Listener, startWorker } from '../criu/swrk.ts'
+import { ask, endWorker, type Listener } from '../criu/swrk.ts'
 import { RuntError } from '../errors.ts'
 import { type MountEntry, mountsOf } from '../host/mounts.ts'
 import { NAMESPACES } from '../linux/namespaces.ts'
 import { S_IF, S_IFMT } from '../linux/open-flags.ts'
 import { debug, warn } from '../log.ts'
+import { lowerCriu } from '../lowering/criu.ts'
 import { close, readLink, status, writeFileAtomically } from '../native/file.ts'
 import { trySyscall } from '../native/syscall.ts'
 import type { Container } from './container.ts'
@@ -21,6 +22,7 @@ import {
   openFolders,
   requireSuccess,
 } from './criu-options.ts'
+import { startCriu } from './criu-process.ts'
 import { destroy } from './delete.ts'
 import { type ExternalRecord, externalMounts } from './external.ts'
 import { checkId } from './id.ts'
@@ -66,14 +68,16 @@ export async function checkpointContainer(store: Store, id: string, options: Che
   if (options.statusFd !== undefined) requireWritable(options.statusFd)
   makeFolder(options.imagePath)
   requireParent(options)
-  using folders = openFolders(options, LOG)
+  openFolders(options, LOG)[Symbol.dispose]()
   const mounts = options.preDump ? [] : mountsOf(container.pid)
   const streams = options.preDump ? [] : streamNames(container, mounts)
   using _appending = appendMeanwhile(container, streams)
   const wasPaused = isFrozen(container.cgroup)
-  const worker = startWorker(criu.program)
+  const own = container.exec.namespaces.includes('mount')
+  const { worker } = await startCriu(criu, [], (call) => lowerCriu(call, own))
   debug(`container ${id}: criu ${criu.version.join('.')} as process ${worker.pid}, images in ${options.imagePath}`)
   try {
+    using folders = openFolders(options, LOG, worker.pid)
     const opts = {
       ...commonOptions(options, folders, container.annotations),
       ...dumpOptions(container, options),

@@ -5,21 +5,15 @@ import type { Cgroup } from '../cgroup/manager.ts'
 import type { Config } from '../config/types.ts'
 import type { CriuOptions } from '../criu/messages.ts'
 import type { Criu } from '../criu/program.ts'
-import { ownEnvironment, type Worker } from '../criu/swrk.ts'
+import type { Worker } from '../criu/swrk.ts'
 import { RuntError } from '../errors.ts'
 import { NAMESPACES } from '../linux/namespaces.ts'
 import { O } from '../linux/open-flags.ts'
-import { type Facts, lineSlots } from '../lowering/facts.ts'
-import { lowerRestore } from '../lowering/restore.ts'
-import { compile } from '../machine/codegen.ts'
-import { targetFor } from '../machine/target.ts'
-import { socketPair } from '../native/descriptors.ts'
+import { lowerRestore } from '../lowering/criu.ts'
+import type { Facts } from '../lowering/facts.ts'
 import { close, open } from '../native/file.ts'
-import { verify } from '../plan/verify.ts'
-import { spawnInit } from '../process/init.ts'
-import { reap } from '../process/wait.ts'
-import { executed } from './conversation.ts'
 import { EXTERNAL_NAMESPACES } from './criu-options.ts'
+import { startCriu } from './criu-process.ts'
 
 /** A descriptor of CRIU's, and what of the checkpoint it takes the place of. */
 export interface Inherited {
@@ -32,35 +26,19 @@ export interface Inherited {
  * @param root a folder of ours, where CRIU finds the rootfs
  * @throws RuntError of a step that fails before
  */
-export async function startCriu(
+export async function startRestore(
   config: Config,
   facts: Facts,
-  { program }: Criu,
+  criu: Criu,
   root: string,
 ): Promise<{ readonly worker: Worker; readonly inherited: readonly Inherited[] }> {
   const namespaces = openNamespaces(config)
-  const [ours, theirs] = socketPair()
-  const given = [theirs, ...namespaces.map(({ fd }) => fd)]
   try {
-    const { plan, first } = lowerRestore(config, facts, { program, env: ownEnvironment(), root, given: given.length })
-    verify(plan)
-    const image = compile(plan, targetFor(process.arch === 'arm64' ? 'arm64' : 'x64'))
-    const descriptors = given.map((fd, index) => [fd, first + index] as const)
-    const init = spawnInit(image.bytes, lineSlots(facts.preservedFds), descriptors)
-    close(init.monitor)
-    try {
-      await executed({ init, plan })
-    } catch (error) {
-      reap(init.first)
-      throw error
-    }
-    const inherited = namespaces.map(({ key }, index) => ({ key, fd: first + 1 + index }))
-    return { worker: { socket: ours, pid: init.first }, inherited }
-  } catch (error) {
-    close(ours)
-    throw error
+    const given = namespaces.map(({ fd }) => fd)
+    const { worker, numbers } = await startCriu(criu, given, (call) => lowerRestore(config, facts, call, root))
+    return { worker, inherited: namespaces.map(({ key }, index) => ({ key, fd: numbers[index] ?? -1 })) }
   } finally {
-    for (const fd of given) close(fd)
+    for (const { fd } of namespaces) close(fd)
   }
 }
 

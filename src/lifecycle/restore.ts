@@ -37,7 +37,7 @@ import { runHooks } from './hooks.ts'
 import { checkId } from './id.ts'
 import { prepareRdt } from './rdt.ts'
 import { newRecord } from './record.ts'
-import { cgroupRoots, type Inherited, joinedNamespaces, startCriu } from './restore-criu.ts'
+import { cgroupRoots, type Inherited, joinedNamespaces, startRestore } from './restore-criu.ts'
 import { type Forwarding, forwardSignals } from './signals.ts'
 import { DESCRIPTORS_FILE, inheritedStreams } from './standard-streams.ts'
 import type { Store } from './store.ts'
@@ -119,6 +119,15 @@ async function restore(
   options: RestoreOptions,
 ): Promise<{ readonly container: Container; readonly master: number | undefined }> {
   checkId(options.id)
+  if (options.manageCgroupsMode === 'strict') {
+    throw new RuntError(
+      'usage',
+      '--manage-cgroups-mode strict: criu would refuse the cgroup, which runt has made by then',
+      {
+        hint: 'full gives cgroups that are there the limits of the checkpoint; soft leaves them the limits of config.json',
+      },
+    )
+  }
   requireKernel()
   const config = await loadConfig(options.bundle)
   for (const warning of config.warnings) warn(warning)
@@ -213,7 +222,7 @@ async function converse(
   const { id } = options
   const root = `${store.directory(id)}/criu-root`
   makeDirectory(root, 0o700)
-  const { worker, inherited } = await startCriu(config, facts, criu, root)
+  const { worker, inherited } = await startRestore(config, facts, criu, root)
   attempt.worker = worker
   debug(`container ${id}: criu ${criu.version.join('.')} as process ${worker.pid}`)
   const { cgroup } = attempt.container

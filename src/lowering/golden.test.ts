@@ -13,10 +13,10 @@ import { CARD } from '../plan/card.ts'
 import { print } from '../plan/print.ts'
 import type { Plan } from '../plan/step.ts'
 import { verify } from '../plan/verify.ts'
+import { type CriuPlan, lowerCriu, lowerRestore } from './criu.ts'
 import { lowerExec } from './exec.ts'
 import type { Facts, ProcessFacts } from './facts.ts'
 import { lowerCreate } from './lower.ts'
-import { lowerRestore } from './restore.ts'
 import { TIME_MARK } from './solo/clock.ts'
 import { lowerSoloExec, type SoloExec } from './solo/exec.ts'
 import type { Solo } from './solo/facts.ts'
@@ -395,7 +395,7 @@ for (const mode of ['run', 'run-foreground'] as const) {
   })
 }
 
-test('the plan of the image that becomes CRIU is as it was', () => {
+test('the plans of the images that become CRIU are as they were', () => {
   const raw = {
     ...BASE,
     mounts: [
@@ -408,15 +408,17 @@ test('the plan of the image that becomes CRIU is as it was', () => {
   }
   const config = normalize(raw as Parameters<typeof normalize>[0], '/bundle')
   const cgroup = { procs: ['/sys/fs/cgroup/memory/golden/cgroup.procs'], v2Directory: undefined }
-  const call = { program: '/usr/sbin/criu', env: ['PATH=/bin'], root: '/run/runt/golden/criu-root', given: 2 }
-  const { plan, first } = lowerRestore(
-    config,
-    { ...FACTS, mode: 'run', noPivot: true, cgroup: { ...FACTS.cgroup, ...cgroup } },
-    call,
-  )
-  goldenPlan('restore', plan)
-  assert.match(print(plan), new RegExp(`"criu","swrk","${first}"`))
+  const facts: Facts = { ...FACTS, mode: 'run', noPivot: true, cgroup: { ...FACTS.cgroup, ...cgroup } }
+  goldenCriu('criu-for-restore', lowerRestore(config, facts, CRIU_CALL, '/run/runt/golden/criu-root'))
+  goldenCriu('criu-for-checkpoint', lowerCriu(CRIU_CALL, true))
 })
+
+const CRIU_CALL = { program: '/usr/sbin/criu', env: ['PATH=/bin'], given: 2 }
+
+function goldenCriu(name: string, { plan, first }: CriuPlan): void {
+  goldenPlan(name, plan)
+  assert.match(print(plan), new RegExp(`"criu","swrk","${first}"`))
+}
 
 test('without AppArmor everybody is unconfined, so nothing is written for that', () => {
   const raw = { ...BASE, process: { ...PROCESS, apparmorProfile: 'unconfined' }, linux: MOUNT_NAMESPACE }

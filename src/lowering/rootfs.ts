@@ -65,7 +65,7 @@ export function lowerHostTree(
  * In P1: mounts made from here on stay in the container. Trees that are to be shared with the host were copied by P0 as
  * they are, so even then the host's own tree can be cut off here.
  */
-export function lowerPropagation({ plan }: Context): void {
+export function lowerPropagation({ plan }: Pick<Context, 'plan'>): void {
   plan.section('', '/', () => {
     setMountAttributes({ plan }, AT.FDCWD, { propagation: MS.SLAVE, recursive: true }, '/')
   })

@@ -1,16 +1,17 @@
-// restore: the image that becomes CRIU. Comes in: a config, facts, and how CRIU is called. Goes out: a plan that makes what
-// CRIU wants to find, in a mount namespace where only CRIU sees it. Then holds: the rootfs is a mount, and has every mount
-// point; what CRIU forks is in the container's resctrl group.
+// The images that become CRIU. Comes in: how CRIU is called, and for restore a config and facts. Goes out: a plan that makes
+// a mount namespace of its own, so that whatever CRIU mounts goes with it, even when it is killed. Then holds for restore: the rootfs
+// is a mount, and has every mount point; what CRIU forks is in the container's resctrl group.
 
 import type { Config, Mount } from '../config/types.ts'
 import { FSMOUNT_CLOEXEC, MNT_DETACH, MOVE_MOUNT, OPEN_TREE } from '../linux/mount-flags.ts'
 import { NAMESPACES } from '../linux/namespaces.ts'
 import { AT, CLOSE_RANGE_CLOEXEC } from '../linux/open-flags.ts'
+import { PlanBuilder } from '../plan/builder.ts'
 import type { Plan } from '../plan/step.ts'
 import { lowerCgroupDoors, lowerCgroupJoin } from './cgroup-join.ts'
 import type { Context } from './context.ts'
 import { lowerReserveSlots, moveToSlot } from './descriptors.ts'
-import type { Facts } from './facts.ts'
+import { type Facts, lineSlots } from './facts.ts'
 import { lowerFsContext } from './fs-context.ts'
 import { newContext } from './lower.ts'
 import { openTarget } from './mount-target.ts'
@@ -23,42 +24,66 @@ export interface CriuCall {
   /** Absolute path. */
   readonly program: string
   readonly env: readonly string[]
-  /** A folder of ours, at which the rootfs is mounted for CRIU. */
-  readonly root: string
   /** How many descriptors it is given; the first is its end of the conversation. */
   readonly given: number
 }
 
+export interface CriuPlan {
+  readonly plan: Plan
+  /** The number of the first descriptor that CRIU is given. */
+  readonly first: number
+}
+
 const ALL_FDS = 0xffffffff
 
-/** @returns the plan, and the number of the first descriptor that CRIU is given */
-export function lowerRestore(
-  config: Config,
-  facts: Facts,
-  call: CriuCall,
-): { readonly plan: Plan; readonly first: number } {
+/** For a checkpoint. @param own is it to have a mount namespace of its own? Not when the container has the host's */
+export function lowerCriu(call: CriuCall, own: boolean): CriuPlan {
+  const { channel, monitor } = lineSlots(0)
+  const plan = new PlanBuilder(channel)
+  const first = monitor + 1
+  lowerGiven(plan, channel, first, call)
+  if (own) lowerOwnMounts(plan)
+  lowerCall(plan, first, call)
+  return { plan: plan.finish(), first }
+}
+
+/** @param root a folder of ours, at which the rootfs is mounted for CRIU */
+export function lowerRestore(config: Config, facts: Facts, call: CriuCall, root: string): CriuPlan {
   const context = newContext(config, facts)
   const { plan, slots } = context
   const first = slots.free
-  plan.syscall('close_range', [slots.channel, first - 1, CLOSE_RANGE_CLOEXEC])
-  plan.syscall('close_range', [first + call.given, ALL_FDS, CLOSE_RANGE_CLOEXEC])
+  lowerGiven(plan, slots.channel, first, call)
   lowerReserveSlots(context)
   plan.syscall('umask', [0])
   const cgroup = lowerCgroupDoors(context)
   const rdt = lowerRdtDoors(context)
-  plan.syscall('unshare', [NAMESPACES.mount.flag])
-  lowerPropagation(context)
+  lowerOwnMounts(plan)
   if (facts.noPivot) lowerCoveredRoot(context)
-  lowerMountPoints(context, call.root)
-  lowerRootAt(context, call.root)
+  lowerMountPoints(context, root)
+  lowerRootAt(context, root)
   lowerCgroupJoin(context, cgroup)
   lowerRdtJoin(context, rdt)
+  lowerCall(plan, first, call)
+  return { plan: plan.finish(), first }
+}
+
+/** All descriptors close on exec but those that CRIU is given. */
+function lowerGiven(plan: PlanBuilder, channel: number, first: number, { given }: CriuCall): void {
+  plan.syscall('close_range', [channel, first - 1, CLOSE_RANGE_CLOEXEC])
+  plan.syscall('close_range', [first + given, ALL_FDS, CLOSE_RANGE_CLOEXEC])
+}
+
+function lowerOwnMounts(plan: PlanBuilder): void {
+  plan.syscall('unshare', [NAMESPACES.mount.flag])
+  lowerPropagation({ plan })
+}
+
+function lowerCall(plan: PlanBuilder, first: number, { program, env }: CriuCall): void {
   plan.section('', 'criu', () => {
     const args = plan.strings(['criu', 'swrk', `${first}`])
-    plan.syscall('execve', [call.program, args.address, plan.strings(call.env).address])
+    plan.syscall('execve', [program, args.address, plan.strings(env).address])
     plan.exit(127)
   })
-  return { plan: plan.finish(), first }
 }
 
 /** CRIU pivots, which the kernel refuses where the root is the ramdisk itself: a copy of it, mounted over it, will do. */
