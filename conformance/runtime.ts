@@ -22,6 +22,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Descriptors that the runtime gets as 3, 4, … */
   readonly descriptors?: readonly number[]
+  /** Words that start the runtime: unshare and its flags. */
+  readonly starter?: readonly string[]
   /** They are said to be sockets passed by LISTEN_FDS and LISTEN_PID. */
   readonly listening?: boolean
   /** It is killed when it takes longer (20). */
@@ -57,7 +59,8 @@ function withoutHybrid(): string[] {
  * it, lives.
  */
 export async function execute(command: readonly string[], output: string, options: RunOptions = {}): Promise<Result> {
-  const [program = '', ...args] = options.listening === true ? [...LISTENER, ...command] : command
+  const starter = [...(options.listening === true ? LISTENER : []), ...(options.starter ?? [])]
+  const [program = '', ...args] = [...starter, ...command]
   const [stdout, stderr] = [openSync(`${output}.out`, 'w'), openSync(`${output}.err`, 'w')]
   try {
     const child = spawn(program, args, {

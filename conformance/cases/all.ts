@@ -2,6 +2,8 @@
 
 import './cgroups.ts'
 import './cgroup-mounts.ts'
+import './checkpoint.ts'
+import './checkpoint-streams.ts'
 import './config.ts'
 import './devices.ts'
 import './errors.ts'

@@ -10,12 +10,14 @@ test('the errors of a log, with their places, each once, the last six', () => {
 (00.180950)     42: Error (criu/sk-unix.c:10): no peer: here
 (00.180951) pie: 7: Error (criu/pie/restorer.c:5): gone
 (00.180952) pie: 7: Error (criu/pie/restorer.c:5): gone
+pie: 1: Error (criu/pie/parasite.c:641): in the process itself
 (00.2) no Error here
 `
   assert.equal(errorsIn(log), [
     "Can't lookup mount=27 for fd=1 path=/out (criu/files-reg.c:1790)",
     'no peer: here (criu/sk-unix.c:10)',
     'gone (criu/pie/restorer.c:5)',
+    'in the process itself (criu/pie/parasite.c:641)',
   ])
   const many = Array.from({ length: 9 }, (_, line) => `(00.${line}) Error (a.c:1): ${line}\n`).join('')
   assert.equal(

@@ -12,7 +12,7 @@ const HARMLESS = [/rlimit: Can't setup RLIMIT_NOFILE/]
  *   and without the time, as an answer has it
  */
 export function errorsIn(text: string): string[] {
-  const errors = [...text.matchAll(/^(?:\(\d+\.\d+\)[^\n]*?\b)?Error \(([^)\n]*)\): ([^\n]*)$/gm)]
+  const errors = [...text.matchAll(/^(?:\(\d+\.\d+\)[^\n]*?\b|pie: \d+: )?Error \(([^)\n]*)\): ([^\n]*)$/gm)]
     .map(([, where, what]) => `${what?.trim()} (${where})`)
     .filter((error) => !HARMLESS.some((pattern) => pattern.test(error)))
   return errors.filter((error, index) => errors.indexOf(error) === index).slice(-MOST)

@@ -60,14 +60,14 @@ export async function checkpointContainer(store: Store, id: string, options: Che
   if (external === undefined) {
     throw new RuntError('criu', `container ${id}: an older runt created it, without noting what a checkpoint needs`)
   }
+  if (options.statusFd !== undefined) requireWritable(options.statusFd)
   const criu = await findCriu()
+  makeFolder(options.imagePath)
+  requireParent(options)
   if (options.preDump || options.parentPath !== undefined) {
     await requireFeature(criu, 'mem_track', options.preDump ? 'pre-dump' : 'parent-path')
   }
   if (options.lazyPages) await requireFeature(criu, 'lazy_pages', 'lazy-pages')
-  if (options.statusFd !== undefined) requireWritable(options.statusFd)
-  makeFolder(options.imagePath)
-  requireParent(options)
   openFolders(options, LOG)[Symbol.dispose]()
   const mounts = options.preDump ? [] : mountsOf(container.pid)
   const streams = options.preDump ? [] : streamNames(container, mounts)

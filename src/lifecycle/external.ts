@@ -8,6 +8,7 @@ import type { MountEntry } from '../host/mounts.ts'
 import type { NamespaceType } from '../linux/namespaces.ts'
 import { isMountable } from '../lowering/cgroup-mount.ts'
 import { devicePaths } from '../lowering/devices.ts'
+import { realPath } from '../native/file.ts'
 
 /** As the config has it; where its mounts really are, the kernel tells. */
 export interface ExternalRecord {
@@ -79,8 +80,9 @@ export function externalSources(config: Config, cgroup: Cgroup): Map<string, str
   }
   for (const { kind, destination, source } of config.mounts) {
     if (kind !== 'bind' || source === undefined) continue
-    sources.set(destination, source)
-    sources.set(resolveInRoot(config.root.path, destination), source)
+    const place = realPath(source) // CRIU doesn't follow a link
+    sources.set(destination, place)
+    sources.set(resolveInRoot(config.root.path, destination), place)
   }
   return sources
 }

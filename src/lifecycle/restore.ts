@@ -5,8 +5,9 @@ import { createCgroup, missingOf } from '../cgroup/fs.ts'
 import { type Hierarchies, readHierarchies } from '../cgroup/hierarchy.ts'
 import { type Cgroup, planCgroup } from '../cgroup/manager.ts'
 import { cgroupPath } from '../cgroup/path.ts'
+import { updateCgroup } from '../cgroup/update.ts'
 import { loadConfig } from '../config/load.ts'
-import type { Config } from '../config/types.ts'
+import type { Config, Resources } from '../config/types.ts'
 import { type CriuOptions, REQUEST } from '../criu/messages.ts'
 import { type Criu, findCriu, requireFeature, requireVersion } from '../criu/program.ts'
 import { ask, endWorker, type Listener, type Worker } from '../criu/swrk.ts'
@@ -150,7 +151,9 @@ async function restore(
   }
   try {
     store.save(attempt.container)
-    const cgroup = createCgroup(hierarchies, planned, config.linux.resources, { rootless: options.rootless })
+    const cgroup = createCgroup(hierarchies, planned, whileRestoring(config.linux.resources), {
+      rootless: options.rootless,
+    })
     attempt.container = { ...attempt.container, cgroup }
     if (rdt !== undefined) attempt.container = { ...attempt.container, rdt: rdt.make() }
     const facts: Facts = {
@@ -215,10 +218,11 @@ function placesToJoin(cgroup: Cgroup, { manageCgroupsMode }: RestoreOptions): Pi
 async function converse(
   store: Store,
   options: RestoreOptions,
-  { config, criu, hierarchies, streams }: Prepared,
+  prepared: Prepared,
   facts: Facts,
   attempt: Attempt,
 ): Promise<void> {
+  const { config, criu, hierarchies, streams } = prepared
   const { id } = options
   const root = `${store.directory(id)}/criu-root`
   makeDirectory(root, 0o700)
@@ -239,14 +243,19 @@ async function converse(
     join_ns: joinedNamespaces(config),
     inherit_fd: [...streams, ...inherited],
   }
-  const answer = await ask(worker, { type: REQUEST.RESTORE, opts }, listener(store, options, config, attempt))
+  const answer = await ask(worker, { type: REQUEST.RESTORE, opts }, listener(store, options, prepared, attempt))
   requireSuccess(answer, `container ${id}`, criu, inside)
   endWorker(worker)
   attempt.worker = undefined
   tryRemoveDirectory(root)
 }
 
-function listener(store: Store, options: RestoreOptions, config: Config, attempt: Attempt): Listener {
+function listener(
+  store: Store,
+  options: RestoreOptions,
+  { config, hierarchies }: Prepared,
+  attempt: Attempt,
+): Listener {
   return ({ script, pid, descriptor }) => {
     debug(`container ${options.id}: criu: ${script}`)
     if (script === 'setup-namespaces' && pid !== undefined) {
@@ -254,12 +263,25 @@ function listener(store: Store, options: RestoreOptions, config: Config, attempt
       setUpNamespaces(store, config, attempt)
     } else if (script === 'post-restore' && pid !== undefined) {
       const born = bornAs(attempt.container, pid)
+      limitProcesses(hierarchies, attempt.container.cgroup, config.linux.resources)
       attempt.container = { ...born, phase: 'created', exec: { ...born.exec, namespaces: namespacesOf(born) } }
       store.save(attempt.container)
     } else if (script === 'orphan-pts-master' && descriptor !== undefined) {
       takeTerminal(options, attempt, descriptor)
     } else if (descriptor !== undefined) close(descriptor)
   }
+}
+
+/** For a while there are processes of CRIU's beside those that were saved: tar, for what a tmpfs holds. */
+function whileRestoring(resources: Resources): Resources {
+  return { ...resources, pids: {} }
+}
+
+/** Before the restored processes run. */
+function limitProcesses(hierarchies: Hierarchies, cgroup: Cgroup, after: Resources): void {
+  if (after.pids.limit === undefined) return
+  const asked = { devices: [], memory: {}, cpu: {}, pids: after.pids, unified: {} }
+  updateCgroup(hierarchies, cgroup, { before: whileRestoring(after), asked, after })
 }
 
 function bornAs(container: Container, pid: number): Container {

@@ -177,6 +177,17 @@ export function readLink(path: string): string {
   return decoder.decode(buffer.subarray(0, length))
 }
 
+/** Where a path leads, all links resolved; the path itself when it leads nowhere. */
+export function realPath(path: string): string {
+  const fd = tryOpen(path, O.PATH)
+  if (fd < 0) return path
+  try {
+    return readLink(`/proc/self/fd/${fd}`)
+  } finally {
+    close(fd)
+  }
+}
+
 export interface DirectoryEntry {
   readonly name: string
   readonly kind: 'directory' | 'other'

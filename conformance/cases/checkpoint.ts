@@ -1,0 +1,571 @@
+// checkpoint and restore: not in the specification, and what engines and users of runc expect of them.
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import * as assert from 'uvu/assert'
+import type { Box } from '../box.ts'
+import { failed, succeeded } from '../box.ts'
+import { NAMESPACES } from '../bundle.ts'
+import { check, skip } from '../case.ts'
+import { COUNTER, OWN_STREAMS, requireFeature, Saved } from '../checkpoint.ts'
+
+const onlyRunt = (box: Box, reason: string): void => {
+  if (box.runtime.name !== 'runt') skip(reason)
+}
+
+check('K6', 'a checkpoint ends the container, and restore goes on where it was', async (box) => {
+  const saved = new Saved(box)
+  await saved.launch()
+  succeeded(await saved.checkpoint())
+  const before = await saved.standsStill()
+  assert.ok(before > 0)
+  box.assertNothingLeft()
+  const pidFile = box.path('pid')
+  await saved.restored('--pid-file', pidFile)
+  assert.ok((await saved.counts(before)) > before)
+  const state = await box.state()
+  assert.is(state.status, 'running')
+  assert.is(`${state.pid}`, readFileSync(pidFile, 'utf8'))
+  const { stdout } = succeeded(await box.command(['exec', box.id, 'sh', '-c', 'cat /data/count; cat /proc/1/comm']))
+  assert.match(stdout, /^\d+\nsh\n$/)
+  await box.kill('KILL')
+  await box.waitForStatus('stopped')
+  await box.delete()
+  box.assertNothingLeft()
+})
+
+check('K6', 'a container is restored as often as one likes, and checkpointed again', async (box) => {
+  const saved = new Saved(box)
+  await saved.launch()
+  for (let round = 0; round < 2; round++) {
+    succeeded(await saved.checkpoint())
+    const before = await saved.standsStill()
+    await saved.restored()
+    await saved.counts(before)
+  }
+  await box.delete('--force')
+  const before = saved.count()
+  await saved.restored()
+  await saved.counts(before - 1)
+})
+
+check('K6', '--leave-running leaves it running', async (box) => {
+  const saved = new Saved(box)
+  await saved.launch()
+  const { pid } = await box.state()
+  succeeded(await saved.checkpoint('--leave-running'))
+  const state = await box.state()
+  assert.is(state.status, 'running')
+  assert.is(state.pid, pid)
+  await saved.counts()
+  await box.delete('--force')
+  await saved.restored()
+  await saved.counts()
+})
+
+check('K6', 'pre-dumps leave less for the checkpoint to write', async (box) => {
+  requireFeature(box, 'mem_dirty_track')
+  const saved = new Saved(box)
+  // A program with some memory that it doesn't change: the shell's variable.
+  await saved.launch({}, `big=$(head -c 4000000 /dev/zero | tr "\\0" x); ${COUNTER}`)
+  const folders = ['first', 'second', 'last'].map((name) => box.path(name))
+  const [first = '', second = '', last = ''] = folders
+  succeeded(await saved.checkpoint('--image-path', first, '--pre-dump'))
+  await saved.counts()
+  succeeded(await saved.checkpoint('--image-path', second, '--pre-dump', '--parent-path', '../first'))
+  await saved.counts()
+  succeeded(await saved.checkpoint('--image-path', last, '--parent-path', '../second'))
+  const [whole = 0, part = 0] = [pagesIn(first), pagesIn(last)]
+  assert.ok(whole > 4_000_000 && part < whole / 2, `${whole} bytes first, ${part} bytes last`)
+  const before = await saved.standsStill()
+  await saved.restored('--image-path', last)
+  await saved.counts(before)
+})
+
+/** Bytes of memory that were written. */
+function pagesIn(folder: string): number {
+  return readdirSync(folder)
+    .filter((name) => name.startsWith('pages-'))
+    .reduce((sum, name) => sum + readFileSync(`${folder}/${name}`).length, 0)
+}
+
+check('K6', '--parent-path must lead to a folder, from the images', async (box) => {
+  const saved = new Saved(box)
+  await saved.launch()
+  for (const parent of ['/tmp', '../nowhere', '../bundle/config.json']) {
+    const { stderr } = failed(await saved.checkpoint('--parent-path', parent))
+    assert.match(stderr, /--parent-path/)
+  }
+  assert.is((await box.state()).status, 'running')
+})
+
+check('K6', 'restore in the foreground ends as the program does, and deletes the container', async (box) => {
+  const saved = new Saved(box)
+  await saved.launch({}, `trap 'exit 7' TERM; ${COUNTER}`)
+  succeeded(await saved.checkpoint())
+  const before = await saved.standsStill()
+  const restored = saved.restore()
+  await saved.counts(before)
+  await box.waitForStatus('running')
+  await box.kill('TERM')
+  assert.is((await restored).status, 7)
+  box.assertNothingLeft()
+})
+
+check('K6', 'a program that a signal ends gives 128 and its number in the foreground', async (box) => {
+  const saved = new Saved(box)
+  await saved.launch()
+  succeeded(await saved.checkpoint())
+  const before = await saved.standsStill()
+  const restored = saved.restore()
+  await saved.counts(before)
+  await box.waitForStatus('running')
+  await box.kill('KILL')
+  assert.is((await restored).status, 128 + 9)
+  box.assertNothingLeft()
+})
+
+check('K6', 'limits, hostname and root are those of the bundle', async (box) => {
+  const saved = new Saved(box)
+  const edits = {
+    '/linux/resources/memory': { limit: 64 << 20 },
+    '/linux/resources/pids': { limit: 3 },
+    '/linux/resources/cpu': { shares: 512 },
+  }
+  await saved.launch(edits)
+  succeeded(await saved.checkpoint())
+  await saved.restored()
+  await saved.counts()
+  assert.is(box.knob('memory', 'memory.limit_in_bytes'), `${64 << 20}`)
+  assert.is(box.knob('pids', 'pids.max'), '3')
+  assert.is(box.knob('cpu', 'cpu.shares'), '512')
+  const { pid } = await box.state()
+  const places = readFileSync(`/proc/${pid}/cgroup`, 'utf8').trim().split('\n')
+  for (const place of places) assert.ok(place.endsWith(`:${box.cgroup}`), place)
+  const { stdout } = succeeded(await box.command(['exec', box.id, 'hostname']))
+  assert.is(stdout.trim(), 'conformance')
+})
+
+for (const mode of ['ignore', 'soft', 'full']) {
+  check('K6', `with --manage-cgroups-mode ${mode} it is in its cgroup again`, async (box) => {
+    const saved = new Saved(box)
+    await saved.launch()
+    succeeded(await saved.checkpoint('--manage-cgroups-mode', mode))
+    await saved.restored('--manage-cgroups-mode', mode)
+    await saved.counts()
+    const { pid } = await box.state()
+    assert.match(readFileSync(`/proc/${pid}/cgroup`, 'utf8'), new RegExp(`:pids:${box.cgroup}\n`))
+  })
+}
+
+check('K6', 'binds of folders and files, masks and read-only paths are there again', async (box) => {
+  const saved = new Saved(box)
+  const volume = box.path('volume')
+  mkdirSync(volume)
+  writeFileSync(`${volume}/file`, 'of the host')
+  const bind = (destination: string, source: string, ...options: string[]) => ({
+    destination,
+    type: 'bind',
+    source,
+    options: ['rbind', ...options],
+  })
+  await saved.launch({
+    '/mounts': [
+      { destination: '/proc', type: 'proc', source: 'proc' },
+      { destination: '/dev', type: 'tmpfs', source: 'tmpfs' },
+      { destination: '/run', type: 'tmpfs', source: 'tmpfs' },
+      bind('/run/deep/volume', volume),
+      bind('/etc/one', `${volume}/file`, 'ro'),
+    ],
+    '/linux/maskedPaths': ['/proc/kcore', '/proc/keys', '/proc/scsi', '/etc/group', '/tmp'],
+    '/linux/readonlyPaths': ['/proc/sys', '/root'],
+  })
+  succeeded(await box.command(['exec', box.id, 'sh', '-c', 'echo kept >/run/kept']))
+  const look = `cat /run/kept /etc/one /run/deep/volume/file; echo; wc -c </etc/group; ls /tmp | wc -l
+    touch /root/x 2>&1; touch /etc/one 2>&1; echo new >/run/deep/volume/new`
+  const seen = async () => (await box.command(['exec', box.id, 'sh', '-c', look])).stdout
+  const before = await seen()
+  assert.match(before, /^kept\nof the hostof the host\n0\n0\n.*Read-only.*\n.*Read-only.*\n$/)
+  succeeded(await saved.checkpoint())
+  rmSync(`${volume}/new`)
+  await saved.restored()
+  await saved.counts()
+  assert.is(await seen(), before)
+  assert.is(readFileSync(`${volume}/new`, 'utf8'), 'new\n')
+})
+
+check('K6', 'a fresh copy of the image gets the mount points that it lacks', async (box) => {
+  const saved = new Saved(box)
+  const other = box.path('other')
+  // As an engine does that restores elsewhere: the same config, another root file system.
+  cpSync(box.bundle, other, { recursive: true, verbatimSymlinks: true })
+  writeFileSync(box.path('file'), 'of the host\n')
+  await box.launch(`${OWN_STREAMS}; while :; do sleep 0.05; done`, {
+    '/mounts/-': { destination: '/opt/a/b', type: 'bind', source: box.path('file'), options: ['bind'] },
+  })
+  succeeded(await saved.checkpoint())
+  assert.not.ok(existsSync(`${other}/rootfs/opt`))
+  cpSync(`${box.bundle}/config.json`, `${other}/config.json`)
+  await saved.restored('--bundle', other)
+  const { stdout } = succeeded(await box.command(['exec', box.id, 'cat', '/opt/a/b']))
+  assert.is(stdout, 'of the host\n')
+})
+
+check('K6', 'a cgroup mount is there again, with a cgroup namespace and without', async (box) => {
+  const mount = { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: ['ro'] }
+  for (const namespaces of [NAMESPACES, [...NAMESPACES, { type: 'cgroup' }]]) {
+    const saved = new Saved(box)
+    await saved.launch({ '/mounts/-': mount, '/linux/namespaces': namespaces })
+    succeeded(await saved.checkpoint())
+    await saved.restored()
+    await saved.counts()
+    const { stdout } = succeeded(await box.command(['exec', box.id, 'cat', '/sys/fs/cgroup/pids/cgroup.procs']))
+    assert.match(stdout, /^1$/m)
+    await box.delete('--force')
+  }
+})
+
+check('K6', 'a user namespace is there again', async (box) => {
+  const saved = new Saved(box)
+  const mappings = [{ containerID: 0, hostID: 0, size: 65536 }]
+  await saved.launch({
+    '/linux/namespaces': [...NAMESPACES, { type: 'user' }],
+    '/linux/uidMappings': mappings,
+    '/linux/gidMappings': mappings,
+  })
+  succeeded(await saved.checkpoint())
+  const before = await saved.standsStill()
+  await saved.restored()
+  await saved.counts(before)
+  const { stdout } = succeeded(await box.command(['exec', box.id, 'cat', '/proc/self/uid_map', '/proc/1/uid_map']))
+  assert.match(stdout, /^(\s*0\s+0\s+65536\n){2}$/)
+})
+
+check('K6', 'the loopback device of its own network namespace is on', async (box) => {
+  onlyRunt(box, 'runc leaves it off')
+  const saved = new Saved(box)
+  await saved.launch()
+  succeeded(await saved.checkpoint())
+  await saved.restored()
+  const { stdout } = succeeded(await box.command(['exec', box.id, 'ip', 'addr', 'show', 'lo']))
+  assert.match(stdout, /LOOPBACK,UP.*\n.*\n.*127\.0\.0\.1/)
+})
+
+check('K6', 'clocks go on where they were', async (box) => {
+  const saved = new Saved(box)
+  await saved.launch()
+  const uptime = async () => {
+    const { stdout } = succeeded(await box.command(['exec', box.id, 'cat', '/proc/uptime']))
+    return Number.parseFloat(stdout)
+  }
+  const before = await uptime()
+  succeeded(await saved.checkpoint())
+  await sleep(1500)
+  await saved.restored()
+  const passed = (await uptime()) - before
+  assert.ok(passed >= 0 && passed < 1.5 + 3, `${passed} s`)
+})
+
+check('K6', 'a connection of TCP goes on', async (box) => {
+  if (!existsSync('/usr/sbin/iptables')) skip('criu locks the network by iptables, which is not here')
+  const saved = new Saved(box)
+  const network = await NetworkNamespace.make()
+  let client: ChildProcess | undefined
+  try {
+    const script = `${OWN_STREAMS}; nc -l -p 5000 -e sh -c 'while read line; do echo got $line; done' & ${COUNTER}`
+    await saved.launch({ '/linux/namespaces': network.namespaces }, script)
+    const connection = network.spawn(['busybox', 'nc', '127.0.0.1', '5000'])
+    client = connection.child
+    await connection.says('one', /got one/)
+    assert.match(failed(await saved.checkpoint()).stderr, box.runtime.name === 'runt' ? /--tcp-established/ : /criu/)
+    await connection.says('two', /got two/)
+    succeeded(await saved.checkpoint('--tcp-established'))
+    client.stdin?.write('three\n')
+    await saved.standsStill()
+    await saved.restored('--tcp-established')
+    await connection.says('four', /got three\ngot four/)
+  } finally {
+    client?.kill('SIGKILL')
+    network.end()
+  }
+})
+
+/** A network namespace that a process of ours holds. */
+class NetworkNamespace {
+  readonly #holder: ChildProcess
+
+  private constructor(holder: ChildProcess) {
+    this.#holder = holder
+  }
+
+  static async make(): Promise<NetworkNamespace> {
+    const script = 'busybox ip link set lo up && echo up && exec sleep 60'
+    const holder = spawn('unshare', ['-n', 'sh', '-c', script], { stdio: ['ignore', 'pipe', 'ignore'] })
+    await new Promise((resolve) => holder.stdout?.once('data', resolve))
+    return new NetworkNamespace(holder)
+  }
+
+  get namespaces(): object[] {
+    const path = `/proc/${this.#holder.pid}/ns/net`
+    return NAMESPACES.map((namespace) => (namespace.type === 'network' ? { ...namespace, path } : namespace))
+  }
+
+  spawn(command: readonly string[]): {
+    readonly child: ChildProcess
+    says(line: string, answer: RegExp): Promise<void>
+  } {
+    const words = ['-n', '-t', `${this.#holder.pid}`, ...command]
+    const child = spawn('nsenter', words, { stdio: ['pipe', 'pipe', 'ignore'] })
+    let heard = ''
+    child.stdout.on('data', (chunk: Buffer) => {
+      heard += chunk.toString()
+    })
+    return {
+      child,
+      async says(line, answer) {
+        child.stdin.write(`${line}\n`)
+        const deadline = Date.now() + 10_000
+        while (!answer.test(heard)) {
+          assert.ok(Date.now() < deadline, `no ${answer} in ${JSON.stringify(heard)}`)
+          await sleep(10)
+        }
+      },
+    }
+  }
+
+  end(): void {
+    this.#holder.kill('SIGKILL')
+  }
+}
+
+/** flock(1) of the host, with what it needs. */
+const HOST_PROGRAMS = ['/usr', '/lib', '/lib64'].map((path) => ({
+  destination: path,
+  type: 'bind',
+  source: path,
+  options: ['rbind', 'ro'],
+}))
+
+check(
+  'K6',
+  'a file lock is refused without --file-locks, and the container goes on; with it the lock is held again',
+  async (box) => {
+    if (!existsSync('/usr/bin/flock')) skip('needs flock(1)')
+    const saved = new Saved(box)
+    const base = [
+      { destination: '/proc', type: 'proc', source: 'proc' },
+      { destination: '/dev', type: 'tmpfs', source: 'tmpfs' },
+    ]
+    const mounts = [...base, ...HOST_PROGRAMS.filter(({ source }) => existsSync(source))]
+    await saved.launch({ '/mounts': mounts }, `exec /usr/bin/flock /data/lock sh -c '${COUNTER}'`)
+    const refused = failed(await saved.checkpoint())
+    assert.is((await box.state()).status, 'running')
+    await saved.counts()
+    if (box.runtime.name === 'runt') {
+      assert.match(refused.stderr, /criu failed: .*--file-locks/)
+      assert.ok(refused.stderr.includes(`${saved.work}/dump.log`), refused.stderr)
+    }
+    succeeded(await saved.checkpoint('--file-locks'))
+    await saved.restored('--file-locks')
+    await saved.counts()
+    const taken = await box.command(['exec', box.id, '/usr/bin/flock', '-n', '/data/lock', 'true'])
+    assert.is(taken.status, 1)
+  },
+)
+
+check('K6', 'what criu refuses leaves the container as it was, paused if it was', async (box) => {
+  const saved = new Saved(box)
+  // A connection, which needs a flag.
+  const connected = 'nc -l -p 5000 -e sleep 100 & sleep 0.2; (sleep 100 | nc 127.0.0.1 5000) &'
+  await saved.launch({}, `ip link set lo up; ${connected} sleep 0.2; ${COUNTER}`)
+  failed(await saved.checkpoint())
+  assert.is((await box.state()).status, 'running')
+  await saved.counts()
+  succeeded(await box.command(['pause', box.id]))
+  failed(await saved.checkpoint())
+  assert.is((await box.state()).status, 'paused')
+  succeeded(await box.command(['resume', box.id]))
+  await saved.counts()
+})
+
+check('K6', 'a paused container can be checkpointed, and runs when it is restored', async (box) => {
+  const saved = new Saved(box)
+  await saved.launch()
+  succeeded(await box.command(['pause', box.id]))
+  succeeded(await saved.checkpoint())
+  box.assertNothingLeft()
+  await saved.restored()
+  await saved.counts()
+})
+
+check('K6', 'a container that does not run is not checkpointed', async (box) => {
+  const saved = new Saved(box)
+  assert.match(failed(await saved.checkpoint()).stderr, /does not exist/)
+  await box.create({ '/process/args': ['true'] })
+  assert.match(failed(await saved.checkpoint()).stderr, /created/)
+  await box.start()
+  await box.waitForStatus('stopped')
+  assert.match(failed(await saved.checkpoint()).stderr, /stopped/)
+  assert.not.ok(box.runtime.name === 'runt' && existsSync(saved.images), 'a folder of images')
+})
+
+check('K6', 'restore from a folder that is no checkpoint is an error and leaves nothing', async (box) => {
+  const saved = new Saved(box)
+  box.configure({ '/process/args': ['sleep', '60'] })
+  const empty = box.path('empty')
+  mkdirSync(empty)
+  for (const path of ['/nowhere/at/all', empty, `${box.bundle}/config.json`]) {
+    const { stderr } = failed(await saved.restore('--detach', '--image-path', path))
+    if (box.runtime.name === 'runt') assert.ok(stderr.includes(path), stderr)
+    box.assertNothingLeft()
+  }
+  assert.not.ok(existsSync('/nowhere'))
+  writeFileSync(`${empty}/descriptors.json`, '["","",""]')
+  assert.match(failed(await saved.restore('--detach', '--image-path', empty)).stderr, /criu failed/)
+  box.assertNothingLeft()
+})
+
+check('K6', 'restore under an id that is taken is refused', async (box) => {
+  const saved = new Saved(box)
+  await saved.launch()
+  succeeded(await saved.checkpoint('--leave-running'))
+  assert.match(failed(await saved.restore('--detach')).stderr, /already exists/)
+  assert.is((await box.state()).status, 'running')
+})
+
+check('K6', 'a bind whose source is gone is told by its place in the config, and nothing is left', async (box) => {
+  onlyRunt(box, 'what criu says suffices others')
+  const saved = new Saved(box)
+  const volume = box.path('volume')
+  mkdirSync(volume)
+  await saved.launch({ '/mounts/-': { destination: '/mnt', type: 'bind', source: volume, options: ['bind'] } })
+  succeeded(await saved.checkpoint())
+  rmSync(volume, { recursive: true })
+  assert.match(failed(await saved.restore('--detach')).stderr, /mounts\[5\]: .*volume: .*ENOENT/)
+  box.assertNothingLeft()
+})
+
+check('K6', 'hooks of the runtime run at restore, and a failing one undoes it', async (box) => {
+  const saved = new Saved(box)
+  const hook = (name: string) => [{ path: '/bin/sh', args: ['sh', '-c', `cat >>${box.path(name)}`] }]
+  const edits = (createRuntime: object[]) => ({
+    '/process/args': ['sh', '-c', `${OWN_STREAMS}; ${COUNTER}`],
+    '/hooks': { prestart: hook('prestart'), createRuntime, poststop: hook('poststop') },
+  })
+  await saved.launch(edits(hook('createRuntime')))
+  succeeded(await saved.checkpoint())
+  for (const name of ['prestart', 'createRuntime', 'poststop']) rmSync(box.path(name))
+  await saved.restored()
+  await saved.counts()
+  const { pid } = await box.state()
+  for (const name of ['prestart', 'createRuntime']) {
+    const state = JSON.parse(readFileSync(box.path(name), 'utf8'))
+    assert.is(state.id, box.id)
+    assert.is(state.pid, pid, name)
+  }
+  assert.not.ok(existsSync(box.path('poststop')))
+  await box.delete('--force')
+  assert.ok(existsSync(box.path('poststop')))
+  box.configure(edits([{ path: '/bin/false' }]))
+  const { stderr } = failed(await saved.restore('--detach'))
+  if (box.runtime.name === 'runt') assert.match(stderr, /hooks\.createRuntime\[0\]/)
+  box.assertNothingLeft()
+  const before = saved.count()
+  await sleep(100)
+  assert.is(saved.count(), before, 'a process is left')
+})
+
+check('K6', 'the annotation org.criu.config names a file of further options', async (box) => {
+  if (!existsSync('/usr/bin/flock')) skip('needs flock(1)')
+  const saved = new Saved(box)
+  const file = box.path('criu.conf')
+  writeFileSync(file, 'log-file elsewhere.log\n')
+  await saved.launch({ '/annotations': { 'org.criu.config': file } })
+  succeeded(await saved.checkpoint())
+  assert.ok(existsSync(`${saved.work}/elsewhere.log`))
+})
+
+check('K6', 'memory can go to a page server', async (box) => {
+  const saved = new Saved(box)
+  const pages = box.path('pages')
+  mkdirSync(pages)
+  const port = 20_000 + (process.pid % 20_000)
+  await saved.launch()
+  const words = ['page-server', '--images-dir', pages, '--address', '127.0.0.1', '--port', `${port}`]
+  const server = spawn('criu', words, { env: { ...process.env, ...saved.environment }, stdio: 'ignore' })
+  const ended = new Promise((resolve) => server.once('exit', resolve))
+  try {
+    // It listens as soon as /proc/net/tcp says so.
+    const listening = `0100007F:${port.toString(16).toUpperCase()} 00000000:0000 0A`
+    while (!readFileSync('/proc/net/tcp', 'utf8').includes(listening)) await sleep(20)
+    succeeded(await saved.checkpoint('--page-server', `127.0.0.1:${port}`))
+    await ended
+  } finally {
+    server.kill('SIGKILL')
+  }
+  assert.ok(pagesIn(pages) > 0)
+  assert.is(pagesIn(saved.images), 0)
+  // Together they are a checkpoint.
+  for (const name of readdirSync(pages)) cpSync(`${pages}/${name}`, `${saved.images}/${name}`)
+  const before = await saved.standsStill()
+  await saved.restored()
+  await saved.counts(before)
+})
+
+check('K6', '--lazy-pages leaves memory to criu lazy-pages', async (box) => {
+  const saved = new Saved(box)
+  await saved.launch()
+  succeeded(await saved.checkpoint())
+  const words = ['lazy-pages', '--images-dir', saved.images, '--work-dir', saved.work]
+  const server = spawn('criu', words, { env: { ...process.env, ...saved.environment }, stdio: 'ignore' })
+  const ended = new Promise((resolve) => server.once('exit', resolve))
+  try {
+    while (!existsSync(`${saved.work}/lazy-pages.socket`)) await sleep(20)
+    const before = await saved.standsStill()
+    await saved.restored('--lazy-pages')
+    await saved.counts(before)
+    assert.is(await ended, 0)
+  } finally {
+    server.kill('SIGKILL')
+  }
+})
+
+check('K6', 'flags that make no sense are refused', async (box) => {
+  const saved = new Saved(box)
+  await saved.launch()
+  for (const flags of [
+    ['--manage-cgroups-mode', 'some'],
+    ['--empty-ns', 'pid'],
+    ['--page-server', 'nowhere'],
+    ['--page-server', ':7'],
+    ['--page-server', '127.0.0.1:port'],
+  ]) {
+    assert.match(failed(await saved.checkpoint(...flags)).stderr, /invalid|use|is n|not supported|can only/i)
+  }
+  assert.is((await box.state()).status, 'running')
+  succeeded(await saved.checkpoint('--empty-ns', 'network', '--leave-running'))
+})
+
+check('K6', 'without criu the package is named', async (box) => {
+  onlyRunt(box, 'others have other words')
+  await box.launch('exec sleep 60')
+  const criuless = { env: { PATH: box.path('none') } }
+  const { stderr } = failed(await box.command(['checkpoint', '--image-path', box.path('images'), box.id], criuless))
+  assert.match(stderr, /criu: not found in \$PATH/)
+  assert.match(stderr, /install the package criu/)
+  assert.not.ok(existsSync(box.path('images')))
+  assert.is((await box.state()).status, 'running')
+})
+
+check('K6', 'a criu that ends without a word is told', async (box) => {
+  onlyRunt(box, 'others have other words')
+  mkdirSync(box.path('bin'))
+  writeFileSync(box.path('bin/criu'), '#!/bin/sh\nexit 3\n')
+  chmodSync(box.path('bin/criu'), 0o755)
+  await box.launch('exec sleep 60')
+  const fake = { env: { PATH: `${box.path('bin')}:/bin` } }
+  const { stderr } = failed(await box.command(['checkpoint', '--image-path', box.path('images'), box.id], fake))
+  assert.match(stderr, /criu ended without an answer: exit status 3/)
+  assert.is((await box.state()).status, 'running')
+})

@@ -1,0 +1,116 @@
+// What cases of checkpoint and restore share: a CRIU that works on this machine, and the two commands with their folders.
+
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import * as assert from 'uvu/assert'
+import type { Box } from './box.ts'
+import { succeeded } from './box.ts'
+import { skip } from './case.ts'
+import type { Result, RunOptions } from './runtime.ts'
+
+const SCRIPT = fileURLToPath(new URL('../bin/debian-criu', import.meta.url))
+const PATIENCE_MS = 10_000
+
+/** @param name of criu check --feature */
+export function requireFeature(box: Box, name: string): void {
+  const { status, stderr, stdout } = spawnSync(`${requireCriu(box)}/criu`, ['check', '--feature', name], {
+    encoding: 'utf8',
+  })
+  if (status !== 0) skip(`${stdout}${stderr}`.trim())
+}
+
+let found: { readonly folder: string } | { readonly reason: string } | undefined
+
+/** The folder of a criu; looked for once. */
+export function requireCriu(box: Box): string {
+  if (box.runtime.name === 'crun') skip("crun takes libcriu, which Debian's is built without")
+  found ??= findCriu()
+  return 'folder' in found ? found.folder : skip(found.reason)
+}
+
+function findCriu(): { readonly folder: string } | { readonly reason: string } {
+  const script = spawnSync('sh', [SCRIPT], { encoding: 'utf8' })
+  if (script.status !== 0) return { reason: `no criu: ${script.stderr.trim()}` }
+  const program = script.stdout.trim()
+  const check = spawnSync(program, ['check'], { encoding: 'utf8' })
+  if (check.status !== 0) return { reason: `criu does not work here: ${`${check.stdout}${check.stderr}`.trim()}` }
+  return { folder: program.slice(0, program.lastIndexOf('/')) }
+}
+
+/** A counter in a file of the image; its streams are the container's own. */
+export const COUNTER = 'i=0; while :; do i=$((i+1)); echo $i >/data/count; sleep 0.02; done'
+export const OWN_STREAMS = 'exec </dev/null >/dev/null 2>&1'
+
+export class Saved {
+  readonly images: string
+  /** CRIU's logs. */
+  readonly work: string
+  readonly #box: Box
+  readonly #options: RunOptions
+
+  constructor(box: Box) {
+    this.#box = box
+    this.images = box.path('images')
+    this.work = box.path('work')
+    const env = { PATH: `${requireCriu(box)}:${process.env.PATH}` }
+    // Who leaves criu in the machine's mount namespace may leave mounts of criu's there.
+    this.#options = box.runtime.name === 'runt' ? { env } : { env, starter: ['unshare', '-m'] }
+  }
+
+  /** Start a counter, and wait until it counts. */
+  async launch(edits: Parameters<Box['launch']>[1] = {}, script = COUNTER): Promise<void> {
+    await this.#box.launch(`${OWN_STREAMS}; ${script}`, edits)
+    await this.counts()
+  }
+
+  checkpoint(...flags: readonly string[]): Promise<Result> {
+    return this.#box.command(['checkpoint', ...this.#folders(flags), ...flags, this.#box.id], this.#options)
+  }
+
+  /** A flag --bundle comes last and counts. */
+  restore(...flags: readonly string[]): Promise<Result> {
+    const words = ['restore', '--bundle', this.#box.bundle, ...this.#folders(flags), ...flags, this.#box.id]
+    return this.#box.command(words, this.#options)
+  }
+
+  #folders(flags: readonly string[]): string[] {
+    const images = flags.includes('--image-path') ? [] : ['--image-path', this.images]
+    return [...images, '--work-path', this.work]
+  }
+
+  async restored(...flags: readonly string[]): Promise<void> {
+    succeeded(await this.restore('--detach', ...flags))
+  }
+
+  /** Words that start a command with criu in its PATH. */
+  get environment(): NonNullable<RunOptions['env']> {
+    return this.#options.env ?? {}
+  }
+
+  count(): number {
+    try {
+      return Number(readFileSync(`${this.#box.rootfs}/data/count`, 'utf8'))
+    } catch {
+      return 0
+    }
+  }
+
+  /** Wait until it has counted on. @returns how far it is */
+  async counts(beyond = this.count()): Promise<number> {
+    const deadline = Date.now() + PATIENCE_MS
+    while (this.count() <= beyond) {
+      assert.ok(Date.now() < deadline, `the counter stands at ${this.count()}`)
+      await sleep(10)
+    }
+    return this.count()
+  }
+
+  async standsStill(): Promise<number> {
+    const before = this.count()
+    await sleep(150)
+    assert.is(this.count(), before, 'it counts on')
+    return before
+  }
+}
