@@ -1,7 +1,7 @@
 // Standard streams of a container, checkpointed and restored: pipes, files, terminals.
 
 import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as assert from 'uvu/assert'
 import { type Box, failed, succeeded } from '../box.ts'
@@ -66,9 +66,14 @@ check('K6', 'pipes of the restored container are those of restore', async (box) 
 
 check('K6', 'a pipe between processes of the container stays between them', async (box) => {
   const saved = new Saved(box)
-  // Init's own input is a pipe, whose other end a child of its has.
-  const script = `mkfifo /tmp/f; (i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done) | while read i; do echo $i >/data/count; done`
+  // Init's own input is a pipe, by way of another process that has it; the other end is a third one's.
+  const script = `: >/data/0; (while :; do echo tick; sleep 0.02; done) | sh -c 'echo $$ >/tmp/pid; exec sleep 1000' &
+    while ! test -s /tmp/pid; do sleep 0.01; done
+    exec </proc/$(cat /tmp/pid)/fd/0
+    i=0; while read tick; do mv /data/$i /data/$((i+1)); i=$((i+1)); done`
   await saved.launch({}, script)
+  const { pid } = await box.state()
+  assert.match(readlinkSync(`/proc/${pid}/fd/0`), /^pipe:/)
   succeeded(await saved.checkpoint())
   const before = await saved.standsStill()
   await saved.restored()
@@ -79,7 +84,11 @@ check('K6', 'output into a file of the host goes on in the file of restore', asy
   if (box.runtime.name !== 'runt') skip('runc leaves it to criu, which refuses files of the host')
   const saved = new Saved(box)
   await box.create({
-    '/process/args': ['sh', '-c', 'i=0; while :; do i=$((i+1)); echo $i; echo $i >/data/count; sleep 0.02; done'],
+    '/process/args': [
+      'sh',
+      '-c',
+      ': >/data/0; i=0; while :; do mv /data/$i /data/$((i+1)); i=$((i+1)); echo $i; sleep 0.02; done',
+    ],
   })
   await box.start()
   await saved.counts()
