@@ -8,7 +8,7 @@ DESTDIR ?=
 RUNTIME ?= dist/runt
 RUNS ?= 30
 
-TEST_PACKAGES := busybox-static libseccomp2 runc crun strace binutils binutils-aarch64-linux-gnu qemu-user-static zsh fish mandoc
+TEST_PACKAGES := busybox-static libseccomp2 runc crun strace binutils binutils-aarch64-linux-gnu qemu-user-static zsh fish mandoc iptables
 ENGINE_PACKAGES := podman buildah conmon netavark aardvark-dns catatonit docker.io containerd docker-registry \
 	busybox-static runc iptables iproute2
 
