@@ -88,17 +88,27 @@ export function sendDescriptor(socket: number, text: string, descriptor: number)
   }
 }
 
-/** Connect to a Unix stream socket. @param path shorter than sun_path, or /proc/self/fd/N of an O_PATH descriptor */
+/**
+ * Connect to a Unix stream socket.
+ * @param path shorter than sun_path, or /proc/self/fd/N of an O_PATH descriptor; an abstract name begins with NUL. unix(7)
+ */
 export function connectUnix(path: string): number {
-  const socket = syscall('socket', AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)
-  const name = new TextEncoder().encode(`${path}\0`)
+  const result = tryConnectUnix(path, 0)
+  if (result < 0) throw new SyscallError('connect', -result, path)
+  return result
+}
+
+/** @param flags of socket(2): O.NONBLOCK, not to wait for a peer that doesn't accept @returns a descriptor, or -errno */
+export function tryConnectUnix(path: string, flags: number): number {
+  const socket = syscall('socket', AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0)
+  const name = new TextEncoder().encode(path.startsWith('\0') ? path : `${path}\0`)
   const address = new Uint8Array(2 + name.length)
   address[0] = AF_UNIX
   address.set(name, 2)
   const result = trySyscall('connect', socket, address, address.length)
   if (result === 0) return socket
   trySyscall('close', socket)
-  throw new SyscallError('connect', -result, path)
+  return result
 }
 
 /**
@@ -187,8 +197,8 @@ export async function pollAsync(descriptors: readonly number[], timeout?: number
   return readyOf(fds, descriptors)
 }
 
-/** Wait until a descriptor takes bytes, or never will. */
-export function pollWritable(fd: number): void {
-  const [fds, time] = pollArguments([fd], undefined, POLLOUT)
+/** Wait until a descriptor takes bytes, or never will. @param timeout milliseconds; undefined: for ever */
+export function pollWritable(fd: number, timeout?: number): void {
+  const [fds, time] = pollArguments([fd], timeout, POLLOUT)
   syscall('ppoll', fds, 1, time, 0, 0)
 }
