@@ -55,12 +55,12 @@ if (reason !== undefined) {
       }
       assert.ok(failed > 70, `only ${failed} steps failed`)
       if (console) rmSync(`${work}/console`)
-      deleteContainer(store, FAULT_ID, { force: true })
+      await deleteContainer(store, FAULT_ID, { force: true })
     })
   }
 
-  test.after(() => {
-    deleteContainer(store, FAULT_ID, { force: true }) // of a test that failed
+  test.after(async () => {
+    await deleteContainer(store, FAULT_ID, { force: true }) // of a test that failed
     rmSync(work, { recursive: true, force: true })
   })
 }

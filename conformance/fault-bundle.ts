@@ -27,6 +27,7 @@ export function faultOptions(bundle: string, inject: CreateOptions['inject']): C
     preserveFds: 0,
     profile: false,
     rootless: false,
+    systemdCgroup: false,
     supervised: true,
     ...(inject === undefined ? {} : { inject }),
   }

@@ -56,12 +56,12 @@ if (reason !== undefined) {
       () => startContainer(store, FAULT_ID),
       (error: Error) => /exec: "true": execve: ENOEXEC: exec format error/.test(error.message),
     )
-    deleteContainer(store, FAULT_ID, { force: false })
+    await deleteContainer(store, FAULT_ID, { force: false })
     const filter = plan.steps.findLastIndex((step) => step.op === 'syscall' && step.name === 'seccomp')
     assert.ok(filter > gate)
     await createContainer(store, faultOptions(bundle, { step: filter, errno: ERRNO.EACCES }))
     assert.throws(() => startContainer(store, FAULT_ID), /^.*linux\.seccomp: seccomp: EACCES/)
-    deleteContainer(store, FAULT_ID, { force: false })
+    await deleteContainer(store, FAULT_ID, { force: false })
     assert.equal(leftovers(work), before)
   })
 
@@ -106,7 +106,7 @@ async function createWithFault(store: Store, bundle: string, step: number): Prom
     if (error instanceof RuntError) return error
     throw error
   }
-  deleteContainer(store, FAULT_ID, { force: true })
+  await deleteContainer(store, FAULT_ID, { force: true })
   return undefined
 }
 

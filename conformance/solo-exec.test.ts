@@ -90,7 +90,7 @@ function testFaults(folder: string): void {
         assert.is(statusOf(store, container), 'created')
       }
       assert.ok(called > 60, `only ${called} steps called the engine`)
-      deleteContainer(store, FAULT_ID, { force: true })
+      await deleteContainer(store, FAULT_ID, { force: true })
     })
   }
   test.after(() => deleteContainer(store, FAULT_ID, { force: true })) // of a test that failed

@@ -77,7 +77,7 @@ async function testFaults(folder: string, runtime: string): Promise<void> {
   }
 
   for (const mode of ['run-foreground', 'create'] as const) {
-    test(`a fault in any step of ${mode} is the engine's to tell, and nothing is left`, () => {
+    test(`a fault in any step of ${mode} is the engine's to tell, and nothing is left`, async () => {
       const { plan } = build(mode)
       const before = leftovers(work)
       const began = plan.steps.findIndex((step) => step.op === 'syscall' && step.name === 'rt_sigtimedwait') - 5
@@ -94,7 +94,7 @@ async function testFaults(folder: string, runtime: string): Promise<void> {
           called.nobody++
           // The step is not on the way taken, or it comes after the program began: there is a container then.
           assert.ok(status === 0 || index > began, `${where}: status ${status}`)
-          if (mode === 'create' || status !== 0) deleteContainer(store, FAULT_ID, { force: true })
+          if (mode === 'create' || status !== 0) await deleteContainer(store, FAULT_ID, { force: true })
         }
         assert.equal(leftovers(work), before, `left by a fault in ${where}`)
       }

@@ -31,7 +31,8 @@ export function enableControllers(
   const available = controllersOf(mountpoint)
   const absent = [...needed.values()].find(({ controller }) => !available.includes(controller))
   if (absent !== undefined) throw refuse(absent, `cgroup v2 has no ${absent.controller} controller on this host`)
-  const wanted = others ? available : available.filter((name) => needed.has(name))
+  const there = controllersOf(directory)
+  const wanted = available.filter((name) => (others || needed.has(name)) && !there.includes(name))
   if (wanted.length === 0) return
   const problem = switchOn(mountpoint, directory, wanted)
   if (problem === undefined) return

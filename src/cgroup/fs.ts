@@ -44,7 +44,7 @@ export function createCgroup(
     const cgroup = makeFolders(planned, made)
     checkEmpty(Object.values(cgroup.directories).filter((directory) => !made.includes(directory)))
     checkNotFrozen(cgroup, '/linux/cgroupsPath')
-    limit(hierarchies, cgroup, resources, rootless)
+    limitCgroup(hierarchies, cgroup, resources, { rootless })
     return cgroup
   } catch (error) {
     for (const directory of made.reverse()) tryRemoveDirectory(directory)
@@ -64,7 +64,8 @@ export function createCgroup(
 export function missingOf(planned: Cgroup): Cgroup {
   const directories: Record<string, string> = {}
   const made: string[] = []
-  const depth = planned.path.split('/').length - 1
+  const { mode, path, scope } = planned
+  const depth = path.split('/').length - 1
   for (const [name, directory] of Object.entries(planned.directories)) {
     if (exists(directory)) continue
     directories[name] = directory
@@ -72,16 +73,20 @@ export function missingOf(planned: Cgroup): Cgroup {
     for (let above = parentOf(directory); missing.length < depth && !exists(above); above = parentOf(above)) {
       missing.unshift(above)
     }
-    made.push(...missing)
+    // Folders above a scope's are those of slices, which are systemd's.
+    made.push(...(scope === undefined ? missing : [directory]))
   }
-  return { mode: planned.mode, path: planned.path, directories, made }
+  // A unit whose folder is there isn't the container's.
+  const isNew = scope !== undefined && Object.keys(directories).length === Object.keys(planned.directories).length
+  return { mode, path, directories, made, ...(isNew ? { scope } : {}) }
 }
 
 function parentOf(directory: string): string {
   return directory.slice(0, directory.lastIndexOf('/'))
 }
 
-function makeFolders(planned: Cgroup, made: string[]): Cgroup {
+/** @param made gets the folders that were not there */
+export function makeFolders(planned: Cgroup, made: string[]): Cgroup {
   const directories: Record<string, string> = {}
   const depth = planned.path.split('/').length - 1
   for (const [name, directory] of Object.entries(planned.directories)) {
@@ -111,14 +116,22 @@ function makeFolder(directory: string, depth: number, made: string[]): number {
   }
 }
 
-function limit(hierarchies: Hierarchies, cgroup: Cgroup, resources: Resources, rootless: boolean): void {
+/** Write limits and device rules into folders that are there. @throws RuntError 'cgroup' */
+export function limitCgroup(
+  hierarchies: Hierarchies,
+  cgroup: Cgroup,
+  resources: Resources,
+  { rootless = false }: CreateOptions,
+): void {
   const places = placesOf(cgroup)
   const settings = renderSettings(resources, places.versionOf)
   fillNewCpuset(hierarchies, cgroup)
   const unified = cgroup.directories[UNIFIED]
   if (unified !== undefined && hierarchies.unified !== undefined) {
     const mine = settings.filter(({ version }) => version === 'v2')
-    enableControllers(hierarchies.unified.mountpoint, unified, mine, { others: cgroup.mode === 'v2' })
+    enableControllers(hierarchies.unified.mountpoint, unified, mine, {
+      others: cgroup.mode === 'v2' && cgroup.scope === undefined,
+    })
   }
   writeSettings(settings, places)
   limitDevices(cgroup, resources, rootless)

@@ -14,6 +14,17 @@ export interface Cgroup {
   readonly made: readonly string[]
   /** Recorded before create had looked at the folders: what runs in them may be somebody else's, and isn't killed. */
   readonly planned?: true
+  /** Of the systemd manager: the unit that the folders belong to. */
+  readonly scope?: Scope
+}
+
+/** A unit of systemd's. */
+export interface Scope {
+  readonly unit: string
+  /** Whose systemd: the machine's, or that of the user. */
+  readonly kind: 'system' | 'user'
+  /** systemd's id of this run of the unit, hexadecimal; it isn't known before the unit was started. */
+  readonly invocation?: string
 }
 
 export { UNIFIED } from './hierarchy.ts'
@@ -49,6 +60,8 @@ export interface JoinPoints {
  * kills what is cloned into a folder that ever had a cgroup.kill (its sequence is compared with the parent's).
  */
 export function joinPoints(cgroup: Cgroup): JoinPoints {
+  // A scope begins with the process that systemd puts into it.
+  if (cgroup.planned === true && cgroup.scope !== undefined) return { procs: [], v2Directory: undefined }
   const procs = v1Directories(cgroup).map((directory) => `${directory}/tasks`)
   const unified = cgroup.directories[UNIFIED]
   if (unified === undefined || cgroup.planned === true || cgroup.made.includes(unified)) {

@@ -12,7 +12,7 @@ export const GLOBAL_FLAGS: readonly Flag[] = [
   { name: 'log', kind: 'string', value: 'FILE', help: 'write log lines to FILE instead of stderr' },
   { name: 'log-format', kind: 'string', value: 'text|json', help: 'form of the log lines (text)' },
   { name: 'debug', kind: 'boolean', help: 'log what is being done' },
-  { name: 'systemd-cgroup', kind: 'boolean', help: 'let systemd make the cgroups (not supported yet)' },
+  { name: 'systemd-cgroup', kind: 'boolean', help: 'let systemd make the cgroup: cgroupsPath is slice:prefix:name' },
   {
     name: 'rootless',
     kind: 'string',

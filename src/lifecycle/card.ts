@@ -49,10 +49,10 @@ export function removals({ directories, made }: Cgroup): { readonly own: string[
   }
 }
 
-function abilities({ annotations, hasProcess, hasStartHooks, hooks, rdt }: Container): number {
+function abilities({ annotations, hasProcess, hasStartHooks, hooks, rdt, cgroup }: Container): number {
   const start = hasProcess && !hasStartHooks && hooks.poststart.length === 0
   // What waits for init's end may still be about to write it down: the engine clears away whatever lies there.
   const isWatched = annotations[EXIT_RECORD_ANNOTATION] === 'true'
-  const remove = hooks.poststop.length === 0 && rdt === undefined && !isWatched
+  const remove = hooks.poststop.length === 0 && rdt === undefined && cgroup.scope === undefined && !isWatched
   return (start ? ABILITY.start : 0) | (remove ? ABILITY.delete : 0)
 }

@@ -92,7 +92,7 @@ export async function checkpointContainer(store: Store, id: string, options: Che
     // A criu that was killed has no time to thaw what it froze.
     if (!wasPaused && isFrozen(container.cgroup)) tryThaw(container.cgroup)
   }
-  if (!options.leaveRunning && !options.preDump) destroy(store, container)
+  if (!options.leaveRunning && !options.preDump) await destroy(store, container)
 }
 
 function listener(id: string, { statusFd }: CheckpointOptions): Listener {

@@ -8,13 +8,14 @@ import { besideUs, ownFolders } from '../cgroup/own.ts'
 import { delegateCgroup, isDelegated } from '../cgroup/ownership.ts'
 import { cgroupPath } from '../cgroup/path.ts'
 import { permittedPart, type Refusal } from '../cgroup/permitted.ts'
+import type { PlannedScope } from '../cgroup/systemd/scope.ts'
 import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
 import { homeIn } from '../host/home.ts'
 import type { MovedDevices } from '../host/network/devices.ts'
 import { sendPidfd } from '../host/pidfd.ts'
-import { pidInside, requireKernel } from '../host/probe.ts'
+import { inFirstUserNamespace, pidInside, requireKernel } from '../host/probe.ts'
 import { idOutside } from '../linux/id-map.ts'
 import { debug, warn } from '../log.ts'
 import { type Facts, lineSlots } from '../lowering/facts.ts'
@@ -52,6 +53,8 @@ export interface CreateOptions extends LaunchOptions {
   readonly pidfdSocket: string | undefined
   /** Go on without cgroups where they may not be used. */
   readonly rootless: boolean
+  /** Let systemd make the cgroup. */
+  readonly systemdCgroup: boolean
   /** Make it step by step, with runt beside it: what the short way falls back on. */
   readonly supervised: boolean
   /** For tests: this step of the plan fails with this errno. */
@@ -99,8 +102,10 @@ export async function launch(
   const filter = await filterOf(store, config)
   profile.mark('config')
   const hierarchies = readHierarchies()
-  const { planned, refused } = planFor(hierarchies, config, options)
-  if (!options.supervised && isExecutable())
+  using scope = options.systemdCgroup ? await planScope(hierarchies, config, options.id) : undefined
+  const { planned, refused } =
+    scope === undefined ? planFor(hierarchies, config, options) : { planned: scope.planned, refused: [] }
+  if (!options.supervised && scope === undefined && isExecutable())
     becomeSolo(store, options, { config, terminal, hierarchies, planned, filter })
   const rdt = await prepareRdt(config, options.id)
   const lock = store.claim(options.id)
@@ -113,12 +118,13 @@ export async function launch(
   try {
     store.save(attempt.container)
     profile.mark('claim')
-    const cgroup = createCgroup(hierarchies, planned, config.linux.resources, {
-      rootless: options.rootless,
-      refused,
-    })
-    attempt.container = { ...attempt.container, cgroup }
-    debug(`container ${options.id}: cgroup ${cgroup.path} made in ${cgroup.made.length} folders`)
+    let cgroup = planned
+    if (scope === undefined) {
+      const { rootless } = options
+      cgroup = createCgroup(hierarchies, planned, config.linux.resources, { rootless, refused })
+      attempt.container = { ...attempt.container, cgroup }
+      debug(`container ${options.id}: cgroup ${cgroup.path} made in ${cgroup.made.length} folders`)
+    }
     if (rdt !== undefined) attempt.container = { ...attempt.container, rdt: rdt.make() }
     profile.mark('cgroup')
     const stateLength = JSON.stringify(stateOf(attempt.container, 'creating', 0)).length
@@ -141,9 +147,18 @@ export async function launch(
     attempt.container = { ...attempt.container, startSteps }
     attempt.init = spawnInit(image.bytes, lineSlots(facts.preservedFds), [], options.interrupted)
     profile.mark('spawn')
-    return { ...(await serve(store, config, facts, plan, options, attempt, attempt.init, profile)), plan, lock }
+    const enterScope = async (pid: number): Promise<void> => {
+      if (scope === undefined) return
+      const { rootless } = options
+      const cgroup = await scope.start(hierarchies, pid, config.linux.resources, { rootless })
+      attempt.container = { ...attempt.container, cgroup }
+      debug(`container ${options.id}: scope ${cgroup.path} started`)
+      profile.mark('scope')
+    }
+    const served = await serve(store, config, facts, plan, options, attempt, attempt.init, enterScope, profile)
+    return { ...served, plan, lock }
   } catch (error) {
-    undo(store, attempt, lock)
+    await undo(store, attempt, lock)
     throw error
   }
 }
@@ -174,6 +189,14 @@ function planFor(
   return { planned, refused }
 }
 
+/** The manager of the user where the machine's wouldn't listen to us. */
+async function planScope(hierarchies: Hierarchies, config: Config, id: string): Promise<PlannedScope> {
+  const { PlannedScope } = await import('../cgroup/systemd/scope.ts')
+  const kind = process.geteuid?.() === 0 && inFirstUserNamespace() ? 'system' : 'user'
+  const { annotations, linux } = config
+  return PlannedScope.plan(hierarchies, { id, kind, cgroupsPath: linux.cgroupsPath, annotations })
+}
+
 /** How far a create has come. */
 interface Attempt {
   container: Container
@@ -192,6 +215,7 @@ async function serve(
   options: CreateOptions,
   attempt: Attempt,
   init: InitProcess,
+  enterScope: (pid: number) => Promise<void>,
   profile: Profile,
 ): Promise<Omit<Launched, 'plan' | 'lock'>> {
   const unborn: Peer = { plan, init, name: 'container init', pid: 0 }
@@ -206,12 +230,13 @@ async function serve(
     const { writeIdMaps } = await import('./id-maps.ts')
     writeIdMaps(pid, config.linux)
   }
+  await enterScope(pid)
   giveCgroupAway(pid, config, attempt.container.cgroup, options)
   if (netDevices.length > 0) {
     const { moveDevices } = await import('../host/network/devices.ts')
     attempt.devices = moveDevices(pid, netDevices)
   }
-  if (newUser || netDevices.length > 0) await tell(peer, encodeReply('', undefined))
+  if (newUser || netDevices.length > 0 || facts.cgroup.awaited) await tell(peer, encodeReply('', undefined))
   const master = facts.console?.kind === 'channel' ? await receiveMaster(peer) : undefined
   const { prestart, createRuntime, createContainer: inside } = config.hooks
   if (prestart.length + createRuntime.length + inside.length > 0) {
@@ -263,7 +288,7 @@ function giveCgroupAway(pid: number, config: Config, cgroup: Cgroup, { rootless 
 const ANY_CHILD = -1
 
 /** Take back what an attempt made, in reverse. Poststop hooks run when hooks had begun (lifecycle, step 12). */
-function undo(store: Store, attempt: Attempt, lock: Lock): void {
+async function undo(store: Store, attempt: Attempt, lock: Lock): Promise<void> {
   const { init, devices, hooksBegan } = attempt
   devices?.undo()
   devices?.[Symbol.dispose]()
@@ -273,7 +298,7 @@ function undo(store: Store, attempt: Attempt, lock: Lock): void {
     ? attempt.container
     : { ...attempt.container, hooks: { ...attempt.container.hooks, poststop: [] } }
   try {
-    destroy(store, container)
+    await destroy(store, container)
   } catch (error) {
     warn(error instanceof Error ? error.message : `${error}`)
   }

@@ -2,6 +2,7 @@
 
 import { isFrozen, tryThaw } from '../cgroup/freezer.ts'
 import { killCgroup, removeCgroup } from '../cgroup/fs.ts'
+import type { Cgroup } from '../cgroup/manager.ts'
 import { RuntError } from '../errors.ts'
 import { debug, warn } from '../log.ts'
 import { isAlive, reap, signalProcess, waitForEnd } from '../process/wait.ts'
@@ -23,7 +24,7 @@ export interface DeleteOptions {
 }
 
 /** @throws RuntError unknown id, not stopped, or what could not be removed */
-export function deleteContainer(store: Store, id: string, { force }: DeleteOptions): void {
+export async function deleteContainer(store: Store, id: string, { force }: DeleteOptions): Promise<void> {
   checkId(id)
   if (!store.has(id)) {
     if (force) return
@@ -42,7 +43,7 @@ export function deleteContainer(store: Store, id: string, { force }: DeleteOptio
   // Whoever was creating it is gone, since the lock is ours.
   const status = container.phase === 'creating' ? 'stopped' : statusOf(store, container)
   if (!force) requireStatus('delete', id, status)
-  destroy(store, container)
+  await destroy(store, container)
 }
 
 /** A forced delete ends what another runt may be waiting for: a startContainer hook, which runs as init. */
@@ -55,10 +56,10 @@ function lockFor(store: Store, id: string, force: boolean): Lock | undefined {
 }
 
 /** Like destroy, for a container that somebody else may have deleted meanwhile, and made another one of its name. */
-export function destroyIfPresent(store: Store, container: Container): void {
+export async function destroyIfPresent(store: Store, container: Container): Promise<void> {
   using lock = store.lockIfPresent(container.id)
   const record = lock === undefined ? undefined : store.find(container.id)
-  if (record?.pid === container.pid && record.startTime === container.startTime) destroy(store, container)
+  if (record?.pid === container.pid && record.startTime === container.startTime) await destroy(store, container)
 }
 
 function findRecord(store: Store, id: string, force: boolean): Container | undefined {
@@ -75,11 +76,10 @@ function findRecord(store: Store, id: string, force: boolean): Container | undef
  * Steps 12 and 13: no process, no cgroup, no record, then the poststop hooks.
  * @throws RuntError naming what could not be removed; the record stays then, so that it can be tried again
  */
-export function destroy(store: Store, container: Container): void {
+export async function destroy(store: Store, container: Container): Promise<void> {
   killInit(container)
-  killCgroup(container.cgroup, SIGKILL)
   try {
-    removeCgroup(container.cgroup)
+    await destroyCgroup(container.cgroup)
     removeRdt(container)
   } catch (error) {
     throw new RuntError('cgroup', `container ${container.id}: ${error instanceof Error ? error.message : error}`, {
@@ -90,6 +90,15 @@ export function destroy(store: Store, container: Container): void {
   debug(`container ${container.id}: deleted`)
   for (const warning of runAllHooks('poststop', container.hooks.poststop, stateOf(container, 'stopped', 0)))
     warn(warning)
+}
+
+async function destroyCgroup(cgroup: Cgroup): Promise<void> {
+  if (cgroup.scope !== undefined) {
+    const { destroyScope } = await import('../cgroup/systemd/scope.ts')
+    return destroyScope(cgroup)
+  }
+  killCgroup(cgroup, SIGKILL)
+  removeCgroup(cgroup)
 }
 
 function killInit({ id, pid, startTime, cgroup }: Container): void {

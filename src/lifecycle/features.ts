@@ -1,6 +1,7 @@
 // features: what this build understands, asked of the tables and checks that read config.json. It depends on nothing else:
 // not on the host, not on a list of its own. features.md, features-linux.md
 
+import { PROPERTY_PREFIX } from '../cgroup/systemd/annotations.ts'
 import { SPEC_VERSION } from '../config/check-container.ts'
 import { EXIT_RECORD_ANNOTATION } from '../config/exit-record.ts'
 import type { OciConfig } from '../config/generated/oci.d.ts'
@@ -41,7 +42,7 @@ export function featuresOf({ version, commit, checkpoint }: Build): Readonly<Rec
       'org.opencontainers.runc.checkpoint.enabled': `${checkpoint}`,
     },
     // Annotations of a config that change what runt does.
-    potentiallyUnsafeConfigAnnotations: [EXIT_RECORD_ANNOTATION, LANDLOCK_ANNOTATION],
+    potentiallyUnsafeConfigAnnotations: [EXIT_RECORD_ANNOTATION, LANDLOCK_ANNOTATION, PROPERTY_PREFIX],
   }
 }
 
@@ -54,8 +55,8 @@ function linuxFeatures(): Readonly<Record<string, unknown>> {
     cgroup: {
       v1: true,
       v2: true,
-      systemd: false, // --systemd-cgroup is refused
-      systemdUser: false,
+      systemd: true,
+      systemdUser: true,
       rdma: supports({ linux: { resources: { rdma: { x: { hcaHandles: 1 } } } } }),
     },
     seccomp: {

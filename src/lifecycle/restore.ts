@@ -78,7 +78,7 @@ export async function restoreContainer(store: Store, options: RestoreOptions): P
   try {
     return exitStatus(await untilEnd(container.pid, master, signals))
   } finally {
-    destroyIfPresent(store, container)
+    await destroyIfPresent(store, container)
   }
 }
 
@@ -167,7 +167,7 @@ async function restore(
     if (options.pidFile !== undefined) writeFileAtomically(options.pidFile, `${attempt.container.pid}`, 0o644)
     return { container: attempt.container, master: attempt.master }
   } catch (error) {
-    undo(store, attempt)
+    await undo(store, attempt)
     throw error
   }
 }
@@ -211,7 +211,7 @@ function readStreams(imagePath: string): Prepared['streams'] {
 function placesToJoin(cgroup: Cgroup, { manageCgroupsMode }: RestoreOptions): Pick<Facts, 'cgroup'> {
   const joins = manageCgroupsMode === 'ignore'
   const procs = joins ? Object.values(cgroup.directories).map((directory) => `${directory}/cgroup.procs`) : []
-  return { cgroup: { procs, v2Directory: undefined, views: [], unified: false } }
+  return { cgroup: { procs, v2Directory: undefined, awaited: false, views: [], unified: false } }
 }
 
 /** Start CRIU, ask it, and answer its notifications. */
@@ -333,7 +333,7 @@ function takeTerminal({ consoleSocket }: RestoreOptions, attempt: Attempt, maste
 const SIGKILL = 9
 
 /** Take back what an attempt made, in reverse. Poststop hooks run when hooks had begun. */
-function undo(store: Store, { container, worker, master, hooksBegan }: Attempt): void {
+async function undo(store: Store, { container, worker, master, hooksBegan }: Attempt): Promise<void> {
   if (worker !== undefined) {
     // By now it has answered or is of no use; as our child it can't be another.
     trySyscall('kill', worker.pid, SIGKILL)
@@ -341,7 +341,7 @@ function undo(store: Store, { container, worker, master, hooksBegan }: Attempt):
   }
   if (master !== undefined) close(master)
   try {
-    destroy(store, hooksBegan ? container : { ...container, hooks: { ...container.hooks, poststop: [] } })
+    await destroy(store, hooksBegan ? container : { ...container, hooks: { ...container.hooks, poststop: [] } })
   } catch (error) {
     warn(error instanceof Error ? error.message : `${error}`)
   }

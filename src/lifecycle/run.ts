@@ -34,22 +34,22 @@ export async function runContainer(store: Store, options: RunOptions, profile: P
     const hooked = await executed(launched)
     if (launched.container.hasStartHooks && !hooked) throw endedInHooks()
   } catch (error) {
-    destroy(store, launched.container)
+    await destroy(store, launched.container)
     launched.lock[Symbol.dispose]()
     throw error
   }
   profile.mark('executed')
-  afterStart(store, launched.container)
+  await afterStart(store, launched.container)
   launched.lock[Symbol.dispose]()
   if (!foreground) return 0
   signals?.aim(launched.container.pid, launched.container.startTime)
-  const status = await standIn(launched.init, launched.master).catch((error: unknown) => {
-    destroyIfPresent(store, launched.container)
+  const status = await standIn(launched.init, launched.master).catch(async (error: unknown) => {
+    await destroyIfPresent(store, launched.container)
     throw error
   })
   profile.mark('program ended')
   if (!options.keep) {
-    destroyIfPresent(store, launched.container)
+    await destroyIfPresent(store, launched.container)
     profile.mark('destroyed')
   } else saveExitIfPresent(store, launched.container, status)
   return exitStatus(status)

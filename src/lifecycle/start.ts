@@ -21,25 +21,25 @@ const LONGEST_VERDICT = 8192
 const PATIENCE = 10_000
 
 /** @throws RuntError not created, no process, a failed hook, or a program that can't be executed */
-export function startContainer(store: Store, id: string): void {
+export async function startContainer(store: Store, id: string): Promise<void> {
   checkId(id)
   using _lock = store.lock(id)
   const container = store.load(id)
   const status = statusOf(store, container)
   const told = status === 'created' ? undefined : store.takeFailure(id)
-  if (told !== undefined) throw startFailed(store, container, failureOf(told))
+  if (told !== undefined) throw await startFailed(store, container, failureOf(told))
   requireStatus('start', id, status)
   if (!container.hasProcess) {
     throw new RuntError('config-invalid', `cannot start container ${id}: its config has no process`)
   }
   const verdict = decodeMessages(openGate(store.directory(id)))
   const failure = verdict.find((message) => message.kind === 'failed')
-  if (failure !== undefined) throw startFailed(store, container, failure)
+  if (failure !== undefined) throw await startFailed(store, container, failure)
   if (container.hasStartHooks && verdict.length === 0) {
-    destroy(store, container)
+    await destroy(store, container)
     throw endedInHooks()
   }
-  afterStart(store, container)
+  await afterStart(store, container)
 }
 
 /** Init is gone without a word: not by its own doing. */
@@ -74,20 +74,20 @@ function failureOf(verdict: Uint8Array): Failure {
 }
 
 /** A failed startContainer hook ends the container for good (step 12); after a failed exec it stays as stopped. */
-export function startFailed(store: Store, container: Container, failure: Failure): RuntError {
+export async function startFailed(store: Store, container: Container, failure: Failure): Promise<RuntError> {
   const error = failureError(container.startSteps[failure.step], failure)
   // Init says why it ends before it does: whoever deletes the container next must find it stopped.
   waitForEnd(container.pid, PATIENCE)
-  if (error.code === 'hook' || error.data.pointer?.toString().startsWith('/hooks')) destroy(store, container)
+  if (error.code === 'hook' || error.data.pointer?.toString().startsWith('/hooks')) await destroy(store, container)
   return error
 }
 
 /** poststart hooks: when one fails, the container is stopped and destroyed. */
-export function afterStart(store: Store, container: Container): void {
+export async function afterStart(store: Store, container: Container): Promise<void> {
   try {
     runHooks('poststart', container.hooks.poststart, stateOf(container, 'running', container.pid))
   } catch (error) {
-    destroy(store, container)
+    await destroy(store, container)
     throw error
   }
 }

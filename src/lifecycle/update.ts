@@ -1,8 +1,9 @@
 // update: other limits and device rules for a container that is there. Not in runtime.md: runc's command.
 
 import { readHierarchies } from '../cgroup/hierarchy.ts'
+import type { Cgroup } from '../cgroup/manager.ts'
 import { mergeResources } from '../cgroup/merge.ts'
-import { updateCgroup } from '../cgroup/update.ts'
+import { type Update, updateCgroup } from '../cgroup/update.ts'
 import type { Resources } from '../config/types.ts'
 import type { Container } from './container.ts'
 import { checkId } from './id.ts'
@@ -28,21 +29,29 @@ export async function updateContainer(store: Store, id: string, request: UpdateR
   const [rdtFlag] = request.schemata.keys()
   const undoRdt = rdtFlag === undefined ? undefined : await changeRdt(container, rdtFlag, schemata)
   try {
-    if (asked !== undefined) changeResources(store, container, asked)
+    if (asked !== undefined) await changeResources(store, container, asked)
   } catch (error) {
     undoRdt?.()
     throw error
   }
 }
 
-function changeResources(store: Store, container: Container, asked: Resources): void {
+async function changeResources(store: Store, container: Container, asked: Resources): Promise<void> {
   const before = restored<Resources>(container.resources)
   const after = mergeResources(before, asked)
-  const undo = updateCgroup(readHierarchies(), container.cgroup, { before, asked, after })
+  const undo = await change(container.cgroup, { before, asked, after })
   try {
     store.save({ ...container, resources: stored(after) })
   } catch (error) {
-    undo()
+    await undo()
     throw error
   }
+}
+
+/** @returns how to take it back */
+async function change(cgroup: Cgroup, update: Update): Promise<() => void | Promise<void>> {
+  const hierarchies = readHierarchies()
+  if (cgroup.scope === undefined) return updateCgroup(hierarchies, cgroup, update)
+  const { updateScope } = await import('../cgroup/systemd/scope.ts')
+  return updateScope(hierarchies, cgroup, update)
 }

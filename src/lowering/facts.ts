@@ -66,6 +66,8 @@ export interface Facts extends ProcessFacts {
   readonly cgroup: ProcessFacts['cgroup'] & {
     /** What a mount of type cgroup shows; one element with options [] on a v2 host. */
     readonly views: readonly CgroupView[]
+    /** P1 is put into its cgroup by somebody else, and waits for that. */
+    readonly awaited: boolean
     readonly unified: boolean
   }
   /** May runt make device nodes? Not in a user namespace: there the host's are bound. */

@@ -39,6 +39,7 @@ const FACTS: Facts = {
   cgroup: {
     procs: ['/sys/fs/cgroup/memory/golden/cgroup.procs'],
     v2Directory: '/sys/fs/cgroup/unified/golden',
+    awaited: false,
     views: [
       {
         name: 'memory',
@@ -256,6 +257,7 @@ const BUNDLES: Readonly<Record<string, object>> = {
       gidMappings: [{ containerID: 0, hostID: 1000, size: 1 }],
     },
   },
+  scope: { ...BASE, process: PROCESS, linux: { namespaces: [{ type: 'mount' }, { type: 'cgroup' }] } },
 }
 
 /** A filter that lets everything pass, as facts have it. */
@@ -267,6 +269,7 @@ const RDT_TASKS = ['/sys/fs/resctrl/golden/tasks', '/sys/fs/resctrl/golden/mon_g
 
 const FACTS_OF: Readonly<Record<string, Partial<Facts>>> = {
   scheduling: { rdtTasks: RDT_TASKS },
+  scope: { cgroup: { ...FACTS.cgroup, procs: [], v2Directory: undefined, awaited: true } },
   'no-namespaces': { mode: 'run' },
   credentials: { mode: 'run-foreground', preservedFds: 2, listenFds: 1, noNewKeyring: true },
   'bind-ro': { noPivot: true },
@@ -278,7 +281,7 @@ const FACTS_OF: Readonly<Record<string, Partial<Facts>>> = {
     ordinaryUser: true,
     makesDeviceNodes: false,
     stateDirectory: '/run/user/1000/runt/golden',
-    cgroup: { procs: [], v2Directory: undefined, views: [], unified: false },
+    cgroup: { procs: [], v2Directory: undefined, awaited: false, views: [], unified: false },
   },
 }
 

@@ -58,13 +58,13 @@ function lowerWaiter(context: ProcessContext, init: Operand): void {
   sendValue(context, slots.monitor, MESSAGE.status, status.field(0, 4), 'status')
 }
 
-/** P1 in new namespaces: runt writes the id maps, and brings the network devices. */
+/** P1 in new namespaces: runt writes the id maps, brings the network devices, and has it put into its scope. */
 export function lowerNamespacesPause(context: Context): void {
-  const { plan, config } = context
+  const { plan, config, facts } = context
   if (isNew(config, 'user')) plan.section('/linux/uidMappings', 'user namespace', () => receive(context, 'id maps'))
   else if (config.linux.netDevices.length > 0) {
     plan.section('/linux/netDevices', 'network devices', () => receive(context, 'network devices'))
-  }
+  } else if (facts.cgroup.awaited) plan.section('/linux/cgroupsPath', 'scope', () => receive(context, 'scope'))
 }
 
 /** The namespace's root, so that what it makes has an owner there. */

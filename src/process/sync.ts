@@ -3,7 +3,8 @@
 //
 //   P0/P1 (image)                              runt
 //   ─────────────                              ────
-//   P0: pid(value = P1's pid), on its line ──▶ new user namespace: writes the maps; brings the network devices
+//   P0: pid(value = P1's pid), on its line ──▶ new user namespace: writes the maps; has systemd put P1 into a scope;
+//                                              brings the network devices
 //                             ◀─────────────── reply      only then
 //   P1: SCM_RIGHTS(pty master) ──────────────▶ only when runt relays the terminal
 //   P1: hooks ───────────────────────────────▶ only with prestart, createRuntime or createContainer hooks:

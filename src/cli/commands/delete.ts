@@ -11,7 +11,7 @@ export const deleteCommand: Command = {
   flags: [{ name: 'force', short: 'f', kind: 'boolean', help: 'kill it first; an unknown id is no error' }],
   arity: [1, 1],
   async run(args, { store }) {
-    deleteContainer(store, args.operands[0] ?? '', { force: args.boolean('force') })
+    await deleteContainer(store, args.operands[0] ?? '', { force: args.boolean('force') })
     return 0
   },
 }

@@ -1,6 +1,5 @@
 // Flags that create and run share, and what they mean for lifecycle/.
 
-import { RuntError } from '../../errors.ts'
 import type { CreateOptions } from '../../lifecycle/create.ts'
 import type { Flag, Parsed } from '../args.ts'
 import type { Globals } from '../command.ts'
@@ -18,13 +17,8 @@ export const LAUNCH_FLAGS: readonly Flag[] = [
 
 export const MOST_FDS = 1 << 16
 
-/** @throws RuntError for contradictions and what isn't supported yet */
+/** @throws RuntError for contradictions */
 export function launchOptions(args: Parsed, globals: Globals, mode: CreateOptions['mode']): CreateOptions {
-  if (globals.systemdCgroup) {
-    throw new RuntError('config-unsupported', '--systemd-cgroup: cgroups by systemd are not supported yet', {
-      hint: 'leave the flag out: runt makes the cgroups itself',
-    })
-  }
   const bundle = args.string('bundle') ?? '.'
   return {
     id: args.operands[0] ?? '',
@@ -38,6 +32,7 @@ export function launchOptions(args: Parsed, globals: Globals, mode: CreateOption
     preserveFds: args.number('preserve-fds', 0, MOST_FDS) ?? 0,
     profile: args.boolean('profile'),
     rootless: globals.rootless,
+    systemdCgroup: globals.systemdCgroup,
     supervised: globals.supervised,
   }
 }

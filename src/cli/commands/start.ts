@@ -11,7 +11,7 @@ export const start: Command = {
   flags: [],
   arity: [1, 1],
   async run({ operands: [id = ''] }, { store }) {
-    startContainer(store, id)
+    await startContainer(store, id)
     return 0
   },
 }

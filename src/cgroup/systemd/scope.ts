@@ -1,0 +1,234 @@
+// The systemd manager: a container's cgroup is a scope, a unit of systemd's that runt asks for. What systemd has no property for
+// is written into the cgroup, as the cgroupfs manager does; so are all other limits, which makes them exact.
+//
+// A scope begins with a process: the container's init is born outside, waits while systemd puts it into the scope and runt writes
+// the limits, and only then goes on.
+
+import type { Resources } from '../../config/types.ts'
+import { RuntError } from '../../errors.ts'
+import { warn } from '../../log.ts'
+import { SyscallError } from '../../native/syscall.ts'
+import { placesOf } from '../apply.ts'
+import { type CreateOptions, killCgroup, limitCgroup, makeFolders, removeCgroup } from '../fs.ts'
+import type { Hierarchies } from '../hierarchy.ts'
+import { describeWrite, tryWriteKnob } from '../knob.ts'
+import { type Cgroup, planCgroup, type Scope, UNIFIED } from '../manager.ts'
+import { renderSettings } from '../settings.ts'
+import { type Update, updateCgroup } from '../update.ts'
+import { annotatedProperties } from './annotations.ts'
+import { deviceProperties } from './device-allow.ts'
+import { UnitManager } from './manager.ts'
+import { resourceProperties, unset } from './properties.ts'
+import { type Property, property } from './property.ts'
+import { type ManagerKind, slicePath, unitPlace } from './unit.ts'
+
+const SIGKILL = 9
+
+export interface ScopeRequest {
+  readonly id: string
+  readonly kind: ManagerKind
+  /** linux.cgroupsPath: slice:prefix:name. */
+  readonly cgroupsPath: string | undefined
+  /** Of the config: org.systemd.property.* among them. */
+  readonly annotations: Readonly<Record<string, string>>
+}
+
+/** A scope that is asked for, and the connection to who makes it. Dispose of it. */
+export class PlannedScope implements Disposable {
+  readonly #manager: UnitManager
+  readonly #request: ScopeRequest
+  readonly #annotated: readonly Property[]
+  readonly #slice: string
+  /** Where it will be: to be put on record. */
+  readonly planned: Cgroup
+
+  private constructor(hierarchies: Hierarchies, manager: UnitManager, request: ScopeRequest) {
+    const { cgroupsPath, id, kind } = request
+    const { unit, slice } = unitPlace(cgroupsPath, id, kind)
+    this.#annotated = annotatedProperties(request.annotations)
+    this.#manager = manager
+    this.#request = request
+    this.#slice = slice
+    const path = `${manager.root}${slicePath(slice)}/${unit}`
+    this.planned = { ...planCgroup(hierarchies, path), scope: { unit, kind } }
+  }
+
+  /** Nothing is made. @throws RuntError for a cgroupsPath or annotation that is none, or when systemd doesn't answer */
+  static async plan(hierarchies: Hierarchies, request: ScopeRequest): Promise<PlannedScope> {
+    unitPlace(request.cgroupsPath, request.id, request.kind)
+    annotatedProperties(request.annotations)
+    if (request.kind === 'user' && hierarchies.mode !== 'v2') {
+      throw new RuntError('cgroup', 'the systemd of a user has cgroups of its own on cgroup v2 alone')
+    }
+    if (hierarchies.mode === 'none') throw new RuntError('cgroup', '--systemd-cgroup: no cgroups are mounted here')
+    const manager = await UnitManager.open(request.kind)
+    try {
+      return new PlannedScope(hierarchies, manager, request)
+    } catch (error) {
+      manager[Symbol.dispose]()
+      throw error
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#manager[Symbol.dispose]()
+  }
+
+  /**
+   * Start the scope with a process that waits, and limit it.
+   * @param pid the process, which is in the scope then
+   * @returns the cgroup with what was made
+   * @throws RuntError 'cgroup'; what was made is gone again
+   */
+  async start(hierarchies: Hierarchies, pid: number, resources: Resources, options: CreateOptions): Promise<Cgroup> {
+    const { unit, kind } = scopeOf(this.planned)
+    const settings = renderSettings(resources, placesOf(this.planned).versionOf)
+    await this.#manager.start(unit, [
+      ...this.#basics(pid),
+      ...resourceProperties(settings, this.#manager.release),
+      ...(kind === 'user' ? [] : deviceProperties(resources.devices)), // loading the program takes root
+      ...this.#annotated,
+    ])
+    const made: string[] = []
+    const { planned: _, ...place } = this.planned
+    let cgroup: Cgroup = { ...place, made }
+    try {
+      const invocation = await this.#manager.invocation(unit)
+      if (invocation !== undefined) cgroup = { ...cgroup, scope: { unit, kind, invocation } }
+      enter(cgroup, pid, made)
+      limitCgroup(hierarchies, cgroup, resources, options)
+      return cgroup
+    } catch (error) {
+      await remove(this.#manager, cgroup)
+      if (!(error instanceof SyscallError)) throw error
+      throw new RuntError('cgroup', `${unit}: ${error.message}`, { cause: error })
+    }
+  }
+
+  #basics(pid: number): Property[] {
+    return [
+      property('Description', 's', `runt container ${this.#request.id}`),
+      property('Slice', 's', this.#slice),
+      property('Delegate', 'b', true),
+      property('PIDs', 'au', [pid]),
+      property('DefaultDependencies', 'b', false),
+      property('MemoryAccounting', 'b', true),
+      property('CPUAccounting', 'b', true),
+      property(this.planned.mode === 'v2' ? 'IOAccounting' : 'BlockIOAccounting', 'b', true),
+      property('TasksAccounting', 'b', true),
+    ]
+  }
+}
+
+function scopeOf({ scope }: Cgroup): Scope {
+  if (scope === undefined) throw new Error('not a scope')
+  return scope
+}
+
+/** Into the hierarchies that systemd doesn't use: those of v1. In the others the folder is there, and the process in it. */
+function enter(cgroup: Cgroup, pid: number, made: string[]): void {
+  makeFolders(cgroup, made)
+  for (const [name, directory] of Object.entries(cgroup.directories)) {
+    if (name === UNIFIED && !made.includes(directory)) {
+      made.push(directory) // a scope's folder is new, and the container's
+      continue
+    }
+    const file = `${directory}/cgroup.procs`
+    const result = tryWriteKnob(file, String(pid))
+    if (result < 0) throw new RuntError('cgroup', describeWrite(file, String(pid), result))
+    if (!made.includes(directory)) made.push(directory)
+  }
+}
+
+/** Is the scope that is there the container's? One of its name may have come since it ended. */
+async function isOurs(manager: UnitManager, { unit, invocation }: Scope): Promise<boolean> {
+  const now = await manager.invocation(unit)
+  return now === undefined || invocation === undefined || now === invocation
+}
+
+/**
+ * Kill what runs in a container's scope, stop it, and remove what is left.
+ * @throws RuntError 'cgroup'
+ */
+export async function destroyScope(cgroup: Cgroup): Promise<void> {
+  const scope = scopeOf(cgroup)
+  const manager = await openOrWarn(scope)
+  if (manager === undefined) {
+    killCgroup(cgroup, SIGKILL)
+    removeCgroup(cgroup)
+    return
+  }
+  using _manager = manager
+  if (await isOurs(manager, scope)) await remove(manager, cgroup)
+}
+
+/** Killed first: systemd would ask politely, and the init of a pid namespace needn't hear that. */
+async function remove(manager: UnitManager, cgroup: Cgroup): Promise<void> {
+  killCgroup(cgroup, SIGKILL)
+  await manager.stop(scopeOf(cgroup).unit)
+  removeCgroup(cgroup)
+}
+
+/** Without systemd a container goes as well: systemd hears from the kernel that the scope is empty. */
+async function openOrWarn({ kind, unit }: Scope): Promise<UnitManager | undefined> {
+  try {
+    return await UnitManager.open(kind)
+  } catch (error) {
+    if (!(error instanceof RuntError)) throw error
+    warn(`${unit} is removed without systemd: ${error.message}`)
+    return undefined
+  }
+}
+
+/**
+ * Like updateCgroup(), with the scope's properties in step.
+ * @returns how to take all of it back
+ */
+export async function updateScope(
+  hierarchies: Hierarchies,
+  cgroup: Cgroup,
+  update: Update,
+): Promise<() => Promise<void>> {
+  const scope = scopeOf(cgroup)
+  using manager = await UnitManager.open(scope.kind)
+  const properties = changedProperties(cgroup, update, manager.release)
+  // Twice in the files: once to hear what the kernel thinks of it, and again since systemd has less precise words.
+  const undo = updateCgroup(hierarchies, cgroup, update)
+  try {
+    if (properties.next.length > 0) await manager.setProperties(scope.unit, properties.next)
+    updateCgroup(hierarchies, cgroup, update)
+  } catch (error) {
+    await setAgain(scope, properties.before)
+    undo()
+    throw error
+  }
+  return async () => {
+    await setAgain(scope, properties.before)
+    undo()
+  }
+}
+
+async function setAgain({ kind, unit }: Scope, properties: readonly Property[]): Promise<void> {
+  if (properties.length === 0) return
+  using manager = await UnitManager.open(kind)
+  await manager.setProperties(unit, properties)
+}
+
+/** What an update says to systemd, and what would take it back. */
+function changedProperties(
+  cgroup: Cgroup,
+  { before, asked, after }: Update,
+  release: number,
+): { readonly next: Property[]; readonly before: Property[] } {
+  const { versionOf } = placesOf(cgroup)
+  const devices = asked.devices.length > 0 && cgroup.scope?.kind === 'system'
+  const next = resourceProperties(renderSettings(after, versionOf, asked), release)
+  const old = new Map(resourceProperties(renderSettings(before, versionOf), release).map((each) => [each.name, each]))
+  return {
+    next: [...next, ...(devices ? deviceProperties(after.devices) : [])],
+    before: [
+      ...next.map((each) => old.get(each.name) ?? unset(each)),
+      ...(devices ? deviceProperties(before.devices) : []),
+    ],
+  }
+}
