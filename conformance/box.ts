@@ -15,10 +15,11 @@ import { tmpdir } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as assert from 'uvu/assert'
 import { baseConfig, type Edits, edited, makeRootfs } from './bundle.ts'
+import { PATIENCE } from './patience.ts'
 import { execute, type Result, type RunOptions, type Runtime } from './runtime.ts'
 
 const CGROUPS = '/sys/fs/cgroup'
-const PATIENCE_MS = 10_000
+const PATIENCE_MS = 10_000 * PATIENCE
 
 export interface State {
   readonly ociVersion: string
@@ -59,7 +60,9 @@ export class Box {
   readonly bundle: string
   readonly rootfs: string
   readonly stateRoot: string
-  /** As in cgroupsPath. */
+  /** linux.cgroupsPath. */
+  readonly cgroupsPath: string
+  /** The place that it means, below the mount points. */
   readonly cgroup: string
   readonly #base: Record<string, unknown>
   #commands = 0
@@ -71,8 +74,10 @@ export class Box {
     this.bundle = `${this.folder}/bundle`
     this.rootfs = `${this.bundle}/rootfs`
     this.stateRoot = `${this.folder}/state`
-    this.cgroup = `${ground.cgroup}/${this.id}`
-    this.#base = baseConfig(this.cgroup)
+    const bySystemd = isBySystemd(ground.runtime)
+    this.cgroup = bySystemd ? `/system.slice/runt-${this.id}.scope` : `${ground.cgroup}/${this.id}`
+    this.cgroupsPath = bySystemd ? `system.slice:runt:${this.id}` : this.cgroup
+    this.#base = baseConfig(this.cgroupsPath)
     mkdirSync(this.bundle, { recursive: true })
     makeRootfs(this.rootfs, ground.folder)
   }
@@ -227,6 +232,11 @@ export function succeeded(result: Result): Result {
 export function failed(result: Result): Result {
   assert.is.not(result.status, 0, 'it succeeded')
   return result
+}
+
+/** Does the runtime have systemd make its cgroups? Paths are units then. */
+export function isBySystemd({ command }: Runtime): boolean {
+  return command.includes('--systemd-cgroup')
 }
 
 /** Mount points of cgroup hierarchies: v2's own, or one each of v1. */

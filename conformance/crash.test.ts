@@ -13,11 +13,12 @@ import { callNative } from '../src/native/ffi.ts'
 import { Box, Ground, succeeded } from './box.ts'
 import { linkBuilt, missingForTests } from './built.ts'
 import type { Edits } from './bundle.ts'
+import { PATIENCE } from './patience.ts'
 import { execute, findRuntime, type Result } from './runtime.ts'
 
 const PR_SET_CHILD_SUBREAPER = 36
 const WNOHANG = 1
-const PATIENCE_MS = 3000
+const PATIENCE_MS = 3000 * PATIENCE
 
 const reason = missingForTests()
 

@@ -2,13 +2,14 @@
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { PATIENCE } from './patience.ts'
 
 export interface Machine {
   /** What is there now that wasn't: looked for again for a while, since the kernel takes its time to clean up. */
   newSince(): Promise<readonly string[]>
 }
 
-const PATIENCE_MS = 5000
+const PATIENCE_MS = 5000 * PATIENCE
 const PAUSE_MS = 200
 const CGROUPS = '/sys/fs/cgroup'
 

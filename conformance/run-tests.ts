@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs, stripVTControlCharacters } from 'node:util'
 import { type Machine, observe } from './leaks.ts'
 import { adoptOrphans, isOwn } from './orphans.ts'
+import { PATIENCE } from './patience.ts'
 
 type Engine = 'bun' | 'node'
 
@@ -30,8 +31,8 @@ interface Outcome {
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const PURE_ROOTS = ['src', 'spec-schemas']
 const KERNEL_ROOT = 'conformance'
-const PURE_SECONDS = 180
-const KERNEL_SECONDS = 600
+const PURE_SECONDS = 180 * PATIENCE
+const KERNEL_SECONDS = 600 * PATIENCE
 const AT_ONCE = 2
 const COMMANDS: Readonly<Record<Engine, readonly string[]>> = {
   bun: ['node_modules/.bin/bun'],

@@ -3,6 +3,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { PATIENCE } from './patience.ts'
 
 export interface Runtime {
   /** The first word of --version: runt, runc, crun, youki. */
@@ -68,7 +69,7 @@ export async function execute(command: readonly string[], output: string, option
       cwd: options.cwd,
       env: options.env === undefined ? process.env : { ...process.env, ...options.env },
     })
-    const timer = setTimeout(() => child.kill('SIGKILL'), (options.seconds ?? SECONDS) * 1000)
+    const timer = setTimeout(() => child.kill('SIGKILL'), (options.seconds ?? SECONDS) * 1000 * PATIENCE)
     const status = await new Promise<number>((resolve, reject) => {
       child.on('error', reject)
       child.on('exit', (code) => resolve(code ?? -1))

@@ -4,6 +4,7 @@ import { closeSync, constants, readSync, writeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pollAsync, receiveDescriptor } from '../src/native/descriptors.ts'
 import { callNative, type NativeArgument } from '../src/native/ffi.ts'
+import { PATIENCE } from './patience.ts'
 
 const AF_UNIX = 1
 const SOCK_STREAM = 1
@@ -11,7 +12,7 @@ const SOCK_NONBLOCK = 0o4000
 const SOCK_CLOEXEC = 0o2000000
 const F_SETFL = 4
 const ADDRESS_SIZE = 110
-const PATIENCE_MS = 5000
+const PATIENCE_MS = 5000 * PATIENCE
 const BACKLOG = 1
 
 export interface ConsoleSocket extends Disposable {

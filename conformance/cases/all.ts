@@ -2,6 +2,7 @@
 
 import './cgroups.ts'
 import './cgroup-mounts.ts'
+import './cgroups-v2.ts'
 import './checkpoint.ts'
 import './checkpoint-streams.ts'
 import './config.ts'

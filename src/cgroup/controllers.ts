@@ -1,7 +1,7 @@
 // What a new folder needs before it can hold limits and processes: v2's controllers switched on above it, v1's cpuset filled.
 
 import { RuntError } from '../errors.ts'
-import { describeWrite, readKnob, tryWriteKnob } from './knob.ts'
+import { describeWrite, readKnob, readKnobIfPresent, tryWriteKnob } from './knob.ts'
 import type { Setting } from './setting.ts'
 
 /** Names in a cgroup.controllers file. */
@@ -61,10 +61,24 @@ function switchOn(mountpoint: string, directory: string, controllers: readonly s
   }
   for (const ancestor of ancestorsOf(mountpoint, directory)) {
     const file = `${ancestor}/cgroup.subtree_control`
+    if (hasProcesses(ancestor)) {
+      problem ??= `${ancestor} has processes`
+      continue
+    }
     const words = controllers.map((name) => `+${name}`)
     if (write(file, words.join(' ')) < 0) for (const word of words) write(file, word)
   }
   return problem
+}
+
+/**
+ * Has a cgroup processes of its own, and isn't the root of all? The kernel would let it hand down those controllers that can
+ * tell threads apart, and turn it into a threaded one, below which there is no place for processes. cgroup-v2.rst, Threads
+ */
+export function hasProcesses(directory: string): boolean {
+  return (
+    readKnobIfPresent(`${directory}/cgroup.type`) !== undefined && readKnobIfPresent(`${directory}/cgroup.procs`) !== ''
+  )
 }
 
 /** /m, /m/a for /m/a/b below /m */

@@ -14,7 +14,7 @@ import type { Hierarchies } from './hierarchy.ts'
 import { waitUntil } from './knob.ts'
 import { type Cgroup, UNIFIED, v1DirectoryOf } from './manager.ts'
 import { delegationHint, type Refusal } from './permitted.ts'
-import { checkEmpty, childrenOf } from './processes.ts'
+import { checkEmpty, checkType, childrenOf } from './processes.ts'
 import { renderSettings } from './settings.ts'
 
 export { freeze, isFrozen, thaw } from './freezer.ts'
@@ -45,6 +45,8 @@ export function createCgroup(
     checkEmpty(Object.values(cgroup.directories).filter((directory) => !made.includes(directory)))
     checkNotFrozen(cgroup, '/linux/cgroupsPath')
     limitCgroup(hierarchies, cgroup, resources, { rootless })
+    const unified = cgroup.directories[UNIFIED]
+    if (unified !== undefined && planned.path.lastIndexOf('/') > 0) checkType(unified)
     return cgroup
   } catch (error) {
     for (const directory of made.reverse()) tryRemoveDirectory(directory)

@@ -1,5 +1,6 @@
 // What the other rooms know of a container's cgroup: a record of folders, and where a process enters them.
 
+import type { Resources } from '../config/types.ts'
 import { type Hierarchies, type Hierarchy, type HierarchyMode, UNIFIED } from './hierarchy.ts'
 import type { Folders } from './own.ts'
 
@@ -54,17 +55,28 @@ export interface JoinPoints {
   readonly v2Directory: string | undefined
 }
 
+/** Where even init could not be born for the limit of processes: it has to come from outside. */
+export function takesNoForks({ pids, unified }: Resources): boolean {
+  return pids.limit === 0n || unified['pids.max']?.trim() === '0'
+}
+
+export interface JoinOptions {
+  /** Write oneself into all of them: takesNoForks(). */
+  readonly fromOutside?: boolean
+}
+
 /**
  * The ways into a cgroup. On v1 the file is `tasks`: for a process of one thread the same as cgroup.procs, and the kernel
  * need not stop all forks of the machine for it. A v2 folder that was there before is entered by writing, since a kernel
  * kills what is cloned into a folder that ever had a cgroup.kill (its sequence is compared with the parent's).
  */
-export function joinPoints(cgroup: Cgroup): JoinPoints {
+export function joinPoints(cgroup: Cgroup, { fromOutside = false }: JoinOptions = {}): JoinPoints {
   // A scope begins with the process that systemd puts into it.
   if (cgroup.planned === true && cgroup.scope !== undefined) return { procs: [], v2Directory: undefined }
   const procs = v1Directories(cgroup).map((directory) => `${directory}/tasks`)
   const unified = cgroup.directories[UNIFIED]
-  if (unified === undefined || cgroup.planned === true || cgroup.made.includes(unified)) {
+  const isOurs = cgroup.planned === true || (unified !== undefined && cgroup.made.includes(unified))
+  if (unified === undefined || (isOurs && !fromOutside)) {
     return { procs, v2Directory: unified }
   }
   return { procs: [...procs, `${unified}/cgroup.procs`], v2Directory: undefined }

@@ -113,5 +113,17 @@ export function checkEmpty(directories: readonly string[]): void {
   for (const directory of directories) {
     const count = pidsIn(directory, true).length
     if (count > 0) throw new RuntError('cgroup', `/linux/cgroupsPath: ${directory} is not empty: ${count} processes`)
+    checkType(directory)
   }
+}
+
+/**
+ * Not every cgroup of v2 can have processes that are to be listed, killed and frozen. cgroup-v2.rst, Threads
+ * @throws RuntError 'cgroup'
+ */
+export function checkType(directory: string): void {
+  const type = readKnobIfPresent(`${directory}/cgroup.type`)
+  if (type !== 'threaded' && type !== 'domain invalid') return
+  const why = type === 'threaded' ? 'is a threaded cgroup' : 'is below a threaded cgroup'
+  throw new RuntError('cgroup', `/linux/cgroupsPath: ${directory} ${why}: it can not have processes of its own`)
 }

@@ -2,7 +2,7 @@
 
 import type { Resources } from '../config/types.ts'
 import { placesOf } from './apply.ts'
-import { controllersOf } from './controllers.ts'
+import { controllersOf, hasProcesses } from './controllers.ts'
 import { DEFAULT_DEVICE_RULES, devicePolicy, v1DeviceList } from './device-policy.ts'
 import { deviceProgram } from './device-program.ts'
 import { type ByteCheck, openForEntry } from './freezer.ts'
@@ -68,6 +68,7 @@ function enablingKnobs(hierarchies: Hierarchies, { directories, made }: Cgroup):
   const on = new Set(controllersOf(parent))
   // Whatever of them a parent lacks may be refused there; who can deal with that is not this list.
   if (controllersOf(mountpoint).some((name) => !on.has(name))) return undefined
+  if (hasProcesses(parent)) return undefined
   const text = [...on].map((name) => `+${name}`).join(' ')
   return text === '' ? [] : [{ path: `${parent}/cgroup.subtree_control`, text }]
 }

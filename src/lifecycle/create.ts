@@ -149,8 +149,7 @@ export async function launch(
     profile.mark('spawn')
     const enterScope = async (pid: number): Promise<void> => {
       if (scope === undefined) return
-      const { rootless } = options
-      const cgroup = await scope.start(hierarchies, pid, config.linux.resources, { rootless })
+      const cgroup = await scope.start(hierarchies, pid, config.linux.resources, { rootless: options.rootless })
       attempt.container = { ...attempt.container, cgroup }
       debug(`container ${options.id}: scope ${cgroup.path} started`)
       profile.mark('scope')

@@ -1,7 +1,7 @@
 // The facts of one call, gathered for the lowerings.
 
 import type { Hierarchies } from '../cgroup/hierarchy.ts'
-import { type Cgroup, hierarchyViews, joinPoints } from '../cgroup/manager.ts'
+import { type Cgroup, hierarchyViews, joinPoints, takesNoForks } from '../cgroup/manager.ts'
 import { ownFolders } from '../cgroup/own.ts'
 import type { Config, ProcessConfig } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
@@ -52,7 +52,7 @@ export function gatherFacts(
   const listenFds = callerListenFds()
   const preservedFds = (listenFds ?? 0) + options.preserveFds
   checkPreserved(preservedFds)
-  const { procs, v2Directory } = joinPoints(cgroup)
+  const { procs, v2Directory } = joinPoints(cgroup, { fromOutside: takesNoForks(config.linux.resources) })
   const capabilities = permittedCapabilities()
   const hasHooks = config.hooks.createContainer.length + config.hooks.startContainer.length > 0
   return {

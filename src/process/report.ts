@@ -87,6 +87,12 @@ const HINTS: readonly (readonly [failure: string, word: string, hint: string])[]
     '',
     'a real-time policy needs CAP_SYS_NICE on the host, and realtimeRuntime in linux.resources.cpu',
   ],
+  ['clone3 EOPNOTSUPP', '', "the cgroup's place can have no processes: it is threaded, or below one that is"],
+  [
+    'clone3 EBUSY',
+    '',
+    'the cgroup hands controllers down (cgroup.subtree_control), and can have no processes of its own',
+  ],
   ...['clone', 'clone3'].map((call) => [`${call} EAGAIN`, '', NO_MORE_PROCESSES] as const),
   ['execve ENOEXEC', '', 'the file is for another machine, or a script without #! line'],
   ['mknodat EACCES', '', 'the rootfs is not writable for the root of the user namespace'],
