@@ -130,9 +130,11 @@ function topOf(path: string, mounts: Mounts, known: Map<string, string>): string
   const before = known.get(path)
   if (before !== undefined) return before
   let top = path === '/' ? OUTSIDE : topOf(path.slice(0, path.lastIndexOf('/')) || '/', mounts, known)
-  for (let next: string | undefined = top; next !== undefined; ) {
+  // No more steps than there are mounts here: in a text that isn't the kernel's they may go in a circle.
+  for (let left = mounts.byPlace.get(path)?.length ?? 0; left > 0; left--) {
+    const next = childAt(path, top, mounts)
+    if (next === undefined) break
     top = next
-    next = childAt(path, top, mounts)
   }
   known.set(path, top)
   return top
