@@ -45,7 +45,7 @@ export function warn(message: string): void {
 export function logError(message: string, fields: Readonly<Record<string, unknown>> = {}): void {
   if (sink.fd !== STDERR) write('error', message, fields)
   if (sink.fd === STDERR && sink.format === 'json') write('error', message, fields)
-  else writeAll(STDERR, `runt: ${message}\n`)
+  else tell(STDERR, `runt: ${message}\n`)
 }
 
 function write(level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>): void {
@@ -56,5 +56,14 @@ function write(level: LogLevel, message: string, fields: Readonly<Record<string,
           typeof value === 'bigint' ? `${value}` : value,
         )
       : `time="${time}" level=${level} msg=${JSON.stringify(message)}`
-  writeAll(sink.fd, `${line}\n`)
+  tell(sink.fd, `${line}\n`)
+}
+
+/** Callers may have closed stderr or, as containerd's shim, opened it for reading only; a log's disk may be full. */
+function tell(fd: number, text: string): void {
+  try {
+    writeAll(fd, text)
+  } catch {
+    // The words are lost, and what they were about goes on.
+  }
 }

@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert'
 import { type Box, failed } from '../box.ts'
 import type { Edits } from '../bundle.ts'
 import { check, skip } from '../case.ts'
+import { execute } from '../runtime.ts'
 
 check('K3', 'a program that is not in the PATH is told in the words that engines look for', async (box) => {
   const said = await box.rejected({ '/process/args': ['nothing-of-the-kind'] })
@@ -46,6 +47,25 @@ check('K3', 'an error is on stderr and, as a JSON line, in the log', async (box)
   assert.ok(stderr.includes(last.msg.split('\n')[0]), `${JSON.stringify(last.msg)} is not in ${JSON.stringify(stderr)}`)
   assert.match(last.time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/)
 })
+
+for (const [how, redirection] of [
+  ['is open for reading only, as containerd gives it', '2</dev/null'],
+  ['is full', '2>/dev/full'],
+  ['is closed', '2>&-'],
+] as const) {
+  check('K3', `an error is in the log when stderr ${how}`, async (box) => {
+    box.configure({ '/root/path': 'nowhere' })
+    const log = box.path('log')
+    const flags = ['--root', box.stateRoot, '--log', log, '--log-format', 'json']
+    const command = [...box.runtime.command, ...flags, 'create', '--bundle', box.bundle, box.id]
+    const { status } = await execute(['sh', '-c', `exec "$@" ${redirection}`, 'sh', ...command], box.path('output'))
+    assert.is(status, 1)
+    const { level, msg } = JSON.parse(readFileSync(log, 'utf8').trim().split('\n').at(-1) ?? '')
+    assert.is(level, 'error')
+    assert.match(msg, /nowhere/)
+    box.assertNothingLeft()
+  })
+}
 
 /** What the last line of the log says, beside the message that every runtime has. */
 async function lastError(box: Box, args: readonly string[]): Promise<Record<string, unknown>> {
