@@ -9,8 +9,9 @@ RUNTIME ?= dist/runt
 RUNS ?= 30
 
 TEST_PACKAGES := busybox-static libseccomp2 runc crun strace binutils binutils-aarch64-linux-gnu qemu-user-static zsh fish mandoc iptables
-ENGINE_PACKAGES := podman buildah conmon netavark aardvark-dns catatonit docker.io containerd docker-registry \
-	busybox-static runc iptables iproute2
+ENGINE_PACKAGES := podman buildah conmon netavark aardvark-dns catatonit docker.io containerd busybox-static iptables iproute2
+# For some of the long set.
+MORE_ENGINE_PACKAGES := docker-registry containernetworking-plugins slirp4netns runc
 
 BUN := node_modules/.bin/bun
 ARCH := $(shell uname -m | sed -e 's/x86_64/x64/' -e 's/aarch64/arm64/')
@@ -99,7 +100,7 @@ rules: build
 	@$(BUN) conformance/rules-table.ts dist/runt /usr/sbin/runc /usr/bin/crun
 
 engines: $(if $(filter dist/runt,$(RUNTIME)),build,$(PACKAGES))
-	@sh bin/debian-packages $(ENGINE_PACKAGES)
+	@sh bin/debian-packages $(ENGINE_PACKAGES) $(MORE_ENGINE_PACKAGES)
 	@$(BUN) conformance/engines/main.ts --slow --runtime '$(RUNTIME)' -- $(CASES)
 
 check: $(PACKAGES) $(GENERATED)

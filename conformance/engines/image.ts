@@ -1,4 +1,4 @@
-// The image that all engines get, made here: one layer of busybox, as an archive that each of them can load.
+// The images that all engines get, made here: one layer of busybox, as an archive that each of them can load.
 
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -7,29 +7,37 @@ import { makeRootfs } from '../bundle.ts'
 
 export const IMAGE = 'docker.io/library/box:1'
 
-/** @returns the archive's path, in the form of `docker save` */
-export function makeImage(folder: string): string {
+/** What keeps the namespaces of a Kubernetes pod. */
+export const PAUSE_IMAGE = 'docker.io/library/pause:1'
+
+/** @returns the path of an archive with both, in the form of `docker save` */
+export function makeImages(folder: string): string {
   const rootfs = makeFullRootfs(folder)
   const image = `${folder}/image`
   mkdirSync(image)
   tar(rootfs, `${image}/layer.tar`)
-  const config = {
+  const manifest = [
+    { Config: writeConfig(image, ['sh']), RepoTags: [IMAGE], Layers: ['layer.tar'] },
+    { Config: writeConfig(image, ['sleep', '1000000']), RepoTags: [PAUSE_IMAGE], Layers: ['layer.tar'] },
+  ]
+  writeFileSync(`${image}/manifest.json`, JSON.stringify(manifest))
+  tar(image, `${folder}/image.tar`)
+  return `${folder}/image.tar`
+}
+
+/** @param command of the image @returns the file's name */
+function writeConfig(image: string, command: readonly string[]): string {
+  const text = JSON.stringify({
     architecture: process.arch === 'x64' ? 'amd64' : process.arch,
     os: 'linux',
-    config: { Env: ['PATH=/sbin:/bin', 'IMAGE=box'], Cmd: ['sh'], WorkingDir: '/root' },
+    config: { Env: ['PATH=/sbin:/bin', 'IMAGE=box'], Cmd: command, WorkingDir: '/root' },
     rootfs: { type: 'layers', diff_ids: [`sha256:${sha256(readFileSync(`${image}/layer.tar`))}`] },
     history: [{ created: '2024-01-01T00:00:00Z' }],
     created: '2024-01-01T00:00:00Z',
-  }
-  const text = JSON.stringify(config)
-  const configFile = `${sha256(text)}.json`
-  writeFileSync(`${image}/${configFile}`, text)
-  writeFileSync(
-    `${image}/manifest.json`,
-    JSON.stringify([{ Config: configFile, RepoTags: [IMAGE], Layers: ['layer.tar'] }]),
-  )
-  tar(image, `${folder}/image.tar`)
-  return `${folder}/image.tar`
+  })
+  const name = `${sha256(text)}.json`
+  writeFileSync(`${image}/${name}`, text)
+  return name
 }
 
 /** A root file system with every applet that this busybox has. */

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { countOf, type Outcome, summary, TAP_HEADER, tapLine } from '../outcome.ts'
 import { findRuntime, type Runtime } from '../runtime.ts'
-import { makeImage } from './image.ts'
+import { makeImages } from './image.ts'
 import { missingForEngines } from './missing.ts'
 import { chooseCases, runCases } from './suite.ts'
 import { enterWorld } from './world.ts'
@@ -53,7 +53,7 @@ async function inside(): Promise<number> {
   if (!options.json) console.log(`${TAP_HEADER}\n1..${chosen.length}`)
   const world = {
     folder,
-    archive: makeImage(folder),
+    archive: makeImages(folder),
     runtime: { name: runtime.name, path: asOneFile(runtime, folder) },
   }
   await runCases(chosen, world, (outcome) => {

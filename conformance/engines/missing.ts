@@ -9,6 +9,7 @@ const PROGRAMS: Readonly<Record<EngineName, string>> = {
   buildah: `${WORLD} buildah podman conmon netavark`,
   docker: `${WORLD} docker dockerd containerd ctr containerd-shim-runc-v2`,
   containerd: `${WORLD} containerd ctr containerd-shim-runc-v2`,
+  cri: `${WORLD} containerd ctr containerd-shim-runc-v2`,
 }
 const FOLDERS = ['/usr/bin', '/usr/sbin', '/usr/lib/podman', '/usr/libexec/podman', '/bin', '/sbin']
 
@@ -23,7 +24,7 @@ export function missingFor(engine: EngineName): string | undefined {
 }
 
 /** @returns which of these programs a case would need */
-export function missingPrograms(names: readonly string[]): string | undefined {
-  const absent = names.filter((name) => !FOLDERS.some((folder) => existsSync(`${folder}/${name}`)))
+export function missingPrograms(names: readonly string[], folders: readonly string[] = FOLDERS): string | undefined {
+  const absent = names.filter((name) => !folders.some((folder) => existsSync(`${folder}/${name}`)))
   return absent.length === 0 ? undefined : `needs ${absent.join(', ')}`
 }

@@ -4,6 +4,7 @@ import './cases/all.ts'
 import { type Ending, endingOf, judge, type Outcome, readDeviations } from '../outcome.ts'
 import { allCases, type EngineCase, nameOf } from './case.ts'
 import { startContainerd } from './containerd.ts'
+import { startCri } from './cri.ts'
 import { startDocker } from './docker.ts'
 import { type Engine, type EngineName, Session, type World } from './engine.ts'
 import { missingFor } from './missing.ts'
@@ -15,6 +16,7 @@ const START: Readonly<Record<EngineName, (world: World) => Promise<Engine>>> = {
   buildah: startBuildah,
   docker: startDocker,
   containerd: startContainerd,
+  cri: startCri,
 }
 
 /** The cases whose names have one of the words, or of the short set. */

@@ -3,8 +3,10 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
 import { succeeded } from '../../box.ts'
+import { skip } from '../../case.ts'
 import { on } from '../case.ts'
 import { IMAGE, makeFullRootfs } from '../image.ts'
+import { missingPrograms } from '../missing.ts'
 
 on('podman', 'the runtime is the one under test, and its flags are the user’s', async (engine) => {
   const { name } = await engine.ended('true')
@@ -153,5 +155,7 @@ on('podman', 'mount, export, import', async (engine) => {
 })
 
 on('podman', 'a user-mode network', async (engine) => {
+  const missing = missingPrograms(['slirp4netns'])
+  if (missing !== undefined) skip(missing)
   assert.match(await engine.sh('ip -o -4 addr show tap0', '--network=slirp4netns'), /inet 10\.0\.2\.100\/24/)
 })
