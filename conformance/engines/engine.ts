@@ -8,7 +8,8 @@ import { Pty } from '../pty.ts'
 import { execute, type Result, type RunOptions } from '../runtime.ts'
 import { IMAGE } from './image.ts'
 
-export type EngineName = 'podman' | 'buildah' | 'docker' | 'containerd' | 'cri'
+/** rootless: Podman as an ordinary user. */
+export type EngineName = 'podman' | 'rootless' | 'buildah' | 'docker' | 'containerd' | 'cri'
 
 /** What the engines of one run share. */
 export interface World {

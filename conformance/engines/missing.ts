@@ -6,6 +6,7 @@ import type { EngineName } from './engine.ts'
 const WORLD = 'busybox ip iptables tar unshare'
 const PROGRAMS: Readonly<Record<EngineName, string>> = {
   podman: `${WORLD} podman conmon netavark catatonit`,
+  rootless: `${WORLD} podman conmon netavark catatonit setpriv newuidmap slirp4netns`,
   buildah: `${WORLD} buildah podman conmon netavark`,
   docker: `${WORLD} docker dockerd containerd ctr containerd-shim-runc-v2`,
   containerd: `${WORLD} containerd ctr containerd-shim-runc-v2`,

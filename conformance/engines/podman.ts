@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { succeeded } from '../box.ts'
 import { execute } from '../runtime.ts'
-import type { Engine, World } from './engine.ts'
+import type { Engine, Session, World } from './engine.ts'
 
 const STARTING_SECONDS = 60
 /** The world's own, and the only place where all that Podman starts finds it. */
@@ -15,15 +15,18 @@ export async function startPodman(world: World): Promise<Engine> {
     name: 'podman',
     world,
     client: ['podman'],
-    async tidy(session) {
-      if (session.names.length === 0) return
-      await session.run(['pod', 'rm', '--force', '--ignore', '--time', '0', ...session.names])
-      await session.run(['rm', '--force', '--ignore', '--volumes', '--time', '0', ...session.names])
-      await session.run(['volume', 'rm', '--force', ...session.names])
-      await session.run(['network', 'rm', '--force', ...session.names])
-    },
+    tidy: tidyPodman,
     async [Symbol.asyncDispose]() {},
   }
+}
+
+/** Whoever's it is. */
+export async function tidyPodman(session: Session): Promise<void> {
+  if (session.names.length === 0) return
+  await session.run(['pod', 'rm', '--force', '--ignore', '--time', '0', ...session.names])
+  await session.run(['rm', '--force', '--ignore', '--volumes', '--time', '0', ...session.names])
+  await session.run(['volume', 'rm', '--force', ...session.names])
+  await session.run(['network', 'rm', '--force', ...session.names])
 }
 
 export async function startBuildah(world: World): Promise<Engine> {
@@ -53,7 +56,8 @@ async function prepare(world: World): Promise<void> {
   )
 }
 
-function containersConf({ runtime }: World): string {
+/** containers.conf. */
+export function containersConf({ runtime }: World): string {
   return `
 [containers]
 log_driver = "k8s-file"

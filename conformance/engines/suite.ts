@@ -3,16 +3,19 @@
 import './cases/all.ts'
 import { type Ending, endingOf, judge, type Outcome, readDeviations } from '../outcome.ts'
 import { allCases, type EngineCase, nameOf } from './case.ts'
+import { rootlessCases } from './cases/rootless.ts'
 import { startContainerd } from './containerd.ts'
 import { startCri } from './cri.ts'
 import { startDocker } from './docker.ts'
 import { type Engine, type EngineName, Session, type World } from './engine.ts'
 import { missingFor } from './missing.ts'
 import { startBuildah, startPodman } from './podman.ts'
+import { startRootless } from './rootless.ts'
 
 const AT_ONCE = 2
 const START: Readonly<Record<EngineName, (world: World) => Promise<Engine>>> = {
   podman: startPodman,
+  rootless: startRootless,
   buildah: startBuildah,
   docker: startDocker,
   containerd: startContainerd,
@@ -21,7 +24,7 @@ const START: Readonly<Record<EngineName, (world: World) => Promise<Engine>>> = {
 
 /** The cases whose names have one of the words, or of the short set. */
 export function chooseCases(words: readonly string[], short: boolean): readonly EngineCase[] {
-  return allCases()
+  return [...allCases(), ...rootlessCases()]
     .filter((each) => !short || each.short)
     .filter((each) => words.length === 0 || words.some((word) => nameOf(each).includes(word)))
 }
