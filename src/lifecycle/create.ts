@@ -95,7 +95,7 @@ export async function launch(
   checkId(options.id)
   requireKernel()
   const config = await loadConfig(options.bundle)
-  for (const warning of config.warnings) warn(warning)
+  if (options.bindDevices !== true) for (const warning of config.warnings) warn(warning)
   const terminal = consoleTarget(config, options)
   checkLabels(config.process, config.linux.mountLabel)
   if (config.exitRecord) requireExitWatch()
@@ -158,8 +158,15 @@ export async function launch(
     return { ...served, plan, lock }
   } catch (error) {
     await undo(store, attempt, lock)
-    throw error
+    if (options.bindDevices === true || !isDeviceRefused(error)) throw error
+    debug(`container ${options.id}: ${error.message}: devices are bound`)
+    return launch(store, { ...options, supervised: true, bindDevices: true }, profile)
   }
+}
+
+/** The capability to make nodes is there, but something keeps us from it: a filter of system calls, or a security module. */
+function isDeviceRefused(error: unknown): error is RuntError {
+  return error instanceof RuntError && error.data.syscall === 'mknodat' && error.data.errno === 'EPERM'
 }
 
 /**
@@ -183,8 +190,10 @@ function planFor(
       hint: 'leave it out to go without cgroups, or let root give you a folder (chown)',
     })
   }
+  // Root of a user namespace is an engine's, as a rule, and the engine knows.
+  const tell = process.geteuid?.() === 0 ? debug : warn
   const which = none ? '' : ` in ${refused.map(({ name }) => name).join(', ')}`
-  warn(`container ${id}: no cgroup${which}: this user may not make one (${first.why})`)
+  tell(`container ${id}: no cgroup${which}: this user may not make one (${first.why})`)
   return { planned, refused }
 }
 

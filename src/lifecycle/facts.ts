@@ -27,6 +27,8 @@ export interface LaunchOptions {
   readonly profile: boolean
   /** Rejects when nobody wants to wait any longer. */
   readonly interrupted?: Promise<never>
+  /** Bind the host's devices: an earlier try to make nodes was refused. */
+  readonly bindDevices?: boolean
 }
 
 const CAP_MKNOD = capabilityBit(27)
@@ -74,7 +76,7 @@ export function gatherFacts(
     },
     rdtTasks: [],
     grantable: grantableCapabilities(config),
-    makesDeviceNodes: (capabilities & CAP_MKNOD) !== 0n && inFirstUserNamespace(),
+    makesDeviceNodes: options.bindDevices !== true && (capabilities & CAP_MKNOD) !== 0n && inFirstUserNamespace(),
     mayMount: mayMount(capabilities),
     ordinaryUser: process.geteuid?.() !== 0,
     nested: !inFirstUserNamespace(),
