@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import { parseSignal } from '../linux/signals.ts'
 import { describeStatus, exitStatus, parseStat } from './wait.ts'
 
-test('state and start time stand behind a command that may have any name', () => {
+test('state, start time and wait status stand behind a command that may have any name', () => {
   const command = fc.string({ unit: fc.constantFrom(...'a) (\nZ1é'), maxLength: 15 })
   const state = fc.constantFrom(...'RSDZTtXxKWPI')
   void fc.assert(
@@ -12,12 +12,14 @@ test('state and start time stand behind a command that may have any name', () =>
       fc.nat(),
       command,
       state,
-      fc.array(fc.integer(), { minLength: 48, maxLength: 48 }),
+      fc.array(fc.integer(), { minLength: 49, maxLength: 49 }),
       (pid, name, letter, rest) => {
         const numbers = [...rest]
         const startTime = Math.abs(numbers[18] ?? 0)
         numbers[18] = startTime // field 22 of proc_pid_stat(5); state is field 3
-        assert.equal(parseStat(`${pid} (${name}) ${letter} ${numbers.join(' ')}\n`), { state: letter, startTime })
+        const exitCode = numbers[48] // field 52
+        const stat = parseStat(`${pid} (${name}) ${letter} ${numbers.join(' ')}\n`)
+        assert.equal(stat, { state: letter, startTime, exitCode })
       },
     ),
   )
