@@ -14,7 +14,7 @@ import { lowerSoloExec, type SoloExec } from '../lowering/solo/exec.ts'
 import type { Image } from '../machine/codegen.ts'
 import { exists, readBytesIfPresent, readFileIfPresent } from '../native/file.ts'
 import type { Plan } from '../plan/step.ts'
-import { ANY_VALUE_FLAGS } from '../plan/ticket.ts'
+import { ANY_VALUE_FLAGS, type FileGuard } from '../plan/ticket.ts'
 import { verify } from '../plan/verify.ts'
 import { becomeImage } from '../process/become.ts'
 import type { Container } from './container.ts'
@@ -31,16 +31,29 @@ export interface PreparedExec {
   readonly warnings: readonly string[]
 }
 
-/** Become the image of this process. Comes back when the process is not for the short way: then nothing has happened. */
-export function becomeSoloExec(store: Store, container: Container, options: ExecOptions, prepared: PreparedExec): void {
-  const words = process.argv.slice(2)
-  const call = callOf(store, container, options, words)
-  if (call === undefined) return
+/**
+ * Become the image of this process. Comes back when the process is not for the short way: then nothing has happened.
+ * @param call from soloCall(), before anything was read
+ */
+export function becomeSoloExec(
+  store: Store,
+  container: Container,
+  options: ExecOptions,
+  prepared: PreparedExec,
+  call: KeptCall,
+): void {
+  const { words } = call
   const solo = soloExecImage(container, options, prepared, process.execPath, wordFromEnd(options.pidFile, words))
   if (solo === undefined) return
   const { facts } = prepared
-  keepImage(store, call, facts, solo.image.bytes)
+  // A file that has changed meanwhile was read before or after that: the image goes with neither.
+  if (call.files.every((file) => isSame(file, words))) keepImage(store, call, facts, solo.image.bytes)
   becomeImage(solo.image.bytes, [process.execPath, '--supervised', ...words], facts.preservedFds)
+}
+
+function isSame({ at, contents }: FileGuard, words: readonly string[]): boolean {
+  const now = readBytesIfPresent(typeof at === 'string' ? at : (words[at - 1] ?? ''))
+  return now !== undefined && Buffer.compare(now, contents) === 0
 }
 
 /**
@@ -87,24 +100,23 @@ function isPlain(container: Container, options: ExecOptions, config: ProcessConf
 }
 
 /**
- * What the same call would have in common with this one.
- * @returns undefined when a flag has its value in the same word: that word can't be another's
+ * What the same call would have in common with this one: to be asked before any of it is read.
+ * @returns undefined when a flag has its value in the same word, which can't be another's, or when a file isn't there
  */
-function callOf(store: Store, { id }: Container, options: ExecOptions, words: readonly string[]): KeptCall | undefined {
-  const record = readBytesIfPresent(`${store.directory(id)}/state.json`)
-  if (record === undefined) return undefined
+export function soloCall(store: Store, options: ExecOptions): KeptCall | undefined {
+  const words = process.argv.slice(2)
   const { processFile } = options.request
   const processWord = wordOf(processFile, words)
   const pidFileWord = wordOf(options.pidFile, words)
   if (processWord === -1 || pidFileWord === -1) return undefined
-  const files = [{ at: `${store.directory(id)}/state.json` as string | number, contents: record }]
-  if (processFile !== undefined && processWord !== undefined) {
-    const contents = readBytesIfPresent(processFile)
-    if (contents === undefined) return undefined
-    files.push({ at: processWord + 1, contents })
-  }
+  const paths: (string | number)[] = [`${store.directory(options.id)}/state.json`]
+  if (processWord !== undefined) paths.push(processWord + 1)
+  const files = paths.flatMap((at) => {
+    const contents = readBytesIfPresent(typeof at === 'string' ? at : (processFile ?? ''))
+    return contents === undefined ? [] : [{ at, contents }]
+  })
   const anyWords = [processWord, pidFileWord].filter((word) => word !== undefined)
-  return { words, anyWords, unchanged: [], files }
+  return files.length < paths.length ? undefined : { words, anyWords, unchanged: [], files }
 }
 
 /** Which word is this flag's value; -1 when none is; undefined when there is no value. */
