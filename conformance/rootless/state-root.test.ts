@@ -1,6 +1,6 @@
 // Where an ordinary user's containers are on record.
 
-import { chmodSync, chownSync, lstatSync, mkdirSync, rmSync, symlinkSync } from 'node:fs'
+import { chmodSync, chownSync, lstatSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { succeeded } from '../box.ts'
@@ -33,6 +33,26 @@ if (missing !== undefined) {
     await user.create('true')
     const { mode } = lstatSync(`${user.runtimeDirectory}/runt`)
     assert.is(mode & 0o7777, 0o1700)
+  })
+
+  test('the front finds it by itself, also for root of a user namespace, and leaves other places to the engine', async () => {
+    await using user = new User()
+    await user.create('sleep 100')
+    const engine = `${user.folder}/runtime/runt-engine`
+    const state = (words: readonly string[] = [], env = {}): Promise<Result> =>
+      user.command([...words, user.runt, 'state', user.id], { env })
+    renameSync(engine, `${engine}.away`)
+    try {
+      assert.match(succeeded(await state()).stdout, /"status": "created"/)
+      assert.match(succeeded(await state(['unshare', '--user', '--map-root-user'])).stdout, /"status": "created"/)
+      for (const elsewhere of ['', 'relative', undefined, `/${'x'.repeat(5000)}`]) {
+        assert.match((await state([], { XDG_RUNTIME_DIR: elsewhere })).stderr, /runt-engine can't be executed/)
+      }
+      succeeded(await user.command([user.runt, 'start', user.id]))
+    } finally {
+      renameSync(`${engine}.away`, engine)
+    }
+    assert.is(await user.status(), 'running')
   })
 
   test('a folder that can not be made is named, and what to do', async () => {

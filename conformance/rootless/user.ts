@@ -74,14 +74,19 @@ export class User implements AsyncDisposable {
     succeededSync('chown', ['-R', `${UID}:${UID}`, this.bundle])
   }
 
-  /** Any program, as the user, in the bundle. */
-  async command(words: readonly string[], options: CommandOptions = {}): Promise<Result> {
-    const { env = {}, granted = false, prepare = '', uid = UID } = options
+  /** What runs a program as the user. */
+  words(words: readonly string[], { env = {}, uid = UID }: Pick<CommandOptions, 'env' | 'uid'> = {}): string[] {
     const variables = { PATH, XDG_RUNTIME_DIR: this.runtimeDirectory, ...env }
     const assigned = Object.entries(variables).flatMap(([name, value]) =>
       value === undefined ? [] : [`${name}=${value}`],
     )
-    const asUser = ['setpriv', ...identity(uid), 'env', '-i', ...assigned, ...words]
+    return ['setpriv', ...identity(uid), 'env', '-i', ...assigned, ...words]
+  }
+
+  /** Any program, as the user, in the bundle. */
+  async command(words: readonly string[], options: CommandOptions = {}): Promise<Result> {
+    const { granted = false, prepare = '' } = options
+    const asUser = this.words(words, options)
     const script = `${granted ? this.#grant() : ''}${prepare}`
     const command = script === '' ? asUser : ['unshare', '-m', 'sh', '-ec', `${script}\nexec "$@"`, 'sh', ...asUser]
     return execute(command, `${this.folder}/output/${++this.#commands}`, { cwd: this.bundle })

@@ -52,3 +52,18 @@ export function lowerEnvironment(plan: PlanBuilder, argv: Value): Value {
   plan.branch(word, 'ne', 0, more)
   return environment
 }
+
+/** Do something for each string of an array that ends in NULL; the steps may change the string's address. */
+export function eachString({ plan }: Front, array: Value, body: (string: Value) => void): void {
+  const cursor = plan.add(array, 0, plan.value('pointer'))
+  const string = plan.value('string')
+  const again = plan.label('next_string')
+  const done = plan.label('no_string')
+  plan.place(again)
+  plan.load(cursor, 8, string)
+  plan.branch(string, 'eq', 0, done)
+  body(string)
+  plan.add(cursor, WORD, cursor)
+  plan.jump(again)
+  plan.place(done)
+}

@@ -9,14 +9,12 @@ import type { Plan, Value } from '../plan/step.ts'
 import { copyString, expectPrefix, expectText, putText } from '../plan/text.ts'
 import { type Front, lowerEnvironment } from './calls.ts'
 import { lowerDelete, lowerStart, lowerState } from './commands.ts'
+import { defaultRoot, lowerUsersRoot } from './root.ts'
 import { lowerRun } from './run.ts'
 
 const STDERR = 2
 const PATH_ROOM = 4096
 const WORD = 8
-
-/** Where containers are when nobody says where: the engine's default for root. */
-const DEFAULT_ROOT = '/run/runt'
 
 /** What the engine is called, beside the front. */
 export const ENGINE = 'runt-engine'
@@ -31,15 +29,17 @@ export function lowerFront(): Plan {
   const front: Front = { plan, path: plan.buffer('path', PATH_ROOM + WORD), engine: plan.label('engine') }
   const argv = plan.add(plan.entry(), WORD, plan.value('argv'))
   const word = plan.add(argv, WORD, plan.value('word'))
-  const root = lowerGlobalFlags(front, word)
+  const unset = defaultRoot(front)
+  const root = lowerGlobalFlags(front, word, unset)
+  lowerUsersRoot(front, argv, { root, unset })
   lowerCommands(front, argv, word, root)
   lowerEngine(front, argv)
   return plan.finish()
 }
 
-/** Step over the global flags. @returns the state root; `word` points to the command's name then */
-function lowerGlobalFlags({ plan, engine }: Front, word: Value): Value {
-  const root = plan.add(plan.string(DEFAULT_ROOT).address, 0, plan.value('root'))
+/** Step over the global flags. @param unset the root that nobody has given @returns the state root; `word` points to the command's name then */
+function lowerGlobalFlags({ plan, engine }: Front, word: Value, unset: Value): Value {
+  const root = plan.add(unset, 0, plan.value('root'))
   const text = plan.value('text')
   const again = plan.label('next_flag')
   const command = plan.label('command')

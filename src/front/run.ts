@@ -23,7 +23,7 @@ import {
   TICKET_OFFSET,
   TICKET_ROOM,
 } from '../plan/ticket.ts'
-import { type Front, flags, lowerCall, lowerEnvironment, lowerStatus, STATX } from './calls.ts'
+import { eachString, type Front, flags, lowerCall, lowerEnvironment, lowerStatus, STATX } from './calls.ts'
 
 const WORD = 8
 const CAPABILITY_VERSION_3 = 0x20080522
@@ -77,21 +77,6 @@ function lowerPlainCall(front: Front, environment: Value): void {
     plan.jump(engine)
     plan.place(other)
   })
-}
-
-/** Do something for each string of an array that ends in NULL; the steps may change the string's address. */
-function eachString({ plan }: Front, array: Value, body: (string: Value) => void): void {
-  const cursor = plan.add(array, 0, plan.value('pointer'))
-  const string = plan.value('string')
-  const again = plan.label('next_string')
-  const done = plan.label('no_string')
-  plan.place(again)
-  plan.load(cursor, 8, string)
-  plan.branch(string, 'eq', 0, done)
-  body(string)
-  plan.add(cursor, WORD, cursor)
-  plan.jump(again)
-  plan.place(done)
 }
 
 /** ROOT/@images/SLOT, by the sum of all words whose value matters; only what is root's own is ever executed. */

@@ -9,6 +9,7 @@ import { O } from '../../linux/open-flags.ts'
 import { IFA_F, IFF_UP, LONGEST_DEVICE_NAME, RT_SCOPE_UNIVERSE } from '../../linux/rtnetlink.ts'
 import { warn } from '../../log.ts'
 import { close, open, status } from '../../native/file.ts'
+import { failedWith } from '../../native/syscall.ts'
 import { type Address, type Link, relabelled } from './message.ts'
 import { NetworkDevices } from './socket.ts'
 
@@ -35,7 +36,7 @@ export function moveDevices(pid: number, devices: readonly NetDevice[]): MovedDe
   const here = open('/proc/self/ns/net', O.RDONLY)
   const there = open(`/proc/${pid}/ns/net`, O.RDONLY)
   const outside = new NetworkDevices()
-  const inside = NetworkDevices.of(there, here)
+  const inside = enter(there, here)
   const moved: Moved[] = []
   const ways = { outside, inside, here, there }
   const result: MovedDevices = {
@@ -59,6 +60,18 @@ export function moveDevices(pid: number, devices: readonly NetDevice[]): MovedDe
     result.undo()
     result[Symbol.dispose]()
     throw error
+  }
+}
+
+/** @throws RuntError when we have no rights over either namespace */
+function enter(there: number, here: number): NetworkDevices {
+  try {
+    return NetworkDevices.of(there, here)
+  } catch (error) {
+    if (!failedWith(error, 'EPERM')) throw error
+    throw new RuntError('host', "linux.netDevices: only root of the machine may move the host's network devices", {
+      cause: error,
+    })
   }
 }
 
