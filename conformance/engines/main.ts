@@ -47,6 +47,7 @@ async function outside(): Promise<number> {
 async function inside(): Promise<number> {
   const folder = positionals.pop() ?? ''
   const runtime = findRuntime(options.runtime)
+  process.chdir(folder) // engines leave files where they are started: conmon an empty one called oom
   const chosen = chooseCases(positionals, options.short)
   const outcomes: Outcome[] = []
   const started = performance.now()
