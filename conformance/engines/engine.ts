@@ -122,7 +122,10 @@ export class Session implements AsyncDisposable {
     using pty = new Pty(24, 80)
     const { status } = pty.start([...this.engine.client, ...words])
     await body(pty)
-    return await status
+    const late = sleep(PATIENCE_MS, undefined, { ref: false }).then(() =>
+      Promise.reject(new Error(`${words.join(' ')} does not end`)),
+    )
+    return await Promise.race([status, late])
   }
 
   /** Wait until a command of the client says what it should. */

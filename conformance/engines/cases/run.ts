@@ -48,9 +48,11 @@ on(
         await terminal.until(/READY> /)
         terminal.write('tty; test -t 0 && stty size; cat /proc/self/stat | cut -d" " -f7\n')
         await terminal.until(/\/dev\/pts\/0\r\n24 80\r\n\d\d+\r\n/)
-        terminal.write('trap "echo got-it" INT; sleep 1; echo slept\n')
+        // What is typed is echoed, too, and must not be taken for what is said.
+        terminal.write('trap "echo got""-it" INT; echo set""-up; sleep 1; echo sl""ept\n')
+        await terminal.until(/set-up\r\n/)
         terminal.write('\x03')
-        await terminal.until(/got-it/)
+        await terminal.until(/got-it\r\n[\s\S]*READY> /)
         terminal.write('exit 5\n')
       },
     )
