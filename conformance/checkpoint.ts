@@ -74,7 +74,13 @@ export class Saved {
   }
 
   checkpoint(...flags: readonly string[]): Promise<Result> {
-    return this.#box.command(['checkpoint', ...this.#folders(flags), ...flags, this.#box.id], this.#options)
+    return this.checkpointWith([], flags)
+  }
+
+  /** @param descriptors that the runtime has as 3, 4, … */
+  checkpointWith(descriptors: readonly number[], flags: readonly string[]): Promise<Result> {
+    const words = ['checkpoint', ...this.#folders(flags), ...flags, this.#box.id]
+    return this.#box.command(words, { ...this.#options, descriptors })
   }
 
   /** A flag --bundle comes last and counts. */

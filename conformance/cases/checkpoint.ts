@@ -1,7 +1,19 @@
 // checkpoint and restore: not in the specification, and what engines and users of runc expect of them.
 
-import { type ChildProcess, spawn } from 'node:child_process'
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import {
+  chmodSync,
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as assert from 'uvu/assert'
 import type { Box } from '../box.ts'
@@ -522,11 +534,16 @@ check('K6', 'the annotation org.criu.config names a file of further options', as
   assert.ok(existsSync(`${saved.work}/elsewhere.log`))
 })
 
+/** A port of this case's own. */
+function portOf({ id }: Box): number {
+  return 20_000 + ((process.pid * 100 + Number(id.slice(id.lastIndexOf('-') + 1))) % 20_000)
+}
+
 check('K6', 'memory can go to a page server', async (box) => {
   const saved = new Saved(box)
   const pages = box.path('pages')
   mkdirSync(pages)
-  const port = 20_000 + (process.pid % 20_000)
+  const port = portOf(box)
   await saved.launch()
   const words = ['page-server', '--images-dir', pages, '--address', '127.0.0.1', '--port', `${port}`]
   const server = spawn('criu', words, { env: { ...process.env, ...saved.environment }, stdio: 'ignore' })
@@ -565,6 +582,89 @@ check('K6', '--lazy-pages leaves memory to criu lazy-pages', async (box) => {
   } finally {
     server.kill('SIGKILL')
   }
+})
+
+check('K6', '--status-fd tells when lazy pages can be asked for', async (box) => {
+  requireFeature(box, 'uffd')
+  const saved = new Saved(box)
+  await saved.launch()
+  const port = portOf(box)
+  const status = openSync(box.path('status'), 'w')
+  const flags = ['--lazy-pages', '--page-server', `127.0.0.1:${port}`, '--status-fd', '3']
+  const pending = saved.checkpointWith([status], flags)
+  closeSync(status)
+  assert.is(await box.waitForFile(box.path('status')), '\0')
+  await saved.standsStill()
+  const socket = connect(port, '127.0.0.1')
+  await new Promise((resolve) => socket.once('connect', resolve))
+  socket.destroy()
+  // Who asks for no page at all may be taken for one who needs none.
+  if ((await pending).status === 0) box.assertNothingLeft()
+  else await saved.counts()
+})
+
+check('K6', '--status-fd must be open for writing', async (box) => {
+  requireFeature(box, 'uffd')
+  const saved = new Saved(box)
+  await saved.launch()
+  const readable = openSync('/dev/null', 'r')
+  for (const number of ['3', '57']) {
+    const flags = ['--lazy-pages', '--page-server', '127.0.0.1:7', '--status-fd', number]
+    assert.match(failed(await saved.checkpointWith([readable], flags)).stderr, /status-fd/)
+  }
+  closeSync(readable)
+  await saved.counts()
+})
+
+check('K6', 'what criu forgets is there again', async (box) => {
+  onlyRunt(box, 'runc leaves it')
+  const saved = new Saved(box)
+  await saved.launch({
+    '/process/ioPriority': { class: 'IOPRIO_CLASS_BE', priority: 6 },
+    '/linux/sysctl': { 'net.ipv4.ip_unprivileged_port_start': '77', 'kernel.msgmax': '7777' },
+  })
+  const look = 'ionice -p 1; cat /proc/sys/net/ipv4/ip_unprivileged_port_start /proc/sys/kernel/msgmax'
+  const seen = async () => succeeded(await box.command(['exec', box.id, 'sh', '-c', look])).stdout
+  const before = await seen()
+  assert.match(before, /best-effort: prio 6\n77\n7777\n/)
+  succeeded(await saved.checkpoint())
+  await saved.restored()
+  assert.is(await seen(), before)
+})
+
+check('K6', 'what can not be there again is told', async (box) => {
+  onlyRunt(box, 'others know neither')
+  const saved = new Saved(box)
+  await saved.launch({ '/linux/personality': { domain: 'LINUX32' } })
+  succeeded(await saved.checkpoint())
+  assert.match(succeeded(await saved.restore('--detach')).stderr, /linux\.personality: criu does not bring it back/)
+  await box.delete('--force')
+  const rules = JSON.stringify({ handledAccessFS: ['make_fifo'] })
+  box.configure({ '/annotations': { 'runt.landlock': rules } })
+  assert.match(failed(await saved.restore('--detach')).stderr, /Landlock/)
+  box.assertNothingLeft()
+  await saved.launch({ '/annotations': { 'runt.landlock': rules } })
+  assert.match(failed(await saved.checkpoint()).stderr, /Landlock/)
+  await saved.counts()
+})
+
+check('K6', 'a network device of the host is moved in again', async (box) => {
+  onlyRunt(box, '1.1 is older than the property')
+  if (!existsSync('/usr/sbin/ip') && !existsSync('/sbin/ip')) skip('there is no ip(8) here')
+  const saved = new Saved(box)
+  const args = ['sh', '-c', `${OWN_STREAMS}; ${COUNTER}`]
+  box.configure({ '/process/args': args, '/linux/netDevices': { dev0: { name: 'eth%d' } } })
+  const runtime = [...box.runtime.command, '--root', box.stateRoot].join(' ')
+  const folders = `--image-path ${saved.images} --work-path ${saved.work}`
+  const pair = 'ip link add dev0 type veth peer name peer0; ip addr add 192.0.2.5/24 dev dev0'
+  // With the container goes its network namespace, and with that the device.
+  const gone = 'while ip link show peer0 >/dev/null 2>&1; do sleep 0.05; done'
+  const script = `set -e; ip link set lo up; ${pair}; ${runtime} run -d -b ${box.bundle} ${box.id}; sleep 0.3; ${runtime} checkpoint ${folders} ${box.id}
+    ${gone}; ${pair}; ${runtime} restore -d -b ${box.bundle} ${folders} ${box.id}; ${runtime} exec ${box.id} ip addr show eth0`
+  const env = { ...process.env, ...saved.environment }
+  const { stdout, stderr, status } = spawnSync('unshare', ['-n', 'sh', '-c', script], { env, encoding: 'utf8' })
+  assert.is(status, 0, stderr)
+  assert.match(stdout, /UP.*\n.*\n.*inet 192\.0\.2\.5\/24/)
 })
 
 check('K6', 'flags that make no sense are refused', async (box) => {

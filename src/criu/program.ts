@@ -3,7 +3,7 @@
 import { RuntError } from '../errors.ts'
 import { findProgram } from '../process/search.ts'
 import { type CriuFeatures, type CriuRequest, type CriuResponse, REQUEST } from './messages.ts'
-import { ask, endWorker, startWorker } from './swrk.ts'
+import { ask, startWorker } from './swrk.ts'
 
 export interface Criu {
   /** Absolute path. */
@@ -62,10 +62,6 @@ export async function requireFeature({ program }: Criu, feature: keyof CriuFeatu
 }
 
 async function askOnce(program: string, request: CriuRequest): Promise<CriuResponse> {
-  const worker = startWorker(program)
-  try {
-    return await ask(worker, request)
-  } finally {
-    endWorker(worker)
-  }
+  using worker = startWorker(program)
+  return await ask(worker, request)
 }

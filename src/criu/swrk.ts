@@ -28,12 +28,36 @@ export interface Notification {
 
 export type Listener = (notification: Notification) => void | Promise<void>
 
-/** CRIU as a process, and our end of the socket pair. */
-export interface Worker {
+/** CRIU as a process, and our end of the socket pair. Disposing of it tells CRIU that nobody listens, and waits for its end. */
+export class Worker implements Disposable {
   readonly socket: number
+  /** A child of ours. */
   readonly pid: number
+  #end: { readonly status: number | undefined } | undefined
+
+  constructor(socket: number, pid: number) {
+    this.socket = socket
+    this.pid = pid
+  }
+
+  /** Wait for its end. @returns its wait status */
+  wait(): number | undefined {
+    this.#end ??= { status: reap(this.pid) }
+    return this.#end.status
+  }
+
+  /** For one that is of no use any more. */
+  kill(): void {
+    if (this.#end === undefined) trySyscall('kill', this.pid, SIGKILL)
+  }
+
+  [Symbol.dispose](): void {
+    close(this.socket)
+    this.wait()
+  }
 }
 
+const SIGKILL = 9
 const SOCKET_IN_CRIU = 3
 const LONGEST_MESSAGE = 1 << 16
 
@@ -42,10 +66,8 @@ export function startWorker(program: string): Worker {
   const [socket, theirs] = socketPair()
   try {
     const args = ['criu', 'swrk', `${SOCKET_IN_CRIU}`]
-    return {
-      socket,
-      pid: spawn({ path: program, args, env: ownEnvironment(), descriptors: [[theirs, SOCKET_IN_CRIU]] }),
-    }
+    const descriptors = [[theirs, SOCKET_IN_CRIU]] as const
+    return new Worker(socket, spawn({ path: program, args, env: ownEnvironment(), descriptors }))
   } catch (error) {
     close(socket)
     throw error
@@ -84,12 +106,6 @@ export async function ask(worker: Worker, request: CriuRequest, listen: Listener
   }
 }
 
-/** Let go of a worker that has answered, or is to give up. @returns its wait status */
-export function endWorker({ socket, pid }: Worker): number | undefined {
-  close(socket)
-  return reap(pid)
-}
-
 function send({ socket }: Worker, request: CriuRequest): void {
   const bytes = encode(REQUEST_FIELDS, request)
   const result = trySyscall('write', socket, bytes, bytes.length)
@@ -97,14 +113,13 @@ function send({ socket }: Worker, request: CriuRequest): void {
   if (result < 0 && result !== -ERRNO.EPIPE) throw new SyscallError('write', -result, 'criu')
 }
 
-async function receive({
-  socket,
-  pid,
-}: Worker): Promise<{ readonly response: CriuResponse; readonly descriptor: number | undefined }> {
-  await pollAsync([socket])
-  const { bytes, descriptor } = receiveDescriptor(socket, LONGEST_MESSAGE, MSG_CMSG_CLOEXEC)
+async function receive(
+  worker: Worker,
+): Promise<{ readonly response: CriuResponse; readonly descriptor: number | undefined }> {
+  await pollAsync([worker.socket])
+  const { bytes, descriptor } = receiveDescriptor(worker.socket, LONGEST_MESSAGE, MSG_CMSG_CLOEXEC)
   if (bytes.length > 0) return { response: decode(RESPONSE_FIELDS, bytes), descriptor }
-  const status = reap(pid)
+  const status = worker.wait()
   throw new RuntError(
     'criu',
     `criu ended without an answer${status === undefined ? '' : `: ${describeStatus(status)}`}`,

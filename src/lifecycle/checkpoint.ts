@@ -4,7 +4,7 @@
 import { freezerDirectory, isFrozen, tryThaw } from '../cgroup/freezer.ts'
 import { type CriuOptions, REQUEST } from '../criu/messages.ts'
 import { findCriu, requireFeature } from '../criu/program.ts'
-import { ask, endWorker, type Listener } from '../criu/swrk.ts'
+import { ask, type Listener } from '../criu/swrk.ts'
 import { RuntError } from '../errors.ts'
 import { type MountEntry, mountsOf } from '../host/mounts.ts'
 import { NAMESPACES } from '../linux/namespaces.ts'
@@ -60,6 +60,12 @@ export async function checkpointContainer(store: Store, id: string, options: Che
   if (external === undefined) {
     throw new RuntError('criu', `container ${id}: an older runt created it, without noting what a checkpoint needs`)
   }
+  if (container.exec.linux.landlock !== undefined) {
+    throw new RuntError(
+      'config-unsupported',
+      `container ${id}: its Landlock rules can not be saved: criu knows nothing of them`,
+    )
+  }
   if (options.statusFd !== undefined) requireWritable(options.statusFd)
   const criu = await findCriu()
   makeFolder(options.imagePath)
@@ -74,21 +80,22 @@ export async function checkpointContainer(store: Store, id: string, options: Che
   using _appending = appendMeanwhile(container, streams)
   const wasPaused = isFrozen(container.cgroup)
   const own = container.exec.namespaces.includes('mount')
-  const { worker } = await startCriu(criu, [], (call) => lowerCriu(call, own))
-  debug(`container ${id}: criu ${criu.version.join('.')} as process ${worker.pid}, images in ${options.imagePath}`)
   try {
+    const { worker } = await startCriu(criu, [], (call) => lowerCriu(call, own))
+    using _worker = worker
+    debug(`container ${id}: criu ${criu.version.join('.')} as process ${worker.pid}, images in ${options.imagePath}`)
     using folders = openFolders(options, LOG, worker.pid)
     const opts = {
       ...commonOptions(options, folders, container.annotations),
       ...dumpOptions(container, options),
       ...(options.preDump ? {} : externalOptions(container, external, mounts, streams)),
     }
-    if (!options.preDump)
+    if (!options.preDump) {
       writeFileAtomically(`${options.imagePath}/${DESCRIPTORS_FILE}`, JSON.stringify(streams), 0o600)
+    }
     const type = options.preDump ? REQUEST.PRE_DUMP : REQUEST.DUMP
     requireSuccess(await ask(worker, { type, opts }, listener(id, options)), `container ${id}`, criu, folders)
   } finally {
-    endWorker(worker)
     // A criu that was killed has no time to thaw what it froze.
     if (!wasPaused && isFrozen(container.cgroup)) tryThaw(container.cgroup)
   }

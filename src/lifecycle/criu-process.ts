@@ -1,7 +1,7 @@
 // CRIU as a process: an image of ours that becomes it.
 
 import type { Criu } from '../criu/program.ts'
-import { ownEnvironment, type Worker } from '../criu/swrk.ts'
+import { ownEnvironment, Worker } from '../criu/swrk.ts'
 import type { CriuCall, CriuPlan } from '../lowering/criu.ts'
 import { lineSlots } from '../lowering/facts.ts'
 import { compile } from '../machine/codegen.ts'
@@ -39,7 +39,7 @@ export async function startCriu(
       reap(init.first)
       throw error
     }
-    return { worker: { socket: ours, pid: init.first }, numbers }
+    return { worker: new Worker(ours, init.first), numbers }
   } catch (error) {
     close(ours)
     throw error

@@ -5,14 +5,13 @@ import { createCgroup, missingOf } from '../cgroup/fs.ts'
 import { type Hierarchies, readHierarchies } from '../cgroup/hierarchy.ts'
 import { type Cgroup, planCgroup } from '../cgroup/manager.ts'
 import { cgroupPath } from '../cgroup/path.ts'
-import { updateCgroup } from '../cgroup/update.ts'
 import { loadConfig } from '../config/load.ts'
-import type { Config, Resources } from '../config/types.ts'
+import type { Config } from '../config/types.ts'
 import { type CriuOptions, REQUEST } from '../criu/messages.ts'
 import { type Criu, findCriu, requireFeature, requireVersion } from '../criu/program.ts'
-import { ask, endWorker, type Listener, type Worker } from '../criu/swrk.ts'
+import { ask, type Listener, type Worker } from '../criu/swrk.ts'
 import { RuntError } from '../errors.ts'
-import { switchOnLoopback } from '../host/network/loopback.ts'
+import { type MovedDevices, moveDevices } from '../host/network/devices.ts'
 import { requireKernel } from '../host/probe.ts'
 import { PR } from '../linux/prctl.ts'
 import { debug, warn } from '../log.ts'
@@ -39,6 +38,7 @@ import { checkId } from './id.ts'
 import { prepareRdt } from './rdt.ts'
 import { newRecord } from './record.ts'
 import { cgroupRoots, type Inherited, joinedNamespaces, startRestore } from './restore-criu.ts'
+import { limitProcesses, lostIn, setIoPriority, setUpNewNetwork, whileRestoring } from './restore-setup.ts'
 import { type Forwarding, forwardSignals } from './signals.ts'
 import { DESCRIPTORS_FILE, inheritedStreams } from './standard-streams.ts'
 import type { Store } from './store.ts'
@@ -111,6 +111,8 @@ interface Attempt {
   worker: Worker | undefined
   /** The terminal's master, when runt relays it. */
   master: number | undefined
+  /** What is to be taken back while the container's network namespace is there. */
+  devices: MovedDevices | undefined
   hooksBegan: boolean
 }
 
@@ -131,7 +133,7 @@ async function restore(
   }
   requireKernel()
   const config = await loadConfig(options.bundle)
-  for (const warning of config.warnings) warn(warning)
+  for (const warning of [...config.warnings, ...lostIn(config)]) warn(warning)
   const launch = launchOptions(options)
   consoleTarget(config, launch)
   const criu = await requireCriu(options)
@@ -147,6 +149,7 @@ async function restore(
     container: { ...newRecord(config, launch, missingOf(planned), filter), ...(rdt && { rdt: rdt.record }) },
     worker: undefined,
     master: undefined,
+    devices: undefined,
     hooksBegan: false,
   }
   try {
@@ -164,6 +167,8 @@ async function restore(
       rdtTasks: rdt?.record.tasks ?? [],
     }
     await converse(store, options, prepared, facts, attempt)
+    attempt.devices?.[Symbol.dispose]()
+    attempt.devices = undefined
     if (options.pidFile !== undefined) writeFileAtomically(options.pidFile, `${attempt.container.pid}`, 0o644)
     return { container: attempt.container, master: attempt.master }
   } catch (error) {
@@ -245,7 +250,7 @@ async function converse(
   }
   const answer = await ask(worker, { type: REQUEST.RESTORE, opts }, listener(store, options, prepared, attempt))
   requireSuccess(answer, `container ${id}`, criu, inside)
-  endWorker(worker)
+  worker[Symbol.dispose]()
   attempt.worker = undefined
   tryRemoveDirectory(root)
 }
@@ -260,10 +265,12 @@ function listener(
     debug(`container ${options.id}: criu: ${script}`)
     if (script === 'setup-namespaces' && pid !== undefined) {
       attempt.container = bornAs(attempt.container, pid)
-      setUpNamespaces(store, config, attempt)
+      setUpNetwork(attempt, config)
+      runEarlyHooks(store, config, attempt)
     } else if (script === 'post-restore' && pid !== undefined) {
       const born = bornAs(attempt.container, pid)
       limitProcesses(hierarchies, attempt.container.cgroup, config.linux.resources)
+      if (config.process?.ioPriority !== undefined) setIoPriority(attempt.container.cgroup, config.process.ioPriority)
       attempt.container = { ...born, phase: 'created', exec: { ...born.exec, namespaces: namespacesOf(born) } }
       store.save(attempt.container)
     } else if (script === 'orphan-pts-master' && descriptor !== undefined) {
@@ -272,27 +279,19 @@ function listener(
   }
 }
 
-/** For a while there are processes of CRIU's beside those that were saved: tar, for what a tmpfs holds. */
-function whileRestoring(resources: Resources): Resources {
-  return { ...resources, pids: {} }
-}
-
-/** Before the restored processes run. */
-function limitProcesses(hierarchies: Hierarchies, cgroup: Cgroup, after: Resources): void {
-  if (after.pids.limit === undefined) return
-  const asked = { devices: [], memory: {}, cpu: {}, pids: after.pids, unified: {} }
-  updateCgroup(hierarchies, cgroup, { before: whileRestoring(after), asked, after })
-}
-
 function bornAs(container: Container, pid: number): Container {
   return { ...container, pid, startTime: processStat(pid)?.startTime ?? 0 }
 }
 
-/** The namespaces are there, and no process but the first: what a network needs is set up now, as at create. */
-function setUpNamespaces(store: Store, { hooks, linux }: Config, attempt: Attempt): void {
+/** The namespaces are there, and no process but the first: as at create. */
+function setUpNetwork(attempt: Attempt, { linux }: Config): void {
+  const { pid } = attempt.container
+  if (linux.namespaces.some(({ type, path }) => type === 'network' && path === undefined)) setUpNewNetwork(pid, linux)
+  if (linux.netDevices.length > 0) attempt.devices = moveDevices(pid, linux.netDevices)
+}
+
+function runEarlyHooks(store: Store, { hooks }: Config, attempt: Attempt): void {
   const { container } = attempt
-  if (linux.namespaces.some(({ type, path }) => type === 'network' && path === undefined))
-    switchOnLoopback(container.pid)
   if (hooks.prestart.length + hooks.createRuntime.length === 0) return
   attempt.hooksBegan = true
   store.save(container)
@@ -330,15 +329,12 @@ function takeTerminal({ consoleSocket }: RestoreOptions, attempt: Attempt, maste
   }
 }
 
-const SIGKILL = 9
-
 /** Take back what an attempt made, in reverse. Poststop hooks run when hooks had begun. */
-async function undo(store: Store, { container, worker, master, hooksBegan }: Attempt): Promise<void> {
-  if (worker !== undefined) {
-    // By now it has answered or is of no use; as our child it can't be another.
-    trySyscall('kill', worker.pid, SIGKILL)
-    endWorker(worker)
-  }
+async function undo(store: Store, { container, worker, master, devices, hooksBegan }: Attempt): Promise<void> {
+  devices?.undo()
+  devices?.[Symbol.dispose]()
+  worker?.kill()
+  worker?.[Symbol.dispose]()
   if (master !== undefined) close(master)
   try {
     await destroy(store, hooksBegan ? container : { ...container, hooks: { ...container.hooks, poststop: [] } })

@@ -32,4 +32,9 @@ export const IO_PRIORITY_CLASSES = { IOPRIO_CLASS_RT: 1, IOPRIO_CLASS_BE: 2, IOP
 export type IoPriorityClass = keyof typeof IO_PRIORITY_CLASSES
 
 export const IOPRIO_WHO_PROCESS = 1
-export const IOPRIO_CLASS_SHIFT = 13
+const IOPRIO_CLASS_SHIFT = 13
+
+/** IOPRIO_PRIO_VALUE() */
+export function ioPriorityValue(name: IoPriorityClass, priority: number): number {
+  return (IO_PRIORITY_CLASSES[name] << IOPRIO_CLASS_SHIFT) | priority
+}

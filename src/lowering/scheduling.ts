@@ -4,9 +4,8 @@
 import { cpuMask } from '../linux/cpu-list.ts'
 import { MEMORY_POLICY_FLAGS, MEMORY_POLICY_MODES } from '../linux/memory-policy.ts'
 import {
-  IO_PRIORITY_CLASSES,
-  IOPRIO_CLASS_SHIFT,
   IOPRIO_WHO_PROCESS,
+  ioPriorityValue,
   SCHED_ATTR_SIZE,
   SCHEDULING_FLAGS,
   SCHEDULING_POLICIES,
@@ -39,8 +38,7 @@ export function lowerIoPriority({ plan, config }: ProcessContext): void {
   const io = config.process?.ioPriority
   if (io === undefined) return
   plan.section('/process/ioPriority', `${io.class} ${io.priority}`, () => {
-    const value = (IO_PRIORITY_CLASSES[io.class] << IOPRIO_CLASS_SHIFT) | io.priority
-    plan.syscall('ioprio_set', [IOPRIO_WHO_PROCESS, 0, value])
+    plan.syscall('ioprio_set', [IOPRIO_WHO_PROCESS, 0, ioPriorityValue(io.class, io.priority)])
   })
 }
 

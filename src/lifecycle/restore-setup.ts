@@ -1,0 +1,67 @@
+// What of a config CRIU doesn't bring back, and runt does, or says that it is lost.
+
+import type { Hierarchies } from '../cgroup/hierarchy.ts'
+import type { Cgroup } from '../cgroup/manager.ts'
+import { pidsOf } from '../cgroup/processes.ts'
+import { updateCgroup } from '../cgroup/update.ts'
+import { sysctlNamespace, sysctlPath } from '../config/sysctl.ts'
+import type { Config, Linux, Process, Resources } from '../config/types.ts'
+import { RuntError } from '../errors.ts'
+import { switchOnLoopback, writeNetworkSysctl } from '../host/network/setup.ts'
+import { IOPRIO_WHO_PROCESS, ioPriorityValue } from '../linux/scheduling.ts'
+import { listDirectory } from '../native/file.ts'
+import { syscall } from '../native/syscall.ts'
+
+/**
+ * @returns warnings: a process can give itself these, and nobody else can
+ * @throws RuntError for what must not be lost without a word
+ */
+export function lostIn({ linux }: Config): string[] {
+  if (linux.landlock !== undefined) {
+    throw new RuntError(
+      'config-unsupported',
+      'annotations["runt.landlock"]: criu knows nothing of Landlock, so nothing would be confined',
+      {
+        data: { pointer: '/annotations/runt.landlock' },
+      },
+    )
+  }
+  const lost = (['memoryPolicy', 'personality'] as const).filter((name) => linux[name] !== undefined)
+  return lost.map((name) => `linux.${name}: criu does not bring it back: only processes of exec have it`)
+}
+
+/** A network namespace of the container's own: CRIU leaves it empty. @param pid of a process in it */
+export function setUpNewNetwork(pid: number, { sysctl }: Linux): void {
+  switchOnLoopback(pid)
+  for (const [name, value] of Object.entries(sysctl)) {
+    const path = sysctlPath(name)
+    if (sysctlNamespace(path) !== 'network') continue
+    try {
+      writeNetworkSysctl(pid, path, value)
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : `${cause}`
+      throw new RuntError('init', `linux.sysctl[${JSON.stringify(name)}]: ${why}`, { cause })
+    }
+  }
+}
+
+/** For a while there are processes of CRIU's beside those that were saved: tar, for what a tmpfs holds. */
+export function whileRestoring(resources: Resources): Resources {
+  return { ...resources, pids: {} }
+}
+
+/** Before the restored processes run. */
+export function limitProcesses(hierarchies: Hierarchies, cgroup: Cgroup, after: Resources): void {
+  if (after.pids.limit === undefined) return
+  const asked = { devices: [], memory: {}, cpu: {}, pids: after.pids, unified: {} }
+  updateCgroup(hierarchies, cgroup, { before: whileRestoring(after), asked, after })
+}
+
+/** process.ioPriority, for every thread of the container. ioprio_set(2) */
+export function setIoPriority(cgroup: Cgroup, { class: name, priority }: NonNullable<Process['ioPriority']>): void {
+  for (const pid of pidsOf(cgroup, { recursive: true })) {
+    for (const { name: thread } of listDirectory(`/proc/${pid}/task`)) {
+      syscall('ioprio_set', IOPRIO_WHO_PROCESS, Number(thread), ioPriorityValue(name, priority))
+    }
+  }
+}
