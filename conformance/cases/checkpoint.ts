@@ -18,7 +18,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import * as assert from 'uvu/assert'
 import type { Box } from '../box.ts'
 import { failed, succeeded } from '../box.ts'
-import { NAMESPACES } from '../bundle.ts'
+import { type Edits, NAMESPACES } from '../bundle.ts'
 import { check, skip } from '../case.ts'
 import { COUNTER, OWN_STREAMS, requireFeature, Saved } from '../checkpoint.ts'
 
@@ -248,14 +248,19 @@ check('K6', 'a cgroup mount is there again, with a cgroup namespace and without'
   }
 })
 
-check('K6', 'a user namespace is there again', async (box) => {
-  const saved = new Saved(box)
-  const mappings = [{ containerID: 0, hostID: 0, size: 65536 }]
-  await saved.launch({
+/** @param hostID of its root */
+function userNamespace(hostID: number): Edits {
+  const mappings = [{ containerID: 0, hostID, size: 65536 }]
+  return {
     '/linux/namespaces': [...NAMESPACES, { type: 'user' }],
     '/linux/uidMappings': mappings,
     '/linux/gidMappings': mappings,
-  })
+  }
+}
+
+check('K6', 'a user namespace is there again', async (box) => {
+  const saved = new Saved(box)
+  await saved.launch(userNamespace(0))
   succeeded(await saved.checkpoint())
   const before = await saved.standsStill()
   await saved.restored()
@@ -268,12 +273,9 @@ check('K6', 'other users and their ids are there again', async (box) => {
   requireResourceRight()
   const saved = new Saved(box)
   chmodSync(`${box.rootfs}/data`, 0o777)
-  const mappings = [{ containerID: 0, hostID: 100_000, size: 65536 }]
   await saved.launch({
+    ...userNamespace(100_000),
     '/process/user': { uid: 1000, gid: 1000, additionalGids: [7] },
-    '/linux/namespaces': [...NAMESPACES, { type: 'user' }],
-    '/linux/uidMappings': mappings,
-    '/linux/gidMappings': mappings,
   })
   succeeded(await saved.checkpoint())
   const before = await saved.standsStill()
