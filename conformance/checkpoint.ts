@@ -21,6 +21,12 @@ export function requireFeature(box: Box, name: string): void {
   if (status !== 0) skip(`${stdout}${stderr}`.trim())
 }
 
+/** Its first number. */
+export function criuVersion(box: Box): number {
+  const { stdout } = spawnSync(`${requireCriu(box)}/criu`, ['--version'], { encoding: 'utf8' })
+  return Number(/(\d+)\./.exec(stdout)?.[1] ?? 0)
+}
+
 let found: { readonly folder: string } | { readonly reason: string } | undefined
 
 /** The folder of a criu; looked for once. */

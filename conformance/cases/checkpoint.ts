@@ -20,7 +20,7 @@ import type { Box } from '../box.ts'
 import { failed, succeeded } from '../box.ts'
 import { type Edits, NAMESPACES } from '../bundle.ts'
 import { check, skip } from '../case.ts'
-import { COUNTER, OWN_STREAMS, requireFeature, Saved } from '../checkpoint.ts'
+import { COUNTER, criuVersion, OWN_STREAMS, requireFeature, Saved } from '../checkpoint.ts'
 
 const onlyRunt = (box: Box, reason: string): void => {
   if (box.runtime.name !== 'runt') skip(reason)
@@ -179,7 +179,7 @@ for (const mode of ['ignore', 'soft', 'full']) {
   })
 }
 
-check('K6', 'binds of folders and files, masks and read-only paths are there again', async (box) => {
+check('K6', 'binds of folders and files and masks are there again', async (box) => {
   const saved = new Saved(box)
   const volume = box.path('volume')
   mkdirSync(volume)
@@ -199,20 +199,30 @@ check('K6', 'binds of folders and files, masks and read-only paths are there aga
       bind('/etc/one', `${volume}/file`, 'ro'),
     ],
     '/linux/maskedPaths': ['/proc/kcore', '/proc/keys', '/proc/scsi', '/etc/group', '/tmp'],
-    '/linux/readonlyPaths': ['/proc/sys', '/root'],
   })
   succeeded(await box.command(['exec', box.id, 'sh', '-c', 'echo kept >/run/kept']))
   const look = `cat /run/kept /etc/one /run/deep/volume/file; echo; wc -c </etc/group; ls /tmp | wc -l
-    touch /root/x 2>&1; touch /etc/one 2>&1; echo new >/run/deep/volume/new`
+    touch /etc/one 2>&1; echo new >/run/deep/volume/new`
   const seen = async () => (await box.command(['exec', box.id, 'sh', '-c', look])).stdout
   const before = await seen()
-  assert.match(before, /^kept\nof the hostof the host\n0\n0\n.*Read-only.*\n.*Read-only.*\n$/)
+  assert.match(before, /^kept\nof the hostof the host\n0\n0\n.*Read-only.*\n$/)
   succeeded(await saved.checkpoint())
   rmSync(`${volume}/new`)
   await saved.restored()
   await saved.counts()
   assert.is(await seen(), before)
   assert.is(readFileSync(`${volume}/new`, 'utf8'), 'new\n')
+})
+
+check('K6', 'read-only paths are there again', async (box) => {
+  const saved = new Saved(box)
+  await saved.launch({ '/linux/readonlyPaths': ['/proc/sys', '/root'] })
+  succeeded(await saved.checkpoint())
+  await saved.restored()
+  for (const path of ['/root/x', '/proc/sys/kernel/domainname']) {
+    const { stderr } = failed(await box.command(['exec', box.id, 'sh', '-c', `echo x >${path}`]))
+    assert.match(stderr, /Read-only/)
+  }
 })
 
 check('K6', 'a fresh copy of the image gets the mount points that it lacks', async (box) => {
@@ -278,6 +288,9 @@ check('K6', 'other users and their ids are there again', async (box) => {
     '/process/user': { uid: 1000, gid: 1000, additionalGids: [7] },
   })
   succeeded(await saved.checkpoint())
+  // CRIU reads some of the images as the container's root.
+  chmodSync(saved.images, 0o755)
+  for (const name of readdirSync(saved.images)) chmodSync(`${saved.images}/${name}`, 0o644)
   const before = await saved.standsStill()
   await saved.restored()
   await saved.counts(before)
@@ -309,16 +322,19 @@ check('K6', 'clocks go on where they were', async (box) => {
     const { stdout } = succeeded(await box.command(['exec', box.id, 'cat', '/proc/uptime']))
     return Number.parseFloat(stdout)
   }
+  const started = performance.now()
   const before = await uptime()
   succeeded(await saved.checkpoint())
   await sleep(1500)
   await saved.restored()
   const passed = (await uptime()) - before
-  assert.ok(passed >= 0 && passed < 1.5 + 3, `${passed} s`)
+  const outside = (performance.now() - started) / 1000
+  assert.ok(passed >= 0 && passed < outside - 1.4, `${passed} s, and ${outside} s outside`)
 })
 
 check('K6', 'a connection of TCP goes on', async (box) => {
   if (!existsSync('/usr/sbin/iptables')) skip('criu locks the network by iptables, which is not here')
+  if (criuVersion(box) < 4) skip('a criu before 4 does not unlock the network by the iptables of today')
   const saved = new Saved(box)
   const network = await NetworkNamespace.make()
   let client: ChildProcess | undefined

@@ -10,6 +10,7 @@ export const restore: Command = {
   details: [
     'CRIU (criu in $PATH, 3.15 or newer) makes the processes again as runt checkpoint saved them. Root file system, binds, devices, limits and hooks are those of the bundle, and the standard streams those of runt. Of the hooks, prestart, createRuntime and poststop run.',
     'In the foreground runt passes signals on to the program, ends as it does, and deletes the container.',
+    'In a user namespace CRIU reads some of the images as its root: unless that is root of the machine, too, they must be readable for others.',
     'What can not be restored is an error that quotes the log, and leaves nothing behind.',
   ],
   flags: [
