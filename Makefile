@@ -21,7 +21,7 @@ SOURCES := $(shell find src -name '*.ts' ! -name '*.test.ts' ! -path '*/generate
 GENERATED := src/config/generated/validators.js
 PACKAGES := node_modules/.package-lock.json
 
-.PHONY: help build run test bench soak conformance engines rules check golden install uninstall clean
+.PHONY: help build run test bench soak conformance engines rules vm-test check golden install uninstall clean
 
 help:
 	@echo 'make build                      dist/runt and, beside it, its engine and the addon that loads'
@@ -31,6 +31,7 @@ help:
 	@echo 'make conformance RUNTIME=PATH   the container cases on any OCI runtime ($(RUNTIME)); CASES=WORD selects'
 	@echo 'make rules                      conformance/rules.md anew: how runt, runc and crun fare, rule by rule'
 	@echo 'make engines RUNTIME=PATH       Podman, Buildah, Docker and containerd on it; CASES=WORD selects'
+	@echo 'make vm-test                    in a virtual machine with cgroup v2, systemd and AppArmor; VM_TESTS=PART selects'
 	@echo 'make bench RUNS=N               beside runc and crun, interleaved ($(RUNS) runs)'
 	@echo 'make soak                       load and endurance beside runc and crun, and races for RACE_SECONDS; sizes: conformance/soak.ts'
 	@echo 'make golden                     write the expected texts of the tests anew'
@@ -102,6 +103,13 @@ rules: build
 engines: $(if $(filter dist/runt,$(RUNTIME)),build,$(PACKAGES))
 	@sh bin/debian-packages $(ENGINE_PACKAGES) $(MORE_ENGINE_PACKAGES)
 	@$(BUN) conformance/engines/main.ts --slow --runtime '$(RUNTIME)' -- $(CASES)
+
+VM_TESTS ?=
+
+vm-test: build
+	@sh bin/debian-packages $$(conformance/vm/vm.sh deps)
+	@conformance/vm/vm.sh build
+	@conformance/vm/test.sh $(VM_TESTS)
 
 check: $(PACKAGES) $(GENERATED)
 	node_modules/.bin/biome check --error-on-warnings .

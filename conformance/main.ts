@@ -1,21 +1,31 @@
-// The container cases on a runtime of choice: bun conformance/main.ts --runtime "/usr/sbin/runc" [WORD …]
+// The container cases on a runtime of choice: bun conformance/main.ts --runtime "/usr/sbin/runc" [--slow] [--watch] [WORD …]
 
 import { parseArgs } from 'node:util'
 import { missingForBundles } from './bundle.ts'
-import { countOf, summary, tap } from './outcome.ts'
+import { countOf, type Outcome, summary, tap } from './outcome.ts'
 import { findRuntime } from './runtime.ts'
 import { runCases } from './suite.ts'
 
 const { values, positionals: words } = parseArgs({
   allowPositionals: true,
-  options: { runtime: { type: 'string', default: 'dist/runt' }, slow: { type: 'boolean', default: false } },
+  options: {
+    runtime: { type: 'string', default: 'dist/runt' },
+    slow: { type: 'boolean', default: false },
+    watch: { type: 'boolean', default: false },
+  },
 })
+
+/** What is at work, for who looks at a machine that is slow or hangs. */
+function watch(name: string, outcome?: Outcome): void {
+  const how = outcome === undefined ? 'begins' : `${outcome.ending.kind}, ${outcome.milliseconds.toFixed(0)} ms`
+  console.error(`${name}: ${how}`)
+}
 
 const missing = missingForBundles()
 if (missing === undefined) {
   const runtime = findRuntime(values.runtime)
   const started = performance.now()
-  const outcomes = await runCases(runtime, words)
+  const outcomes = await runCases(runtime, words, values.watch ? watch : undefined)
   console.log(tap(outcomes))
   if (values.slow) {
     const slowest = outcomes.toSorted((a, b) => b.milliseconds - a.milliseconds).slice(0, 10)

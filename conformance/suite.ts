@@ -8,8 +8,15 @@ import type { Runtime } from './runtime.ts'
 
 const AT_ONCE = 2
 
-/** Run the cases whose names have one of the words; two at a time. */
-export async function runCases(runtime: Runtime, words: readonly string[]): Promise<Outcome[]> {
+/**
+ * Run the cases whose names have one of the words; two at a time.
+ * @param watch hears of each case when it begins, and of its end
+ */
+export async function runCases(
+  runtime: Runtime,
+  words: readonly string[],
+  watch: (name: string, outcome?: Outcome) => void = () => {},
+): Promise<Outcome[]> {
   const deviations = readDeviations(runtime.name)
   using ground = new Ground(runtime)
   const chosen = allCases().filter((each) => words.length === 0 || words.some((word) => nameOf(each).includes(word)))
@@ -18,8 +25,11 @@ export async function runCases(runtime: Runtime, words: readonly string[]): Prom
   const worker = async (): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const started = performance.now()
+      watch(nameOf(next))
       const ending = judge(await endingOf(() => runCase(next, ground)), deviations.get(nameOf(next)))
-      outcomes.set(next, { name: nameOf(next), ending, milliseconds: performance.now() - started })
+      const outcome = { name: nameOf(next), ending, milliseconds: performance.now() - started }
+      outcomes.set(next, outcome)
+      watch(outcome.name, outcome)
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, worker))

@@ -32,7 +32,7 @@ export function labelsFrom(plan: Pick<Plan, 'steps'>, first: number): Record<num
 
 const NO_MORE_PROCESSES = "pids.limit is reached, or the process has SCHED_DEADLINE and can't make others"
 
-/** Cures by call and errno; a word behind them must be in what the failure speaks of. The first that fits. */
+/** Cures by call and errno; a word behind them must be in what the failure speaks of, or be its pointer. The first that fits. */
 const HINTS: readonly (readonly [failure: string, word: string, hint: string])[] = [
   ['fsopen ENODEV', '', 'this kernel does not know the file system; is its module loaded?'],
   ['fsopen EPERM', 'sysfs', 'in a user namespace a sysfs needs a new network namespace; or bind /sys'],
@@ -95,13 +95,14 @@ const HINTS: readonly (readonly [failure: string, word: string, hint: string])[]
     '',
     'the cgroup hands controllers down (cgroup.subtree_control), and can have no processes of its own',
   ],
+  ['write ENOENT', '/process/apparmorProfile', 'no such profile is loaded: apparmor_parser --replace FILE loads it'],
   ...['clone', 'clone3'].map((call) => [`${call} EAGAIN`, '', NO_MORE_PROCESSES] as const),
   ['execve ENOEXEC', '', 'the file is for another machine, or a script without #! line'],
   ['mknodat EACCES', '', 'the rootfs is not writable for the root of the user namespace'],
 ]
 
-function hintFor(failure: string, about: string): string | undefined {
-  return HINTS.find(([known, word]) => known === failure && about.includes(word))?.[2]
+function hintFor(failure: string, { about, origin }: StepLabel): string | undefined {
+  return HINTS.find(([known, word]) => known === failure && (about.includes(word) || origin === word))?.[2]
 }
 
 /** The error of a plan's failed step. */
@@ -122,7 +123,7 @@ export function failureError(label: StepLabel | undefined, failure: Failure): Ru
     return new RuntError('hook', `${where}hook failed: ${describeStatus(failure.code)}${said}`, { data })
   }
   const error = errnoName(failure.code)
-  const hint = hintFor(`${label.call} ${error}`, label.about)
+  const hint = hintFor(`${label.call} ${error}`, label)
   const object = label.about === '' ? '' : `${label.about}: `
   // A check of runt's own says all in words; the words of a missing program are those that engines look for.
   const end = label.call === '' ? label.about : `${object}${label.call}: ${error}: ${errnoText(failure.code)}`

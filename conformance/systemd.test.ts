@@ -1,0 +1,316 @@
+// The systemd manager with a real systemd: what it is told, what it keeps, and what happens when it isn't there.
+
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { Box, failed, Ground, succeeded } from './box.ts'
+import { linkBuilt, missingForTests } from './built.ts'
+import { PATIENCE } from './patience.ts'
+import { findRuntime } from './runtime.ts'
+
+const CGROUPS = '/sys/fs/cgroup'
+const MIB = 1024 * 1024
+const FUSE = { type: 'c', path: '/dev/fuse', major: 10, minor: 229, fileMode: 0o666 }
+const NOTHING = { allow: false, access: 'rwm' }
+const MAY_OPEN = { allow: true, type: 'c', major: 10, minor: 229, access: 'rw' }
+const OPEN = '(: < /dev/fuse) 2>&1 && echo opened'
+
+function missing(): string | undefined {
+  const reason = missingForTests()
+  if (reason !== undefined) return reason
+  if (!existsSync('/run/systemd/system')) return 'systemd is not pid 1 here: make vm-test'
+  return existsSync(`${CGROUPS}/cgroup.controllers`) ? undefined : 'needs cgroup v2'
+}
+
+const reason = missing()
+if (reason === undefined) {
+  const folder = mkdtempSync(`${tmpdir()}/runt-systemd-`)
+  chmodSync(folder, 0o755)
+  const runtime = findRuntime(linkBuilt(`${folder}/runtime`))
+  const ground = new Ground({ ...runtime, command: [...runtime.command, '--systemd-cgroup'] })
+  declareTests(ground)
+  test.after(() => {
+    ground[Symbol.dispose]()
+    rmSync(folder, { recursive: true, force: true })
+  })
+} else {
+  console.log(`skipped: ${reason}`)
+  test.skip(`systemd (${reason})`, () => {})
+}
+
+function systemctl(...words: string[]): string {
+  return spawnSync('systemctl', words, { encoding: 'utf8' }).stdout.trim()
+}
+
+/** Properties of a unit, those with several values joined by blanks. */
+function shown(unit: string, names: readonly string[]): Record<string, string> {
+  const found: Record<string, string> = {}
+  for (const line of systemctl('show', unit, ...names.flatMap((name) => ['-p', name])).split('\n')) {
+    const [name = '', ...rest] = line.split('=')
+    found[name] = [found[name], rest.join('=')].filter(Boolean).join(' ')
+  }
+  return found
+}
+
+function unitOf(box: Box): string {
+  return `runt-${box.id}.scope`
+}
+
+async function until(isSo: () => boolean, what: string): Promise<void> {
+  for (const deadline = Date.now() + 10_000 * PATIENCE; !isSo(); ) {
+    assert.ok(Date.now() < deadline, what)
+    await sleep(50)
+  }
+}
+
+const FILES =
+  'memory.max memory.high memory.low memory.swap.max cpu.weight cpu.max cpuset.cpus cpuset.mems io.max io.weight pids.max hugetlb.2MB.max'
+
+function limitsOf(box: Box): Record<string, string> {
+  const read = (file: string) => readFileSync(`${CGROUPS}${box.cgroup}/${file}`, 'utf8').trim()
+  return Object.fromEntries(FILES.split(' ').map((file) => [file, read(file)]))
+}
+
+function disk(): { readonly major: number; readonly minor: number } {
+  const name = ['vda', 'sda', 'nvme0n1'].find((each) => existsSync(`/sys/class/block/${each}/dev`)) ?? 'vda'
+  const [major = 0, minor = 0] = readFileSync(`/sys/class/block/${name}/dev`, 'utf8').split(':').map(Number)
+  return { major, minor }
+}
+
+/** A scope of somebody else's, with a process that sleeps. */
+function strangeScope(unit: string, ...words: string[]): ChildProcess {
+  const command = ['--scope', `--unit=${unit}`, '--quiet', ...words, 'sleep', '1000']
+  return spawn('systemd-run', command, { stdio: 'ignore' })
+}
+
+async function active(unit: string): Promise<void> {
+  await until(() => systemctl('is-active', unit) === 'active', `${unit} does not become active`)
+}
+
+function declareTests(ground: Ground): void {
+  const { major, minor } = disk()
+  const resources = {
+    devices: [NOTHING, MAY_OPEN],
+    memory: { limit: 100 * MIB, reservation: 50 * MIB, swap: 200 * MIB },
+    cpu: { shares: 512, quota: 25_000, period: 50_000, cpus: '0-1', mems: '0' },
+    pids: { limit: 33 },
+    blockIO: { weight: 500, throttleReadBpsDevice: [{ major, minor, rate: MIB }] },
+    hugepageLimits: [{ pageSize: '2MB', limit: 4 * MIB }],
+    unified: { 'memory.high': `${90 * MIB}` },
+  }
+  const LIMITED = { '/linux/devices': [FUSE], '/linux/resources': resources }
+
+  test('the scope has what config.json says', async () => {
+    await using box = new Box(ground)
+    await box.launch('sleep 1000', LIMITED)
+    const expected = {
+      ...{ ActiveState: 'active', Slice: 'system.slice', Delegate: 'yes', DefaultDependencies: 'no' },
+      ...{ ControlGroup: box.cgroup, Description: `runt container ${box.id}` },
+      ...{
+        MemoryMax: `${100 * MIB}`,
+        MemoryLow: `${50 * MIB}`,
+        MemoryHigh: `${90 * MIB}`,
+        MemorySwapMax: `${100 * MIB}`,
+      },
+      ...{ CPUWeight: '59', CPUQuotaPerSecUSec: '500ms', CPUQuotaPeriodUSec: '50ms' },
+      ...{ AllowedCPUs: '0-1', AllowedMemoryNodes: '0', TasksMax: '33', IOWeight: '4950' },
+      ...{ IOReadBandwidthMax: `/dev/block/${major}:${minor} ${MIB}`, DevicePolicy: 'strict' },
+    }
+    assert.equal(shown(unitOf(box), Object.keys(expected)), expected)
+    const { DeviceAllow: allowed = '' } = shown(unitOf(box), ['DeviceAllow'])
+    assert.match(allowed, '/dev/char/10:229 rwm')
+    assert.match(allowed, '/dev/char/1:3 rwm')
+    assert.not.match(allowed, 'char-* r')
+  })
+
+  test('nothing changes when systemd reads its units anew', async () => {
+    await using box = new Box(ground)
+    await box.launch('sleep 1000', LIMITED)
+    const tried = async () => succeeded(await box.command(['exec', box.id, 'sh', '-c', OPEN])).stdout
+    const before = limitsOf(box)
+    assert.is(before['hugetlb.2MB.max'], `${4 * MIB}`)
+    systemctl('daemon-reload')
+    assert.equal(limitsOf(box), before)
+    assert.match(await tried(), 'opened')
+    writeFileSync(
+      box.path('more.json'),
+      JSON.stringify({ devices: [NOTHING], pids: { limit: 20 }, memory: { limit: 80 * MIB } }),
+    )
+    succeeded(await box.command(['update', '--resources', box.path('more.json'), box.id]))
+    const updated = limitsOf(box)
+    for (const round of ['after the update', 'after a reload']) {
+      assert.match((await box.command(['exec', box.id, 'sh', '-c', OPEN])).stdout, 'Operation not permitted', round)
+      systemctl('daemon-reload')
+      assert.equal(limitsOf(box), updated, round)
+    }
+    writeFileSync(box.path('more.json'), JSON.stringify({ devices: [NOTHING, MAY_OPEN] }))
+    succeeded(await box.command(['update', '--resources', box.path('more.json'), box.id]))
+    systemctl('daemon-reload')
+    assert.match(await tried(), 'opened')
+  })
+
+  test('update changes the properties, and one that fails changes none', async () => {
+    await using box = new Box(ground)
+    await box.launch('sleep 1000', LIMITED)
+    const names = ['MemoryMax', 'CPUQuotaPerSecUSec', 'TasksMax', 'CPUWeight']
+    const flags = ['--memory', `${80 * MIB}`, '--cpu-quota', '10000', '--pids-limit=-1', '--cpu-share', '1024']
+    succeeded(await box.command(['update', ...flags, box.id]))
+    const updated = { MemoryMax: `${80 * MIB}`, CPUQuotaPerSecUSec: '200ms', TasksMax: 'infinity', CPUWeight: '100' }
+    assert.equal(shown(unitOf(box), names), updated)
+    const before = limitsOf(box)
+    failed(await box.command(['update', '--memory', `${70 * MIB}`, '--cpuset-cpus', '4000', box.id]))
+    assert.equal(shown(unitOf(box), names), updated)
+    assert.equal(limitsOf(box), before)
+  })
+
+  test('its life is that of the container', async () => {
+    await using box = new Box(ground)
+    await box.launch('sleep 1000')
+    assert.is(systemctl('is-active', unitOf(box)), 'active')
+    succeeded(await box.command(['pause', box.id]))
+    assert.is((await box.state()).status, 'paused')
+    succeeded(await box.command(['resume', box.id]))
+    const { stdout } = succeeded(await box.command(['exec', box.id, 'sh', '-c', 'sleep 0; cat /proc/self/cgroup']))
+    assert.is(stdout.trim(), `0::${box.cgroup}`)
+    await box.kill('KILL')
+    await box.waitForStatus('stopped')
+    await box.delete()
+    assert.is(shown(unitOf(box), ['LoadState']).LoadState, 'not-found')
+    assert.not.ok(existsSync(`${CGROUPS}${box.cgroup}`))
+  })
+
+  test('a container that was only created goes with its scope', async () => {
+    await using box = new Box(ground)
+    await box.create()
+    assert.is(systemctl('is-active', unitOf(box)), 'active')
+    await box.delete()
+    assert.is(shown(unitOf(box), ['LoadState']).LoadState, 'not-found')
+  })
+
+  test('a foreground run leaves nothing, and its own processes stay outside', async () => {
+    await using box = new Box(ground)
+    const said = await box.sh('cat /proc/self/cgroup')
+    assert.is(said, `0::${box.cgroup}`)
+    assert.is(shown(unitOf(box), ['LoadState']).LoadState, 'not-found')
+    box.assertNothingLeft()
+  })
+
+  test('annotations are properties, and others are refused', async () => {
+    await using box = new Box(ground)
+    const annotated = {
+      'org.systemd.property.TimeoutStopSec': '7',
+      'org.systemd.property.CollectMode': "'inactive-or-failed'",
+      'org.systemd.property.After': "['dbus.service']",
+    }
+    await box.create({ '/annotations': annotated })
+    const { TimeoutStopUSec, CollectMode, After = '' } = shown(unitOf(box), ['TimeoutStopUSec', 'CollectMode', 'After'])
+    assert.equal([TimeoutStopUSec, CollectMode], ['7s', 'inactive-or-failed'])
+    assert.match(After, 'dbus.service')
+    await box.delete()
+    const said = await box.rejected({ '/annotations': { 'org.systemd.property.ExecStopPost': "'/bin/true'" } })
+    assert.match(said, 'org.systemd.property.ExecStopPost: not a property that a container may set')
+  })
+
+  test('slices below slices, and names of all forms', async () => {
+    await using box = new Box(ground)
+    await box.create({ '/linux/cgroupsPath': `runttest-a.slice::${box.id}` })
+    const expected = `/runttest.slice/runttest-a.slice/${box.id}.scope`
+    assert.is(shown(`${box.id}.scope`, ['ControlGroup']).ControlGroup, expected)
+    await box.delete()
+    systemctl('stop', 'runttest.slice')
+    for (const wrong of ['/a/b', 'a:b', 'a:b:c', 'a.slice:b:c.slice']) {
+      assert.match(await box.rejected({ '/linux/cgroupsPath': wrong }), '/linux/cgroupsPath')
+    }
+  })
+
+  test('what is left of a unit that failed is no hindrance', async () => {
+    await using box = new Box(ground)
+    const stranger = strangeScope(unitOf(box), '-p', 'RuntimeMaxSec=1')
+    await until(() => systemctl('is-failed', unitOf(box)) === 'failed', 'the scope does not fail')
+    await box.create()
+    await box.delete()
+    assert.is(shown(unitOf(box), ['LoadState']).LoadState, 'not-found')
+    stranger.kill()
+  })
+
+  test("a container that outlived its unit's time is deleted with the failed unit", async () => {
+    await using box = new Box(ground)
+    const short = {
+      'org.systemd.property.RuntimeMaxUSec': 'uint64 1000000',
+      'org.systemd.property.TimeoutStopSec': '1',
+    }
+    await box.launch('sleep 1000', { '/annotations': short })
+    await until(() => systemctl('is-failed', unitOf(box)) === 'failed', 'the scope does not fail')
+    await box.waitForStatus('stopped')
+    await box.delete()
+    assert.is(shown(unitOf(box), ['LoadState']).LoadState, 'not-found')
+    assert.is(await box.sh('echo again'), 'again')
+  })
+
+  test('a unit of that name is not touched, neither at create nor at delete', async () => {
+    await using box = new Box(ground)
+    const first = strangeScope(unitOf(box))
+    await active(unitOf(box))
+    assert.match(failed(await box.tryCreate()).stderr, `${unitOf(box)}: systemd has a unit of that name already`)
+    assert.equal(box.records(), [])
+    assert.is(systemctl('is-active', unitOf(box)), 'active')
+    systemctl('stop', unitOf(box))
+    first.kill()
+
+    await box.launch('sleep 1000')
+    await box.kill('KILL')
+    await until(() => systemctl('is-active', unitOf(box)) !== 'active', 'the scope does not end')
+    const second = strangeScope(unitOf(box))
+    await active(unitOf(box))
+    await box.delete()
+    assert.is(systemctl('is-active', unitOf(box)), 'active')
+    systemctl('stop', unitOf(box))
+    second.kill()
+  })
+
+  test('what can not be had leaves no unit', async () => {
+    await using box = new Box(ground)
+    for (const edits of [
+      { '/linux/resources': { cpu: { cpus: '4000' } } },
+      { '/linux/resources': { unified: { 'memory.nothing': '1' } } },
+      { '/process/args': ['/nonexistent'] },
+      { '/mounts/-': { destination: '/x', type: 'nothing', source: 'x' } },
+    ]) {
+      await box.rejected(edits)
+      assert.is(shown(unitOf(box), ['LoadState']).LoadState, 'not-found', JSON.stringify(edits))
+    }
+  })
+
+  const UNREACHABLE = { env: { DBUS_SYSTEM_BUS_ADDRESS: 'unix:path=/nonexistent' } }
+
+  test('without a bus nothing is made, and a delete makes do', async () => {
+    await using box = new Box(ground)
+    const { stderr } = failed(await box.tryCreate({}, [], UNREACHABLE))
+    assert.match(stderr, /systemd of this machine: connect .*ENOENT[\s\S]*Without --systemd-cgroup/)
+    box.assertNothingLeft()
+    await box.launch('sleep 1000')
+    const { stderr: warning } = succeeded(await box.command(['delete', '--force', box.id], UNREACHABLE))
+    assert.match(warning, `${unitOf(box)} is removed without systemd`)
+    box.assertNothingLeft()
+    await until(() => systemctl('is-active', unitOf(box)) !== 'active', 'systemd does not hear of it')
+  })
+
+  test("a machine without a broker is asked by systemd's own socket", async () => {
+    await using box = new Box(ground)
+    const hidden = 'mount -t tmpfs none /run/dbus'
+    const result = succeeded(await box.runPrepared(hidden, { '/process/args': ['cat', '/proc/self/cgroup'] }))
+    assert.is(result.stdout.trim(), `0::${box.cgroup}`)
+    assert.is(shown(unitOf(box), ['LoadState']).LoadState, 'not-found')
+  })
+
+  test('features says so', async () => {
+    await using box = new Box(ground)
+    const { linux } = JSON.parse(succeeded(await box.command(['features'])).stdout) as { linux: { cgroup: object } }
+    assert.match(JSON.stringify(linux.cgroup), '"systemd":true,"systemdUser":true')
+  })
+}
+
+test.run()

@@ -1,0 +1,29 @@
+#!/bin/sh
+# Inside the machine, in the project's folder: copy what is run often to the machine's own disk, then run a command with it.
+#
+#   cases [FLAGS [WORD...]]   the container cases on runt with these global flags
+#   test FILE...              files of tests
+set -eu
+root=$PWD
+mkdir -p /tmp/vm
+[ -e /tmp/vm/bun ] || cp -L node_modules/.bin/bun /tmp/vm/bun
+[ -e /tmp/vm/runt ] || cp dist/runt dist/runt-engine dist/ffi-rs.node /tmp/vm/
+what=$1
+shift
+case $what in
+cases)
+	flags=${1:-}
+	[ $# = 0 ] || shift
+	exec /tmp/vm/bun conformance/main.ts --watch --runtime "/tmp/vm/runt $flags" "$@"
+	;;
+test)
+	status=0
+	for file; do
+		echo "# $file"
+		/tmp/vm/bun "$file" || status=1
+	done
+	exit $status
+	;;
+esac
+echo "inside.sh: $what?" >&2
+exit 2

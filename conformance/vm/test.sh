@@ -1,0 +1,26 @@
+#!/bin/sh
+# What the machine of vm.sh shows of runt, part by part: test.sh [PART...]
+set -eu
+cd "$(dirname "$0")/../.."
+
+inside() { conformance/vm/vm.sh run --share-ro "$PWD" --timeout 3600 --env PATIENCE=10 -- conformance/vm/inside.sh "$@"; }
+
+part() {
+	case $1 in
+	fs-cases) inside cases '' ;;
+	systemd-cases) inside cases --systemd-cgroup ;;
+	systemd) inside test conformance/systemd.test.ts ;;
+	apparmor) inside test conformance/apparmor.test.ts ;;
+	cgroups) inside test src/cgroup/fs.test.ts src/cgroup/exec.test.ts src/cgroup/oom.test.ts src/cgroup/stats.test.ts ;;
+	*) echo "test.sh: no part $1" >&2; return 2 ;;
+	esac
+}
+
+[ $# -gt 0 ] || set -- cgroups apparmor systemd fs-cases systemd-cases
+failed=
+for name; do
+	echo "## $name"
+	part "$name" || failed="$failed $name"
+done
+[ -z "$failed" ] || { echo "failed:$failed" >&2; exit 1; }
+echo "all parts passed: $*"
