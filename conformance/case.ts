@@ -1,5 +1,6 @@
 // What a case is; files of cases add theirs by check().
 
+import { release } from 'node:os'
 import type { Box } from './box.ts'
 import { Skip } from './outcome.ts'
 
@@ -27,6 +28,15 @@ export function check(rule: string, title: string, body: Case['body']): void {
 /** End the case here: this machine can't show it. */
 export function skip(reason: string): never {
   throw new Skip(reason)
+}
+
+/** End the case here on a kernel that is older. @param what it lacks */
+export function needsKernel(oldest: string, what: string): void {
+  const [major = 0, minor = 0] = oldest.split('.').map(Number)
+  const [ours = 0, least = 0] = release()
+    .split('.')
+    .map((part) => Number.parseInt(part, 10))
+  if (ours < major || (ours === major && least < minor)) skip(`${what}: Linux ${oldest}`)
 }
 
 export function nameOf({ rule, title }: Case): string {

@@ -2,8 +2,9 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as assert from 'uvu/assert'
-import { type Box, failed, succeeded } from '../box.ts'
+import { type Box, failed, hierarchies, succeeded } from '../box.ts'
 import { check } from '../case.ts'
+import { PATIENCE } from '../patience.ts'
 
 interface Event {
   readonly type: string
@@ -36,7 +37,8 @@ check('K2', 'events --stats has every member that runc has', async (box) => {
   for (const member of members) assert.ok(member in data, member)
   assert.ok(Object.keys(data).length <= members.length + 1)
   const { usage, throttling } = data.cpu as Record<string, Record<string, unknown>>
-  for (const name of ['total', 'percpu', 'percpu_kernel', 'percpu_user', 'kernel', 'user']) {
+  const each = hierarchies().length === 1 ? [] : ['percpu', 'percpu_kernel', 'percpu_user'] // v2 doesn't count them
+  for (const name of ['total', ...each, 'kernel', 'user']) {
     assert.ok(usage !== undefined && name in usage, `cpu.usage.${name}`)
   }
   assert.type(throttling, 'object')
@@ -52,7 +54,8 @@ check('K2', 'events --stats has the limits, and what is used', async (box) => {
   const usage = memory?.usage as Record<string, number>
   assert.is(usage.limit, 64 * MIB)
   assert.ok((usage.usage ?? 0) > 0)
-  assert.is((memory?.raw as Record<string, number> | undefined)?.hierarchical_memory_limit, 64 * MIB)
+  const raw = memory?.raw as Record<string, number> | undefined
+  if (hierarchies().length > 1) assert.is(raw?.hierarchical_memory_limit, 64 * MIB)
   assert.equal(pids, { current: 2, limit: 17 })
   assert.equal([cpuset?.cpus, cpuset?.mems], [[0], [0]])
   assert.ok(((cpu?.usage as Record<string, number> | undefined)?.total ?? 0) > 0)
@@ -75,11 +78,13 @@ check('K2', 'events of a created and of a paused container', async (box) => {
 
 check('K2', 'events tells stats at every interval until the container is gone', async (box) => {
   await box.launch(FOREVER)
+  const started = Date.now()
   const stream = box.command(['events', '--interval', '200ms', box.id])
-  await sleep(900)
+  await sleep(900 * PATIENCE)
   await box.delete('--force')
   const events = eventsOf(succeeded(await stream).stdout)
-  assert.ok(events.length >= 2 && events.length <= 6, `${events.length} events`)
+  const most = (Date.now() - started) / 200 + 1
+  assert.ok(events.length >= 2 && events.length <= most, `${events.length} events`)
   for (const { type, id } of events) assert.equal([type, id], ['stats', box.id])
 })
 
@@ -89,9 +94,9 @@ check('K2', 'events tells when a process is killed for want of memory, at once',
     '/linux/resources/memory': { limit: 16 * MIB, swap: 16 * MIB },
   })
   const stream = box.command(['events', '--interval', '1h', box.id])
-  await sleep(500) // it listens now
+  await sleep(500 * PATIENCE) // it listens now
   await box.start()
-  await sleep(1500)
+  await sleep(1500 * PATIENCE)
   await box.delete('--force')
   const events = eventsOf(succeeded(await stream).stdout)
   assert.ok(events.length >= 1)

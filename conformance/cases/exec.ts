@@ -5,7 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import * as assert from 'uvu/assert'
 import { type Box, failed, hierarchies, succeeded } from '../box.ts'
 import { type Edits, NAMESPACES } from '../bundle.ts'
-import { check, skip } from '../case.ts'
+import { check, needsKernel, skip } from '../case.ts'
+import { PATIENCE } from '../patience.ts'
 import type { Result, RunOptions } from '../runtime.ts'
 import { listenForConsole } from '../terminal.ts'
 
@@ -273,7 +274,7 @@ check('K2', 'exec --detach returns at once, its pid is in the pid file', async (
   const file = box.path('pid')
   const started = Date.now()
   succeeded(await exec(box, ['--detach', '--pid-file', file], ['sh', '-c', 'sleep 30']))
-  assert.ok(Date.now() - started < 10_000)
+  assert.ok(Date.now() - started < 10_000 * PATIENCE)
   const text = readFileSync(file, 'utf8')
   assert.match(text, /^\d+$/)
   assert.match(readFileSync(`/proc/${text}/cmdline`, 'utf8'), /sleep/)
@@ -365,7 +366,8 @@ function makeBelow(box: Box, name: string, controllers: readonly string[]): void
   for (const folder of chosen) {
     mkdirSync(`${folder}/${name}`)
     for (const knob of ['cpuset.cpus', 'cpuset.mems']) {
-      if (existsSync(`${folder}/${knob}`)) writeFileSync(`${folder}/${name}/${knob}`, readFileSync(`${folder}/${knob}`))
+      if (existsSync(`${folder}/${name}/${knob}`))
+        writeFileSync(`${folder}/${name}/${knob}`, readFileSync(`${folder}/${knob}`))
     }
   }
 }
@@ -387,7 +389,8 @@ check('K2', 'exec --cgroup PATH is below the container in all hierarchies', asyn
   await idle(box)
   makeBelow(box, 'sub', [])
   const text = await said(box, 'cat /proc/self/cgroup', ['--cgroup', 'sub'])
-  for (const controller of ['memory', 'pids', 'cpu']) assert.match(cgroupOf(text, controller), /\/sub$/)
+  const controllers = hierarchies().length === 1 ? [''] : ['memory', 'pids', 'cpu']
+  for (const controller of controllers) assert.match(cgroupOf(text, controller), /\/sub$/)
 })
 
 check('K2', 'exec --cgroup CONTROLLER:PATH is below the container in that hierarchy only', async (box) => {
@@ -444,6 +447,7 @@ check('D13', 'execCPUAffinity is for processes of exec, and not for init', async
 })
 
 check('D13', 'the initial affinity of execCPUAffinity stays when there is no final one', async (box) => {
+  needsKernel('6.2', 'an affinity outlives the move to a cpuset')
   await idle(box)
   const script = 'grep Cpus_allowed_list /proc/self/status'
   const path = processFile(box, { args: ['sh', '-c', script], execCPUAffinity: { initial: '0', final: '' } })
@@ -505,7 +509,7 @@ check('K2', 'exec leaves the container as it was', async (box) => {
   assert.equal([state.status, state.pid], ['running', pid])
   assert.is(readFileSync(`/proc/${pid}/mountinfo`, 'utf8'), before)
   await sleep(50)
-  assert.is(box.knob('pids', 'cgroup.procs'), `${pid}`)
+  assert.is(readFileSync(`${box.cgroupFolders()[0]}/cgroup.procs`, 'utf8').trim(), `${pid}`)
 })
 
 check('K2', 'a command of exec that is a link of the image is found in the image', async (box) => {

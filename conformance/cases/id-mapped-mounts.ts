@@ -4,7 +4,7 @@ import { chmodSync, chownSync, lstatSync, mkdirSync, statSync, writeFileSync } f
 import * as assert from 'uvu/assert'
 import type { Box } from '../box.ts'
 import { NAMESPACES } from '../bundle.ts'
-import { check } from '../case.ts'
+import { check, needsKernel } from '../case.ts'
 
 const mappings = (containerID: number, hostID: number, size: number) => {
   const list = [{ containerID, hostID, size }]
@@ -71,7 +71,7 @@ check('C7', 'idmap without mappings takes those of a user namespace that is join
   const mount = { destination: '/mnt', source, type: 'bind', options: ['bind', 'idmap'] }
   box.configure({
     '/linux/namespaces': [...NAMESPACES, { type: 'user', path: `/proc/${pid}/ns/user` }],
-    '/linux/cgroupsPath': `${box.cgroup}-second`,
+    '/linux/cgroupsPath': `${box.cgroupsPath}-second`,
     '/mounts/-': mount,
     '/process/args': ['sh', '-c', OWNERS],
   })
@@ -80,6 +80,7 @@ check('C7', 'idmap without mappings takes those of a user namespace that is join
 })
 
 check('C7', 'a tmpfs with mappings keeps the owners that its users have outside', async (box) => {
+  needsKernel('6.3', 'a tmpfs can be ID-mapped')
   const mount = {
     destination: '/mnt',
     type: 'tmpfs',
@@ -93,6 +94,7 @@ check('C7', 'a tmpfs with mappings keeps the owners that its users have outside'
 })
 
 check('C7', 'a tmpfs with the mappings of the container', async (box) => {
+  needsKernel('6.3', 'a tmpfs can be ID-mapped')
   const mount = { destination: '/mnt', type: 'tmpfs', source: 'tmpfs', options: ['idmap', 'mode=755', 'ro'] }
   const script = 'stat -c %u:%g:%a /mnt; touch /mnt/new 2>/dev/null || echo read-only'
   assert.is(await box.sh(script, { ...USER_NAMESPACE, '/mounts/-': mount }), '0:0:755\nread-only')

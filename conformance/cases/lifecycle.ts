@@ -409,7 +409,7 @@ check('K1', 'list --all-roots finds containers whose root is below the runtime f
   const root = `${runtimeFolder}/engine/deep`
   mkdirSync(root, { recursive: true })
   await box.create()
-  box.configure({ '/linux/cgroupsPath': `${box.cgroup}-other` })
+  box.configure({ '/linux/cgroupsPath': `${box.cgroupsPath}-other` })
   succeeded(await box.command(['--root', root, 'create', '--bundle', box.bundle, 'other']))
   try {
     const env = { XDG_RUNTIME_DIR: runtimeFolder }

@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
 import { NAMESPACES } from '../bundle.ts'
-import { check, skip } from '../case.ts'
+import { check, needsKernel, skip } from '../case.ts'
 
 check('H6', 'sysctl', async (box) => {
   const said = await box.sh('cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/msgmax', {
@@ -114,6 +114,7 @@ const MEMORY_POLICIES = [
 ] as const
 for (const [policy, expected] of MEMORY_POLICIES) {
   check('H5', `memoryPolicy ${expected}`, async (box) => {
+    if (policy.mode === 'MPOL_WEIGHTED_INTERLEAVE') needsKernel('6.9', 'weights of memory nodes')
     const { stdout, stderr } = await box.run({
       '/process/args': ['cat', '/proc/self/numa_maps'],
       '/linux/memoryPolicy': policy,

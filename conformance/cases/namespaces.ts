@@ -74,7 +74,7 @@ check('F2', 'a pid namespace that is joined by path', async (box) => {
   const second = `${box.id}-second`
   box.configure({
     '/process/args': ['sleep', '100'],
-    '/linux/cgroupsPath': `${box.cgroup}-second`,
+    '/linux/cgroupsPath': `${box.cgroupsPath}-second`,
     '/linux/namespaces': [
       ...NAMESPACES.filter(({ type }) => type !== 'pid'),
       { type: 'pid', path: `/proc/${pid}/ns/pid` },
