@@ -306,6 +306,53 @@ function declareTests(ground: Ground): void {
     assert.is(shown(unitOf(box), ['LoadState']).LoadState, 'not-found')
   })
 
+  /** What an engine does for an ordinary user: everything in one user namespace, in which the user is root. */
+  const AS_USER =
+    'setpriv --reuid=1000 --regid=1000 --init-groups --reset-env env XDG_RUNTIME_DIR=/run/user/1000 unshare -Umr sh -c'
+
+  test("the scope of an ordinary user is the user's systemd's", async () => {
+    if (!existsSync('/run/user/1000/bus')) return console.log('skipped: no systemd of a user 1000 here')
+    await using box = new Box(ground)
+    const map = [{ containerID: 0, hostID: 0, size: 1 }]
+    box.configure({
+      '/process/args': ['sleep', '1000'],
+      '/mounts': [],
+      '/linux/maskedPaths': [],
+      '/linux/readonlyPaths': [],
+      '/linux/cgroupsPath': `user.slice:runt:${box.id}`,
+      '/linux/namespaces': ['pid', 'uts', 'ipc', 'mount', 'cgroup', 'user'].map((type) => ({ type })),
+      '/linux/uidMappings': map,
+      '/linux/gidMappings': map,
+      '/linux/resources': { memory: { limit: 100 * MIB }, pids: { limit: 33 } },
+    })
+    spawnSync('chown', ['-hR', '1000:1000', box.folder])
+    const runt = `${ground.runtime.command.join(' ')} --root ${box.path('users')}`
+    const show = `systemctl --user show ${unitOf(box)}`
+    const script = [
+      'set -e',
+      `${runt} create --bundle ${box.bundle} ${box.id} </dev/null >/dev/null`,
+      `${show} -p MemoryMax -p TasksMax -p ControlGroup`,
+      `${runt} start ${box.id}`,
+      `${runt} exec ${box.id} true`,
+      `${runt} update --memory ${50 * MIB} ${box.id}`,
+      `${show} -p MemoryMax`,
+      `${runt} delete --force ${box.id}`,
+      `${show} -p LoadState`,
+    ]
+    const [program = '', ...words] = AS_USER.split(' ')
+    const { stdout, stderr, status } = spawnSync(program, [...words, script.join('\n')], { encoding: 'utf8' })
+    assert.is(status, 0, stderr)
+    const own = `/user.slice/user-1000.slice/user@1000.service/user.slice/${unitOf(box)}`
+    const lines = [
+      `MemoryMax=${100 * MIB}`,
+      'TasksMax=33',
+      `ControlGroup=${own}`,
+      `MemoryMax=${50 * MIB}`,
+      'LoadState=not-found',
+    ]
+    assert.equal(stdout.trim().split('\n').sort(), lines.sort())
+  })
+
   test('features says so', async () => {
     await using box = new Box(ground)
     const { linux } = JSON.parse(succeeded(await box.command(['features'])).stdout) as { linux: { cgroup: object } }

@@ -16,7 +16,8 @@ export function updateDevices(cgroup: Cgroup, before: readonly DeviceRule[], aft
   const v1 = v1DirectoryOf(cgroup, 'devices')
   const unified = cgroup.directories[UNIFIED]
   if (v1 !== undefined) updateV1(cgroup, v1, before, after)
-  else if (unified !== undefined) attachDeviceProgram(unified, after, { fresh: false, rootless: false })
+  else if (unified !== undefined)
+    attachDeviceProgram(unified, after, { fresh: false, rootless: cgroup.scope?.kind === 'user' })
   else throw new RuntError('cgroup', `/linux/resources/devices: no cgroup hierarchy for ${cgroup.path}`)
 }
 

@@ -6,7 +6,7 @@ import * as fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { RuntError } from '../errors.ts'
-import { execJoinPoints } from './exec.ts'
+import { execJoinPoints, placeToAttach } from './exec.ts'
 import type { Cgroup } from './manager.ts'
 
 const root = mkdtempSync(`${tmpdir()}/runt-exec-`)
@@ -120,4 +120,20 @@ test('a v2 folder that hands controllers down is not entered when init is furthe
 })
 
 test.after(() => rmSync(root, { recursive: true }))
+test('systemd moves what enters a scope of the user, and nothing else', () => {
+  const scope = { unit: 'x.scope', kind: 'user' } as const
+  const own = '/m/user@1000.service/x.scope'
+  const cgroup: Cgroup = {
+    mode: 'v2',
+    path: '/user@1000.service/x.scope',
+    directories: { '': own },
+    made: [own],
+    scope,
+  }
+  assert.is(placeToAttach(cgroup, { procs: [], v2Directory: own }), '')
+  assert.is(placeToAttach(cgroup, { procs: [`${own}/a/b/cgroup.procs`], v2Directory: undefined }), '/a/b')
+  const machine: Cgroup = { ...cgroup, scope: { ...scope, kind: 'system' } }
+  assert.is(placeToAttach(machine, { procs: [], v2Directory: own }), undefined)
+})
+
 test.run()

@@ -30,6 +30,18 @@ function placeOf(cgroup: Cgroup, init: number): Cgroup {
   return { ...cgroup, directories: { ...cgroup.directories, [UNIFIED]: unified + placeBelow(cgroup, init) } }
 }
 
+/**
+ * Into a scope of the user's systemd its caller may not go, unless it runs below that systemd itself: systemd moves the process.
+ * @param points from execJoinPoints()
+ * @returns the place below the scope, "" for the scope itself; undefined for a cgroup that one may enter
+ */
+export function placeToAttach({ scope, directories }: Cgroup, points: JoinPoints): string | undefined {
+  if (scope?.kind !== 'user') return undefined
+  const own = directories[UNIFIED] ?? ''
+  const directory = points.v2Directory ?? points.procs[0]?.slice(0, -'/cgroup.procs'.length) ?? own
+  return directory.slice(own.length)
+}
+
 /** The way from the container's v2 folder to the one that a process is in. */
 function placeBelow({ path }: Cgroup, pid: number): string {
   const own = /^0::(.*)$/m.exec(readFileIfPresent(`/proc/${pid}/cgroup`) ?? '')?.[1] ?? ''

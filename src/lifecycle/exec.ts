@@ -1,7 +1,7 @@
 // exec: one more process in a container that is there. Comes in: the container's record and what the flags ask for. Goes out:
 // the program's exit status, or its pid when nobody waits. On any error the container is as before.
 
-import { execJoinPoints } from '../cgroup/exec.ts'
+import { execJoinPoints, placeToAttach } from '../cgroup/exec.ts'
 import type { ProcessConfig } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
 import { homeOf } from '../host/home.ts'
@@ -107,8 +107,12 @@ export async function prepareExec(container: Container, options: ExecOptions): P
   const warnings: string[] = []
   const config = await execConfig(container, options.request, warnings)
   checkLabels(config.process, undefined)
-  const facts = execFacts(container, config, options)
-  return { config, facts, warnings: [...warnings, ...ungrantable(config, facts.grantable)] }
+  const points = execJoinPoints(container.cgroup, options.subCgroups, container.pid, options.ignorePaused)
+  const attachTo = placeToAttach(container.cgroup, points)
+  const nowhere = { procs: [], v2Directory: undefined }
+  const cgroup = { ...(attachTo === undefined ? points : nowhere), awaited: attachTo !== undefined }
+  const facts = execFacts(container, config, options, cgroup)
+  return { config, facts, attachTo, warnings: [...warnings, ...ungrantable(config, facts.grantable)] }
 }
 
 /** The plan of a process for a container. */
@@ -118,7 +122,12 @@ export function planExec({ config, facts }: PreparedExec): Plan {
   return plan
 }
 
-function execFacts(container: Container, config: ProcessConfig, options: ExecOptions): ProcessFacts {
+function execFacts(
+  container: Container,
+  config: ProcessConfig,
+  options: ExecOptions,
+  cgroup: ProcessFacts['cgroup'],
+): ProcessFacts {
   const mode = options.detach ? 'run' : 'run-foreground'
   checkPreserved(options.preserveFds)
   return {
@@ -129,7 +138,7 @@ function execFacts(container: Container, config: ProcessConfig, options: ExecOpt
     console: consoleTarget(config, { mode, consoleSocket: options.consoleSocket }),
     noNewKeyring: container.exec.noNewKeyring,
     profile: options.profile,
-    cgroup: execJoinPoints(container.cgroup, options.subCgroups, container.pid, options.ignorePaused),
+    cgroup,
     rdtTasks: container.rdt?.tasks ?? [],
     grantable: grantableCapabilities(config),
     nofile: callerNofile(),
@@ -174,7 +183,7 @@ async function enter(
   interrupted: Promise<never> | undefined,
   profile: Profile,
 ): Promise<Running> {
-  const { config, facts } = prepared
+  const { config, facts, attachTo } = prepared
   const plan = planExec(prepared)
   profile.mark('lower')
   const image = compileHere(plan, {
@@ -193,6 +202,11 @@ async function enter(
     if (options.detach) reap(init.first)
     const peer = { ...unborn, pid }
     const startTime = processStat(pid)?.startTime ?? 0
+    if (attachTo !== undefined) {
+      const { attachToScope } = await import('../cgroup/systemd/scope.ts')
+      await attachToScope(container.cgroup, attachTo, pid)
+      await tell(peer, encodeReply('', undefined))
+    }
     const master = facts.console?.kind === 'channel' ? await receiveMaster(peer) : undefined
     const agent = container.exec.filter?.agent
     if (agent !== undefined && agent !== null) await handOver(peer, agent, stateOf(container, 'running', container.pid))

@@ -28,6 +28,8 @@ import type { Store } from './store.ts'
 export interface PreparedExec {
   readonly config: ProcessConfig
   readonly facts: ProcessFacts
+  /** Where systemd is to put the process, which waits for that. */
+  readonly attachTo: string | undefined
   readonly warnings: readonly string[]
 }
 
@@ -64,11 +66,11 @@ function isSame({ at, contents }: FileGuard, words: readonly string[]): boolean 
 export function soloExecImage(
   container: Container,
   options: ExecOptions,
-  { config, facts, warnings }: PreparedExec,
+  { config, facts, attachTo, warnings }: PreparedExec,
   engine: string,
   pidFileWord: number | undefined,
 ): { readonly plan: Plan; readonly image: Image } | undefined {
-  if (!isPlain(container, options, config, facts) || warnings.length > 0) return undefined
+  if (!isPlain(container, options, config, facts) || attachTo !== undefined || warnings.length > 0) return undefined
   const inode = pidfdInode(container.pid)
   const checks = [...notFrozen(container.cgroup), ...openForEntry(container.cgroup)]
   const leaf = container.cgroup.directories[UNIFIED]

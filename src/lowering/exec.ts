@@ -17,7 +17,7 @@ import { has, type ProcessContext } from './context.ts'
 import { lowerCloseOnExec, lowerCloseTemporary, lowerReserveSlots, moveToSlot } from './descriptors.ts'
 import { lowerExecve } from './execve.ts'
 import { type ProcessFacts, slots } from './facts.ts'
-import { lowerFirstProcess, lowerNamespaceRoot, lowerReady, replySize } from './handshake.ts'
+import { lowerFirstProcess, lowerNamespaceRoot, lowerReady, lowerScopePause, replySize } from './handshake.ts'
 import { lowerIdentity } from './identity.ts'
 import { openInRoot } from './in-root.ts'
 import type { Doors } from './lower.ts'
@@ -87,6 +87,7 @@ export function lowerExecP1(
   const { plan, slots: fixed } = context
   lowerLeaveSlot(context, fixed.monitor)
   lowerCgroupJoin(context, doors)
+  lowerScopePause(context)
   lowerRdtJoin(context, doors.rdt)
   lowerAffinity(context, 'final')
   lowerLabelDoors(context, () => lowerProcfs(context))

@@ -41,6 +41,8 @@ export interface ProcessFacts {
     readonly procs: readonly string[]
     /** The v2 folder to be born in. */
     readonly v2Directory: string | undefined
+    /** P1 is put into its cgroup by somebody else, and waits for that. */
+    readonly awaited: boolean
   }
   /** Files of resctrl to write oneself into. */
   readonly rdtTasks: readonly string[]
@@ -66,8 +68,6 @@ export interface Facts extends ProcessFacts {
   readonly cgroup: ProcessFacts['cgroup'] & {
     /** What a mount of type cgroup shows; one element with options [] on a v2 host. */
     readonly views: readonly CgroupView[]
-    /** P1 is put into its cgroup by somebody else, and waits for that. */
-    readonly awaited: boolean
     readonly unified: boolean
   }
   /** May runt make device nodes? Not in a user namespace: there the host's are bound. */

@@ -322,6 +322,7 @@ test('a terminal goes to its socket, or over the channel', () => {
 const EXECS: readonly (readonly [string, object, readonly string[], Partial<ProcessFacts>])[] = [
   ['exec', PROCESS, ['mount', 'pid', 'network', 'ipc', 'uts'], { mode: 'run-foreground' }],
   ['exec-without-mount-namespace', { ...PROCESS, cwd: '/tmp' }, ['uts'], { mode: 'run', noNewKeyring: true }],
+  ['exec-in-scope', PROCESS, ['mount'], { mode: 'run', cgroup: { procs: [], v2Directory: undefined, awaited: true } }],
   ['exec-in-user-namespace', PROCESS, ['user', 'mount', 'pid', 'cgroup', 'time'], { mode: 'run' }],
   [
     'exec-with-all',

@@ -60,11 +60,17 @@ function lowerWaiter(context: ProcessContext, init: Operand): void {
 
 /** P1 in new namespaces: runt writes the id maps, brings the network devices, and has it put into its scope. */
 export function lowerNamespacesPause(context: Context): void {
-  const { plan, config, facts } = context
+  const { plan, config } = context
   if (isNew(config, 'user')) plan.section('/linux/uidMappings', 'user namespace', () => receive(context, 'id maps'))
   else if (config.linux.netDevices.length > 0) {
     plan.section('/linux/netDevices', 'network devices', () => receive(context, 'network devices'))
-  } else if (facts.cgroup.awaited) plan.section('/linux/cgroupsPath', 'scope', () => receive(context, 'scope'))
+  } else lowerScopePause(context)
+}
+
+/** P1: systemd puts it into the container's scope. */
+export function lowerScopePause(context: ProcessContext): void {
+  if (!context.facts.cgroup.awaited) return
+  context.plan.section('/linux/cgroupsPath', 'scope', () => receive(context, 'scope'))
 }
 
 /** The namespace's root, so that what it makes has an owner there. */

@@ -18,7 +18,7 @@
 //   P1: end of file ─────────────────────────▶ run: the program was executed (close-on-exec)
 //   P0: status(value = wait status), on its line ─▶ foreground run
 //
-//   exec: pid, the terminal, ready, reply(home), end of file and status, as in run.
+//   exec: pid, a reply when systemd is to put P1 into a scope, the terminal, ready, reply(home), end of file and status, as in run.
 //
 //   instead of any of them: failed(step, code, text), then the image ends.
 //   An end of file on either side means that the other is gone: P1 exits, runt undoes what it made.

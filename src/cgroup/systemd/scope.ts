@@ -96,7 +96,9 @@ export class PlannedScope implements Disposable {
       const invocation = await this.#manager.invocation(unit)
       if (invocation !== undefined) cgroup = { ...cgroup, scope: { unit, kind, invocation } }
       enter(cgroup, pid, made)
-      limitCgroup(hierarchies, cgroup, resources, options)
+      // No user may load the device program, and a user namespace has no device that its maker hasn't.
+      const rootless = options.rootless === true || kind === 'user'
+      limitCgroup(hierarchies, cgroup, resources, { ...options, rootless })
       return cgroup
     } catch (error) {
       await remove(this.#manager, cgroup)
@@ -160,6 +162,13 @@ export async function destroyScope(cgroup: Cgroup): Promise<void> {
   }
   using _manager = manager
   if (await isOurs(manager, scope)) await remove(manager, cgroup)
+}
+
+/** Have systemd move a process into a container's scope. @param below placeToAttach() @throws RuntError 'cgroup' */
+export async function attachToScope(cgroup: Cgroup, below: string, pid: number): Promise<void> {
+  const { unit, kind } = scopeOf(cgroup)
+  using manager = await UnitManager.open(kind)
+  await manager.attach(unit, below, [pid])
 }
 
 /** Killed first: systemd would ask politely, and the init of a pid namespace needn't hear that. */
