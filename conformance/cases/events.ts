@@ -57,7 +57,7 @@ check('K2', 'events --stats has the limits, and what is used', async (box) => {
   const raw = memory?.raw as Record<string, number> | undefined
   if (hierarchies().length > 1) assert.is(raw?.hierarchical_memory_limit, 64 * MIB)
   assert.equal(pids, { current: 2, limit: 17 })
-  assert.equal([cpuset?.cpus, cpuset?.mems], [[0], [0]])
+  if (hierarchies().length > 1) assert.equal([cpuset?.cpus, cpuset?.mems], [[0], [0]])
   assert.ok(((cpu?.usage as Record<string, number> | undefined)?.total ?? 0) > 0)
 })
 

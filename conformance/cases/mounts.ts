@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
 import { succeeded } from '../box.ts'
-import { check } from '../case.ts'
+import { check, needsKernel } from '../case.ts'
 
 const TMPFS = { type: 'tmpfs', source: 'tmpfs' }
 
@@ -139,7 +139,7 @@ for (const [options, { has = [], not = [] }] of Object.entries(OPTIONS)) {
 }
 
 const PROPAGATION: Readonly<Record<string, RegExp>> = {
-  shared: /^shared:\d+$/,
+  shared: /^shared:\d+( master:\d+)?$/, // what it was a peer of is its master now
   slave: /^(master:\d+)?$/,
   private: /^$/,
   unbindable: /^unbindable$/,
@@ -273,6 +273,7 @@ for (const [what, count] of [
   ['than fit into a page', 60],
 ] as const) {
   check('C10', `an overlay may have longer options ${what}`, async (box) => {
+    needsKernel('6.5', 'an overlay takes its options one by one')
     for (const name of ['upper', 'work']) mkdirSync(box.path(name))
     const lower = Array.from({ length: count }, (_, index) => box.path(`${index}-${'layer'.repeat(14)}`))
     for (const [index, folder] of lower.entries()) {

@@ -10,7 +10,7 @@ import { pollAsync } from '../../src/native/descriptors.ts'
 import { PlanBuilder } from '../../src/plan/builder.ts'
 import { answerCall } from '../agent.ts'
 import type { Box } from '../box.ts'
-import { check, skip } from '../case.ts'
+import { check, needsKernel, skip } from '../case.ts'
 import { listenForConsole } from '../terminal.ts'
 
 const SECCOMP = '/linux/seccomp'
@@ -373,6 +373,7 @@ for (const [title, flags] of [
 }
 
 check('H8', 'system calls that init makes itself can be left to the agent, but for write', async (box) => {
+  needsKernel('6.11', 'a listener hears when nobody is left')
   using agent = listenForConsole(box.path('agent'))
   const names = ['capset', 'execve', 'prctl']
   const edits = {
