@@ -167,4 +167,5 @@ export const RULES: readonly Rule[] = [
   rule('K3', 'errors and logs'),
   rule('K4', 'the flags that engines give', '`make engines`'),
   rule('K5', 'what else engines lean on'),
+  rule('K6', 'checkpoint and restore'),
 ]
