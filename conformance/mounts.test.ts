@@ -58,7 +58,6 @@ function testRefusals(ground: Ground): void {
   test('file systems of namespaces that the user namespace does not own are refused with the remedy', async () => {
     for (const [type, namespace, word] of [
       ['proc', 'pid', /new pid namespace/],
-      ['sysfs', 'network', /new network namespace/],
       ['mqueue', 'ipc', /new ipc namespace/],
     ] as const) {
       await using box = new Box(ground)
@@ -66,6 +65,14 @@ function testRefusals(ground: Ground): void {
       const mounts = type === 'proc' ? [mount] : [PROC, { destination: '/mnt', type, source: type }]
       refused(await box.runPrepared('true', { ...withUser(namespace), '/mounts': mounts }), /EPERM/, word)
     }
+  })
+
+  test("without a network namespace of its own the host's sysfs is there, to be read", async () => {
+    await using box = new Box(ground)
+    const sys = { destination: '/sys', type: 'sysfs', source: 'sysfs' }
+    const script = 'grep " /sys " /proc/self/mounts | cut -d" " -f3,4; ls /sys/class'
+    const edits = { ...withUser('network'), '/mounts': [PROC, sys], '/process/args': ['sh', '-c', script] }
+    assert.match((await box.runPrepared('true', edits)).stdout, /^sysfs ro,[\s\S]*net/)
   })
 
   test('idmap on a file system that can not is refused with the reason', async () => {
