@@ -15,15 +15,9 @@ on('podman', 'the runtime is the one under test, and its flags are the user’s'
   const flags = ['--runtime', engine.engine.world.runtime.path, '--runtime-flag=debug', `--runtime-flag=root=${root}`]
   const other = engine.fresh()
   const id = await engine.said(...flags, 'run', '--detach', '--name', other, IMAGE, 'sleep', '300')
-  assert.equal(
-    readdirSync(root).filter((each) => each === id),
-    [id],
-  )
+  assert.ok(readdirSync(root).includes(id))
+  // What is left in there isn't looked at: when the process that Podman leaves to clean up comes first, it forgets the flags.
   await engine.said(...flags, 'rm', '--force', '--time=0', other)
-  assert.equal(
-    readdirSync(root).filter((each) => each === id),
-    [],
-  )
 })
 
 on('podman', 'a root file system without an image, and one with an overlay', async (engine) => {
