@@ -91,7 +91,7 @@ const REFUSED: readonly (readonly [string, Edits, RegExp])[] = [
       '/linux/uidMappings': undefined,
       '/linux/gidMappings': undefined,
     },
-    /clone3: EPERM.*\n.*needs a user namespace: runt spec --rootless/,
+    /clone3: EPERM.*\n.*needs a user namespace \(runt spec --rootless/,
   ],
   [
     'a real-time policy',

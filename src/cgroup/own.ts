@@ -31,9 +31,10 @@ function folderOf({ mountpoint, root }: Hierarchy, path: string): string {
 /**
  * Where the containers of a user go who says nothing of it: below his own cgroup on v1; on v2, where a folder with processes
  * can't have others with limits below it, beside it.
+ * @param text of /proc/self/cgroup, for tests
  */
-export function besideUs(hierarchies: Hierarchies): Folders {
-  const own = { ...ownFolders(hierarchies) }
+export function besideUs(hierarchies: Hierarchies, text?: string): Folders {
+  const own = { ...ownFolders(hierarchies, text) }
   const { unified } = hierarchies
   const folder = own[UNIFIED]
   if (unified !== undefined && folder !== undefined && folder !== unified.mountpoint) {

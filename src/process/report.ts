@@ -78,7 +78,12 @@ const HINTS: readonly (readonly [failure: string, word: string, hint: string])[]
   ['move_mount ENOTDIR', '', 'one of source and target is a folder, the other a file'],
   ['clone3 EINVAL', '', 'the kernel lacks one of the namespace types'],
   ['clone3 ENOSPC', '', 'a limit in /proc/sys/user is reached, or namespaces are nested too deep'],
-  ['clone3 EPERM', '', 'an unprivileged user needs a user namespace: runt spec --rootless writes a config with one'],
+  [
+    'clone3 EPERM',
+    '',
+    'an unprivileged user needs a user namespace (runt spec --rootless writes a config with one), and a machine that lets him ' +
+      'make one: kernel.unprivileged_userns_clone',
+  ],
   ['write EACCES', 'oom_score_adj', "only root (CAP_SYS_RESOURCE) may lower it below the caller's"],
   ['prlimit64 EPERM', '', "a hard limit above the caller's takes CAP_SYS_RESOURCE"],
   ['clone EPERM', '', 'does linux.seccomp allow what hooks need?'],
