@@ -68,12 +68,14 @@ if (missing !== undefined) {
 
   test('without a pid namespace of its own as well, its processes are not known', async () => {
     await using user = new User()
-    await user.launch('sleep 100', {
+    const edits = {
       '/linux/namespaces': ['user', 'mount', 'ipc', 'uts'].map((type) => ({ type })),
       '/mounts/0': { destination: '/proc', source: '/proc', options: ['rbind'] },
       '/linux/maskedPaths': [],
       '/linux/readonlyPaths': [],
-    })
+    }
+    assert.match((await user.run('true', edits)).stderr, /no cgroup: .*only its first process is ended with it/)
+    await user.launch('sleep 100', edits)
     const { status, stderr } = await user.command([user.runt, 'ps', user.id])
     assert.is(status, 1)
     assert.match(stderr, /has neither a cgroup nor a pid namespace of its own/)

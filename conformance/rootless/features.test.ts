@@ -161,6 +161,12 @@ if (missing !== undefined) {
     await answerCall(descriptor, ERRNO.EXDEV)
     closeSync(descriptor)
     assert.match(succeeded(await run).stdout, /Invalid cross-device link/)
+    const waiting = user.launch('sleep 100', { '/linux/seccomp': seccomp })
+    closeSync((await agent.untilAccepted()).descriptor)
+    await waiting
+    const exec = await user.command([user.runt, 'exec', user.id, 'true'])
+    assert.is(exec.status, 255)
+    assert.match(exec.stderr, /listenerPath: .*pidfd_getfd: EPERM.*\n.*only root/)
   })
 }
 

@@ -5,10 +5,14 @@ import { RuntError } from '../errors.ts'
 import { takeDescriptor } from '../host/pidfd.ts'
 import { sendDescriptorTo } from '../native/descriptors.ts'
 import { close } from '../native/file.ts'
+import { failedWith } from '../native/syscall.ts'
 import { encodeReply } from '../process/sync.ts'
 import { OCI_VERSION, type State } from './container.ts'
 import { hear, type Peer, tell } from './conversation.ts'
 import type { Agent } from './filter.ts'
+
+const NOT_LOOKED_INTO =
+  'only root may take a descriptor from a process that joins a container: nobody may look into it while it does'
 
 /** The name that the specification has for the descriptor. */
 const LISTENER = 'seccompFd'
@@ -31,7 +35,10 @@ export async function handOver(peer: Peer, agent: Agent, state: State): Promise<
     }
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : `${cause}`
-    throw new RuntError('host', `linux.seccomp.listenerPath: ${path}: the agent can't be told: ${why}`, { cause })
+    throw new RuntError('host', `linux.seccomp.listenerPath: ${path}: the agent can't be told: ${why}`, {
+      cause,
+      ...(failedWith(cause, 'EPERM') ? { hint: NOT_LOOKED_INTO } : {}),
+    })
   }
   await tell(peer, encodeReply('', undefined))
 }

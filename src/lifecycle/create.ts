@@ -192,8 +192,11 @@ function planFor(
   }
   // Root of a user namespace is an engine's, as a rule, and the engine knows.
   const tell = process.geteuid?.() === 0 ? debug : warn
+  const isAlone = config.linux.namespaces.some(({ type, path: given }) => type === 'pid' && given === undefined)
+  const end =
+    none && !isAlone ? '; with no pid namespace of its own either, only its first process is ended with it' : ''
   const which = none ? '' : ` in ${refused.map(({ name }) => name).join(', ')}`
-  tell(`container ${id}: no cgroup${which}: this user may not make one (${first.why})`)
+  tell(`container ${id}: no cgroup${which}: this user may not make one (${first.why})${end}`)
   return { planned, refused }
 }
 
