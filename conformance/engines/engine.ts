@@ -1,6 +1,6 @@
 // What a case talks to: one engine, and the containers and files that this case made.
 
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as assert from 'uvu/assert'
 import { succeeded } from '../box.ts'
@@ -80,6 +80,7 @@ export class Session implements AsyncDisposable {
   ): Promise<{ tag: string; result: Result }> {
     const tag = `localhost/${this.fresh()}`
     const context = mkdtempSync(`${this.folder}/context-`)
+    chmodSync(context, 0o755) // the engine may be an ordinary user's
     for (const [name, text] of Object.entries(files)) writeFileSync(`${context}/${name}`, text)
     return { tag, result: await this.run(['build', '--tag', tag, ...flags, context], { env }) }
   }

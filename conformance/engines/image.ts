@@ -5,10 +5,10 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { makeRootfs } from '../bundle.ts'
 
-export const IMAGE = 'docker.io/library/box:1'
+export const IMAGE = 'localhost/box:1'
 
 /** What keeps the namespaces of a Kubernetes pod. */
-export const PAUSE_IMAGE = 'docker.io/library/pause:1'
+export const PAUSE_IMAGE = 'localhost/pause:1'
 
 /** @returns the path of an archive with both, in the form of `docker save` */
 export function makeImages(folder: string): string {
