@@ -6,6 +6,7 @@ import { UNIFIED } from '../cgroup/manager.ts'
 import type { ProcessConfig } from '../config/types.ts'
 import { passwdOf } from '../host/home.ts'
 import { pidfdInode } from '../host/pidfd.ts'
+import { inFirstUserNamespace } from '../host/probe.ts'
 import { isDebugging } from '../log.ts'
 import { has } from '../lowering/context.ts'
 import { needsHome } from '../lowering/execve.ts'
@@ -97,6 +98,7 @@ function isPlain(container: Container, options: ExecOptions, config: ProcessConf
     container.rdt === undefined &&
     (filter === null || filter.agent === undefined || filter.agent === null) &&
     !has(config, 'user') && // whoever joins one can't come back
+    inFirstUserNamespace() && // nor can an ordinary user from a pid namespace
     !isDebugging()
   )
 }

@@ -104,6 +104,7 @@ function lowerWayBack(context: ProcessContext, undo: Undo): void {
   const flags = { kind: 'open-flags', flags: O.CLOEXEC } as const
   const own = plan.syscall('openat', [AT.FDCWD, '/proc/self/ns/pid', flags, 0], { name: 'own_pid_namespace' })
   moveToSlot(context, own, slots.directory) // there is no folder to keep
+  plan.syscall('setns', [slots.directory, NAMESPACES.pid.flag], { name: 'may_come_back' }) // who may not, had better not go
   undo.onFailure('leave_pid', () => plan.syscall('setns', [slots.directory, NAMESPACES.pid.flag]))
 }
 
