@@ -27,6 +27,25 @@ const NOT_HIS: Readonly<Record<string, string>> = {
   'devices: no other can be made and opened': 'he can make none',
   'the host’s namespaces, where they are asked for':
     "Podman wants the host's /dev/mqueue for it, which is not mounted here",
+  'build: without network, with limits': 'he has no cgroup of version 1',
+  'the runtime is the one under test, and its flags are the user’s': "the state root that is given is root's",
+  'a root file system without an image, and one with an overlay': "the root file system is root's",
+  'volumes: an overlay over a folder, an image, devpts, no execution': "the folder is root's",
+  'a container for systemd: its folders are writable file systems': 'he has no cgroup of version 1',
+  'cgroups: another parent, and the host’s namespace': 'he has no cgroup of version 1',
+  'hooks of a folder run with the state on their standard input': "the folder is root's",
+  'mount, export, import': 'Podman wants to be in his user namespace already for it',
+  'pod: pause, unpause, stop, start, kill, remove': 'he has no cgroup of version 1',
+  'pod: a published port, top and stats': 'stats takes a cgroup',
+  'pod: limits of the whole pod': 'he has no cgroup of version 1',
+  'pod: as a Kubernetes manifest describes it': 'its limits take a cgroup',
+  'push to a registry, and pull from it': "the registry is in root's network",
+  'userns: mappings of one’s own': 'the ids that are asked for are beyond his range',
+  'userns: another container’s, and the host’s': 'the same',
+  'userns: auto takes a range of its own for each': 'the same',
+  'userns: a pod’s': 'the same',
+  'userns: a folder of the host, chowned (U) or its owners mapped (idmap)': 'the same',
+  'userns: networks, limits, a terminal and a filter go with it': 'the same',
 }
 
 /** The cases of Podman that hold for an ordinary user. */
@@ -115,3 +134,8 @@ on('rootless', 'a pod', async (engine) => {
   await engine.until(/x/, 'exec', first, 'cat', '/dev/shm/mark')
   assert.is(await engine.sh('cat /dev/shm/mark', '--pod', pod), 'x')
 })
+
+// What is left out by title must be there under it.
+const titles = new Set(allCases().map(({ title }) => title))
+const strangers = Object.keys(NOT_HIS).filter((title) => !titles.has(title))
+if (strangers.length > 0) throw new Error(`no such cases: ${strangers.join('; ')}`)
