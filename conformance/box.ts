@@ -241,7 +241,10 @@ export function isBySystemd({ command }: Runtime): boolean {
 
 /** Mount points of cgroup hierarchies: v2's own, or one each of v1. */
 export function hierarchies(): string[] {
-  return existsSync(`${CGROUPS}/cgroup.procs`) ? [CGROUPS] : readdirSync(CGROUPS).map((name) => `${CGROUPS}/${name}`)
+  if (existsSync(`${CGROUPS}/cgroup.procs`)) return [CGROUPS]
+  // Links are other names of the same: cpu and cpuacct of cpu,cpuacct.
+  const folders = readdirSync(CGROUPS, { withFileTypes: true }).filter((entry) => entry.isDirectory())
+  return folders.map(({ name }) => `${CGROUPS}/${name}`)
 }
 
 export function removeCgroup(folder: string): void {

@@ -95,10 +95,11 @@ export class PlannedScope implements Disposable {
     try {
       const invocation = await this.#manager.invocation(unit)
       if (invocation !== undefined) cgroup = { ...cgroup, scope: { unit, kind, invocation } }
-      enter(cgroup, pid, made)
+      const doors = completeFolders(cgroup, made)
       // No user may load the device program, and a user namespace has no device that its maker hasn't.
       const rootless = options.rootless === true || kind === 'user'
       limitCgroup(hierarchies, cgroup, resources, { ...options, rootless })
+      for (const door of doors) enter(door, pid) // v1's cpuset takes nobody before it is filled
       return cgroup
     } catch (error) {
       await remove(this.#manager, cgroup)
@@ -127,19 +128,24 @@ function scopeOf({ scope }: Cgroup): Scope {
   return scope
 }
 
-/** Into the hierarchies that systemd doesn't use: those of v1. In the others the folder is there, and the process in it. */
-function enter(cgroup: Cgroup, pid: number, made: string[]): void {
+/**
+ * The folders in the hierarchies that systemd doesn't use.
+ * @param made gets them, and those of the scope itself, which are new and the container's
+ * @returns files by which a process enters where it isn't yet: on v1
+ */
+function completeFolders(cgroup: Cgroup, made: string[]): string[] {
   makeFolders(cgroup, made)
-  for (const [name, directory] of Object.entries(cgroup.directories)) {
-    if (name === UNIFIED && !made.includes(directory)) {
-      made.push(directory) // a scope's folder is new, and the container's
-      continue
-    }
-    const file = `${directory}/cgroup.procs`
-    const result = tryWriteKnob(file, String(pid))
-    if (result < 0) throw new RuntError('cgroup', describeWrite(file, String(pid), result))
-    if (!made.includes(directory)) made.push(directory)
-  }
+  const isSystemds = (name: string, directory: string) => name === UNIFIED && !made.includes(directory)
+  const doors = Object.entries(cgroup.directories)
+    .filter(([name, directory]) => !isSystemds(name, directory))
+    .map(([, directory]) => `${directory}/cgroup.procs`)
+  made.push(...Object.values(cgroup.directories).filter((directory) => !made.includes(directory)))
+  return doors
+}
+
+function enter(file: string, pid: number): void {
+  const result = tryWriteKnob(file, `${pid}`)
+  if (result < 0) throw new RuntError('cgroup', describeWrite(file, `${pid}`, result))
 }
 
 /** Is the scope that is there the container's? One of its name may have come since it ended. */
