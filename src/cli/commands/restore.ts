@@ -31,9 +31,13 @@ export const restore: Command = {
   arity: [1, 1],
   run(args, globals) {
     if (globals.systemdCgroup) {
-      throw new RuntError('config-unsupported', '--systemd-cgroup: cgroups by systemd are not supported yet', {
-        hint: 'leave the flag out: runt makes the cgroups itself',
-      })
+      throw new RuntError(
+        'config-unsupported',
+        'restore --systemd-cgroup: a scope of systemd can not be restored yet',
+        {
+          hint: 'leave the flag out: runt makes the cgroup itself',
+        },
+      )
     }
     return restoreContainer(globals.store, {
       ...criuFlags(args),
