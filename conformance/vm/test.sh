@@ -3,12 +3,15 @@
 set -eu
 cd "$(dirname "$0")/../.."
 
-inside() { conformance/vm/vm.sh run --share-ro "$PWD" --timeout 3600 --env PATIENCE=10 -- conformance/vm/inside.sh "$@"; }
+# $options: words for the machine
+inside() { conformance/vm/vm.sh run ${options:-} --share-ro "$PWD" --timeout 3600 --env PATIENCE=10 -- conformance/vm/inside.sh "$@"; }
 
 part() {
+	options=
 	case $1 in
 	fs-cases) inside cases '' ;;
 	systemd-cases) inside cases --systemd-cgroup ;;
+	hybrid-cases) options='--cgroup hybrid'; inside cases --systemd-cgroup G1 G2 G4 G5 G6 G7 'cgroup' 'exec ' ;;
 	systemd) inside test conformance/systemd.test.ts ;;
 	apparmor) inside test conformance/apparmor.test.ts ;;
 	cgroups) inside test src/cgroup/fs.test.ts src/cgroup/exec.test.ts src/cgroup/oom.test.ts src/cgroup/stats.test.ts ;;
@@ -16,7 +19,7 @@ part() {
 	esac
 }
 
-[ $# -gt 0 ] || set -- cgroups apparmor systemd fs-cases systemd-cases
+[ $# -gt 0 ] || set -- cgroups apparmor systemd fs-cases systemd-cases hybrid-cases
 failed=
 for name; do
 	echo "## $name"

@@ -8,14 +8,13 @@ import { besideUs, ownFolders } from '../cgroup/own.ts'
 import { delegateCgroup, isDelegated } from '../cgroup/ownership.ts'
 import { cgroupPath } from '../cgroup/path.ts'
 import { permittedPart, type Refusal } from '../cgroup/permitted.ts'
-import type { PlannedScope } from '../cgroup/systemd/scope.ts'
 import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
 import { homeIn } from '../host/home.ts'
 import type { MovedDevices } from '../host/network/devices.ts'
 import { sendPidfd } from '../host/pidfd.ts'
-import { inFirstUserNamespace, pidInside, requireKernel } from '../host/probe.ts'
+import { pidInside, requireKernel } from '../host/probe.ts'
 import { idOutside } from '../linux/id-map.ts'
 import { debug, warn } from '../log.ts'
 import { type Facts, lineSlots } from '../lowering/facts.ts'
@@ -44,6 +43,7 @@ import type { Lock } from './lock.ts'
 import { noProfile, type Profile } from './profile.ts'
 import { prepareRdt } from './rdt.ts'
 import { newRecord } from './record.ts'
+import { planScope } from './scope.ts'
 import { becomeSolo, type SoloOptions } from './solo.ts'
 import type { Store } from './store.ts'
 
@@ -198,14 +198,6 @@ function planFor(
   const which = none ? '' : ` in ${refused.map(({ name }) => name).join(', ')}`
   tell(`container ${id}: no cgroup${which}: this user may not make one (${first.why})${end}`)
   return { planned, refused }
-}
-
-/** The manager of the user where the machine's wouldn't listen to us. */
-async function planScope(hierarchies: Hierarchies, config: Config, id: string): Promise<PlannedScope> {
-  const { PlannedScope } = await import('../cgroup/systemd/scope.ts')
-  const kind = process.geteuid?.() === 0 && inFirstUserNamespace() ? 'system' : 'user'
-  const { annotations, linux } = config
-  return PlannedScope.plan(hierarchies, { id, kind, cgroupsPath: linux.cgroupsPath, annotations })
 }
 
 /** How far a create has come. */

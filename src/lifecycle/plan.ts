@@ -11,6 +11,7 @@ import { verify } from '../plan/verify.ts'
 import { consoleTarget, gatherFacts } from './facts.ts'
 import { filterOf } from './filter.ts'
 import { rdtTasksOf } from './rdt.ts'
+import { placeOfScope } from './scope.ts'
 import type { Store } from './store.ts'
 
 /** The id and the console socket that stand for those of a real call. */
@@ -25,12 +26,18 @@ const ROOT = {
   ordinaryUser: false,
 } as const
 
-/** The plan that create would compile for a bundle, on this host. @throws RuntError for an invalid config */
-export async function planOf(store: Store, bundle: string): Promise<Plan> {
+/**
+ * The plan that create would compile for a bundle, on this host.
+ * @param systemdCgroup with the cgroup made by systemd
+ * @throws RuntError for an invalid config
+ */
+export async function planOf(store: Store, bundle: string, systemdCgroup = false): Promise<Plan> {
   const config = await loadConfig(bundle)
   const filter = await filterOf(undefined, config)
   const hierarchies = readHierarchies()
-  const cgroup = planCgroup(hierarchies, cgroupPath(config.linux.cgroupsPath, ID))
+  const cgroup = systemdCgroup
+    ? await placeOfScope(hierarchies, config, ID)
+    : planCgroup(hierarchies, cgroupPath(config.linux.cgroupsPath, ID))
   const options = {
     id: ID,
     mode: 'create',

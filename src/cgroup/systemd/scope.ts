@@ -33,6 +33,16 @@ export interface ScopeRequest {
   readonly annotations: Readonly<Record<string, string>>
 }
 
+/**
+ * Where a scope will be; nobody is asked.
+ * @param root the cgroup below which the manager's units are
+ * @throws RuntError 'cgroup' for a cgroupsPath that names none
+ */
+export function placeScope(hierarchies: Hierarchies, { cgroupsPath, id, kind }: ScopeRequest, root: string): Cgroup {
+  const { unit, slice } = unitPlace(cgroupsPath, id, kind)
+  return { ...planCgroup(hierarchies, `${root}${slicePath(slice)}/${unit}`), scope: { unit, kind } }
+}
+
 /** A scope that is asked for, and the connection to who makes it. Dispose of it. */
 export class PlannedScope implements Disposable {
   readonly #manager: UnitManager
@@ -43,19 +53,16 @@ export class PlannedScope implements Disposable {
   readonly planned: Cgroup
 
   private constructor(hierarchies: Hierarchies, manager: UnitManager, request: ScopeRequest) {
-    const { cgroupsPath, id, kind } = request
-    const { unit, slice } = unitPlace(cgroupsPath, id, kind)
     this.#annotated = annotatedProperties(request.annotations)
     this.#manager = manager
     this.#request = request
-    this.#slice = slice
-    const path = `${manager.root}${slicePath(slice)}/${unit}`
-    this.planned = { ...planCgroup(hierarchies, path), scope: { unit, kind } }
+    this.#slice = unitPlace(request.cgroupsPath, request.id, request.kind).slice
+    this.planned = placeScope(hierarchies, request, manager.root)
   }
 
   /** Nothing is made. @throws RuntError for a cgroupsPath or annotation that is none, or when systemd doesn't answer */
   static async plan(hierarchies: Hierarchies, request: ScopeRequest): Promise<PlannedScope> {
-    unitPlace(request.cgroupsPath, request.id, request.kind)
+    placeScope(hierarchies, request, '')
     annotatedProperties(request.annotations)
     if (request.kind === 'user' && hierarchies.mode !== 'v2') {
       throw new RuntError('cgroup', 'the systemd of a user has cgroups of its own on cgroup v2 alone')

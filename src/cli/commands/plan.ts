@@ -16,10 +16,11 @@ export const plan: Command = {
     { name: 'format', short: 'f', kind: 'string', value: 'text|json', help: 'form of the plan (text)' },
   ],
   arity: [0, 1],
-  async run(args, { store }) {
+  async run(args, { store, systemdCgroup }) {
     const format = formatOf(args, ['text', 'json'])
     const bundle = args.operands[0] ?? args.string('bundle') ?? '.'
-    const lowered = await planOf(store, bundle.startsWith('/') ? bundle : `${process.cwd()}/${bundle}`)
+    const path = bundle.startsWith('/') ? bundle : `${process.cwd()}/${bundle}`
+    const lowered = await planOf(store, path, systemdCgroup)
     if (format === 'json') printJson(toJson(lowered))
     else print(printPlan(lowered))
     return 0
