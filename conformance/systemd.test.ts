@@ -284,6 +284,26 @@ function declareTests(ground: Ground): void {
     }
   })
 
+  test('a create that was killed on the way leaves nothing that a forced delete does not find', async () => {
+    await using box = new Box(ground)
+    box.configure({})
+    const [program = '', ...flags] = ground.runtime.command
+    const words = [...flags, '--root', box.stateRoot, 'create', '--bundle', box.bundle, box.id]
+    let unfinished = 0
+    for (let delay = 100; delay < 1200; delay += 100) {
+      const child = spawn(program, words, { stdio: 'ignore' })
+      const ended = new Promise((resolve) => child.on('exit', resolve))
+      await sleep(delay)
+      if (child.kill('SIGKILL')) unfinished++
+      await ended
+      await box.delete('--force')
+      const isGone = () => shown(unitOf(box), ['LoadState']).LoadState === 'not-found'
+      await until(isGone, `the unit is left, killed after ${delay} ms`)
+      box.assertNothingLeft()
+    }
+    assert.ok(unfinished > 2, `only ${unfinished} were killed on the way`)
+  })
+
   const UNREACHABLE = { env: { DBUS_SYSTEM_BUS_ADDRESS: 'unix:path=/nonexistent' } }
 
   test('without a bus nothing is made, and a delete makes do', async () => {
