@@ -31,7 +31,7 @@ const CANDIDATES: Readonly<Record<string, readonly string[]>> = {
 const STEPS = ['create', 'start', 'state', 'delete'] as const
 const CYCLE = 'create+start+state+delete'
 /** Before runt has kept an image of this call. */
-const FIRST = ['run, first time', 'create, first time'] as const
+const FIRST = ['run, first time', 'create, first time', 'exec, first time'] as const
 const ROWS = ['run', CYCLE, ...STEPS, 'exec', ...FIRST] as const
 /** The container that exec is measured in. */
 const IDLE = 'idle'
@@ -135,15 +135,18 @@ function measure(subject: Subject, counts: boolean): void {
     return [step, timed(subject, step, ...flags, 'bench')]
   })
   samples.push(...steps, [CYCLE, sum(steps.map(([, sample]) => sample))])
+  samples.push(['exec', timed(subject, 'exec', IDLE, 'true')])
   for (const row of FIRST) {
     rmSync(`${subject.stateRoot}/${IMAGES_FOLDER}`, { recursive: true, force: true })
     const [name = ''] = row.split(',')
-    samples.push([row, timed(subject, name, '--bundle', subject.bundle, 'bench')])
+    const words = name === 'exec' ? [IDLE, 'true'] : ['--bundle', subject.bundle, 'bench']
+    samples.push([row, timed(subject, name, ...words)])
     if (name === 'create') command(subject, ['delete', '--force', 'bench'])
   }
   // The next round's calls are to find what was kept.
   command(subject, ['run', '--bundle', subject.bundle, 'bench'])
-  samples.push(['exec', timed(subject, 'exec', IDLE, 'true')])
+  command(subject, ['create', '--bundle', subject.bundle, 'bench'])
+  command(subject, ['delete', '--force', 'bench'])
   if (counts) for (const [row, sample] of samples) subject.samples[row].push(sample)
 }
 

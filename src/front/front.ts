@@ -7,6 +7,7 @@ import { AT } from '../linux/open-flags.ts'
 import { PlanBuilder } from '../plan/builder.ts'
 import type { Plan, Value } from '../plan/step.ts'
 import { copyString, expectPrefix, expectText, putText } from '../plan/text.ts'
+import { KEPT_COMMANDS } from '../plan/ticket.ts'
 import { type Front, lowerEnvironment } from './calls.ts'
 import { lowerDelete, lowerStart, lowerState } from './commands.ts'
 import { defaultRoot, lowerUsersRoot } from './root.ts'
@@ -78,9 +79,6 @@ function lowerGlobalFlags({ plan, engine }: Front, word: Value, unset: Value): V
   return root
 }
 
-/** Commands whose images are kept. */
-const KEPT = ['run', 'create', 'exec'] as const
-
 const COMMANDS = [
   { name: 'state', flags: [], lower: lowerState },
   { name: 'start', flags: [], lower: lowerStart },
@@ -92,7 +90,7 @@ function lowerCommands(front: Front, argv: Value, word: Value, root: Value): voi
   const text = plan.load(word, 8)
   const launch = plan.label('launch')
   const none = plan.label('none')
-  for (const name of KEPT) {
+  for (const name of KEPT_COMMANDS) {
     const other = plan.label('other_command')
     expectText(plan, text, name, other)
     plan.jump(launch)
@@ -100,7 +98,7 @@ function lowerCommands(front: Front, argv: Value, word: Value, root: Value): voi
   }
   plan.jump(none)
   plan.place(launch)
-  lowerRun(front, argv, root)
+  lowerRun(front, argv, text, root)
   plan.place(none)
   for (const { name, flags, lower } of COMMANDS) {
     const other = plan.label('other_command')

@@ -30,12 +30,12 @@ const CAPABILITY_VERSION_3 = 0x20080522
 const WRITABLE_BY_OTHERS = 0o022
 const F_GETFD = 1
 
-/** @param root the state root */
-export function lowerRun(front: Front, argv: Value, root: Value): void {
+/** @param command its name @param root the state root */
+export function lowerRun(front: Front, argv: Value, command: Value, root: Value): void {
   const { plan, engine } = front
   const environment = lowerEnvironment(plan, argv)
   lowerPlainCall(front, environment)
-  const image = lowerOpenKept(front, argv, root)
+  const image = lowerOpenKept(front, argv, command, root)
   const ticket = plan.buffer('ticket', TICKET_ROOM)
   const head = plan.buffer('elf_header', TICKET_OFFSET + WORD)
   lowerCall(front, 'pread64', [image, head.address, TICKET_OFFSET + WORD, 0])
@@ -80,7 +80,7 @@ function lowerPlainCall(front: Front, environment: Value): void {
 }
 
 /** ROOT/@images/SLOT, by the sum of all words whose value matters; only what is root's own is ever executed. */
-function lowerOpenKept(front: Front, argv: Value, root: Value): Value {
+function lowerOpenKept(front: Front, argv: Value, command: Value, root: Value): Value {
   const { plan, engine, path } = front
   const total = plan.add(0, 0, plan.value('sum'))
   const anyValue = plan.add(0, 0, plan.value('any_value'))
@@ -115,6 +115,7 @@ function lowerOpenKept(front: Front, argv: Value, root: Value): Value {
   copyString(plan, root, to, { end: plan.add(path.at(4096 - 32), 0), tooLong: engine })
   putText(plan, to, folder)
   plan.put(plan.add(to, folder.length), plan.add(sum.field(0, 4, SLOTS - 1), FIRST_SLOT_NAME))
+  plan.put(plan.add(to, folder.length + 1), plan.load(command, 1))
   const image = lowerCall(front, 'openat', [AT.FDCWD, path.address, flags(O.RDONLY | O.NOFOLLOW), 0])
   const found = lowerStatus(front, image)
   plan.branch(found.field(STATX.uid, 4), 'ne', 0, engine)

@@ -1,5 +1,5 @@
 // An image that does all by itself is kept, with a ticket that says what it depends on: the next call with the same words, on the
-// same files and machine, is answered by the front from it (front/run.ts). There are 64 places, and calls share them.
+// same files and machine, is answered by the front from it (front/run.ts). There are 64 places a command, and calls share them.
 
 import { capabilityData } from '../host/probe.ts'
 import type { ProcessFacts } from '../lowering/facts.ts'
@@ -9,6 +9,7 @@ import {
   ANY_WORD,
   encodeTicket,
   type FileGuard,
+  type KeptCommand,
   SAME_CONTENTS,
   SAME_INODE,
   type StatGuard,
@@ -22,6 +23,7 @@ const NAMESPACES = ['mnt', 'user', 'pid', 'cgroup'].map((name) => `/proc/self/ns
 
 /** What is particular of a call. */
 export interface KeptCall {
+  readonly command: KeptCommand
   /** As the engine got them. */
   readonly words: readonly string[]
   /** Positions of words that may be any the next time. */
@@ -35,7 +37,7 @@ export interface KeptCall {
 /** Keep an image for the next call like this one. One that can't be kept is no loss. */
 export function keepImage(
   store: Store,
-  { words, anyWords = [], unchanged, files }: KeptCall,
+  { command, words, anyWords = [], unchanged, files }: KeptCall,
   { preservedFds, nofile }: ProcessFacts,
   image: Uint8Array,
 ): void {
@@ -58,7 +60,7 @@ export function keepImage(
   file.set(image)
   file.set(ticket, start)
   new DataView(file.buffer).setUint32(TICKET_OFFSET, start, true)
-  store.keepImage(slotOf(words), file)
+  store.keepImage(slotOf(command, words), file)
 }
 
 function guard(path: string, kind: number): StatGuard {

@@ -120,7 +120,7 @@ export function soloCall(store: Store, options: ExecOptions): KeptCall | undefin
     return contents === undefined ? [] : [{ at, contents }]
   })
   const anyWords = [processWord, pidFileWord].filter((word) => word !== undefined)
-  return files.length < paths.length ? undefined : { words, anyWords, unchanged: [], files }
+  return files.length < paths.length ? undefined : { command: 'exec', words, anyWords, unchanged: [], files }
 }
 
 /** Which word is this flag's value; -1 when none is; undefined when there is no value. */

@@ -28,7 +28,7 @@ import { cardOf, removals } from './card.ts'
 import type { CreateOptions } from './create.ts'
 import { gatherFacts, ungrantable } from './facts.ts'
 import { compileHere } from './image.ts'
-import { keepImage } from './kept-image.ts'
+import { type KeptCall, keepImage } from './kept-image.ts'
 import { newRecord } from './record.ts'
 import type { Store } from './store.ts'
 
@@ -66,7 +66,8 @@ export function becomeSolo(store: Store, options: CreateOptions & Partial<SoloOp
   const { facts, image } = solo
   store.makeRoot()
   const { config, filter } = prepared
-  const call = {
+  const call: KeptCall = {
+    command: options.mode === 'create' ? 'create' : 'run',
     words,
     unchanged: [
       ...(filter === undefined ? [] : [filter.library]),

@@ -5,10 +5,12 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import {
   ABSENT,
+  ANY_VALUE_FLAGS,
   encodeTicket,
   FILE_GUARD,
   FILE_ROOM,
   FIRST_SLOT_NAME,
+  KEPT_COMMANDS,
   SAME_CONTENTS,
   SAME_INODE,
   SLOTS,
@@ -132,12 +134,19 @@ test('what the front has no room for has no ticket, and nothing is cut off', () 
   )
 })
 
-test('a slot is the sum of the bytes, as the front counts them', () => {
+test('a slot is the sum of the bytes but for what differs from call to call, as the front counts them, and the command', () => {
+  const word = fc.oneof(cString, fc.constantFrom(...ANY_VALUE_FLAGS))
   void fc.assert(
-    fc.property(fc.array(cString), (words) => {
-      const sum = words.flatMap((word) => [...Buffer.from(word)]).reduce((all, byte) => all + byte, 0)
-      const name = slotOf(words)
-      assert.is(name, String.fromCharCode(FIRST_SLOT_NAME + (sum % SLOTS)))
+    fc.property(fc.constantFrom(...KEPT_COMMANDS), fc.array(word), (command, words) => {
+      let isValue = false
+      const counted = words.filter((each) => {
+        const counts = !isValue
+        isValue = counts && /^(--process|-p|--pid-file)$/.test(each)
+        return counts
+      })
+      const sum = counted.flatMap((each) => [...Buffer.from(each)]).reduce((all, byte) => all + byte, 0)
+      const name = slotOf(command, words)
+      assert.is(name, String.fromCharCode(FIRST_SLOT_NAME + (sum % SLOTS)) + command.charAt(0))
       assert.not.match(name, /[/\0]/)
     }),
   )

@@ -42,6 +42,9 @@ export const TICKET_OFFSET = 40
 
 /** Kept images lie below the state root; no container can have that name. */
 export const IMAGES_FOLDER = '@images'
+/** Commands whose images are kept. Their first letters differ. */
+export const KEPT_COMMANDS = ['run', 'create', 'exec'] as const
+export type KeptCommand = (typeof KEPT_COMMANDS)[number]
 /** One image a slot, many calls to one: a power of two. */
 export const SLOTS = 64
 
@@ -71,18 +74,21 @@ export interface Ticket {
 
 const encoder = new TextEncoder()
 
-/** Which slot a call has: the sum of its words' bytes, but for values that may be any, as the front computes it. */
-export function slotOf(words: readonly string[]): string {
+/**
+ * Which slot a call has: the sum of its words' bytes, but for values that may be any, as the front computes it.
+ * @param command each has slots of its own, which its first letter tells
+ */
+export function slotOf(command: KeptCommand, words: readonly string[]): string {
   let sum = 0
   let skip = false
   for (const word of words) {
     if (!skip) for (const byte of encoder.encode(word)) sum += byte
     skip = !skip && ANY_VALUE_FLAGS.some((flag) => flag === word)
   }
-  return slotName(sum & (SLOTS - 1))
+  return slotName(sum & (SLOTS - 1)) + command.charAt(0)
 }
 
-/** A slot's file name: one character. */
+/** The first character of a slot's file name. */
 function slotName(slot: number): string {
   return String.fromCharCode(FIRST_SLOT_NAME + slot)
 }
