@@ -1,5 +1,6 @@
 // Processes whose parents have gone come to us instead of to the machine's init, so that none can be overlooked.
 
+import type { ChildProcess } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { callNative } from '../src/native/ffi.ts'
 
@@ -41,9 +42,12 @@ function adopted(): number[] {
 
 const own = new Set<number>()
 
-/** A child that the engine itself waits for. */
-export function isOwn(pid: number | undefined): void {
-  if (pid !== undefined) own.add(pid)
+/** A child that the engine itself waits for. Once it has, its pid may be an orphan's: pids come round within a run. */
+export function isOwn(child: ChildProcess): void {
+  const { pid } = child
+  if (pid === undefined) return
+  own.add(pid)
+  child.once('exit', () => own.delete(pid))
 }
 
 function stateOf(pid: number): string | undefined {

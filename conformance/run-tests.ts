@@ -106,7 +106,7 @@ async function run({ file, engine, seconds }: Job): Promise<Outcome> {
     env: { ...process.env, FORCE_COLOR: '0', NO_COLOR: '1' },
   })
   let output = ''
-  isOwn(child.pid)
+  isOwn(child)
   const append = (chunk: Buffer): void => {
     output += chunk.toString()
   }

@@ -93,7 +93,8 @@ function testFaults(folder: string): void {
       await deleteContainer(store, FAULT_ID, { force: true })
     })
   }
-  test.after(() => deleteContainer(store, FAULT_ID, { force: true })) // of a test that failed
+  // Of a test that failed, and is to be told rather than this.
+  test.after(() => deleteContainer(store, FAULT_ID, { force: true }).catch(console.error))
 }
 
 function execOptions(detach: boolean, pidFile: string | undefined): ExecOptions {
