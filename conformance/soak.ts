@@ -75,7 +75,7 @@ class Subject {
     const started = performance.now()
     const words = ['--root', this.#stateRoot, ...args]
     const child = spawn(this.#program, words, { stdio: ['ignore', 'ignore', 'pipe'], timeout: PATIENCE_MS })
-    isOwn(child.pid)
+    isOwn(child)
     let said = ''
     child.stderr.on('data', (chunk: Buffer) => {
       said += chunk
