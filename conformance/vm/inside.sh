@@ -3,8 +3,8 @@
 #
 #   cases [FLAGS [WORD...]]   the container cases on runt with these global flags
 #   test FILE...              files of tests
+#   podman                    Podman with the systemd manager
 set -eu
-root=$PWD
 mkdir -p /tmp/vm
 [ -e /tmp/vm/bun ] || cp -L node_modules/.bin/bun /tmp/vm/bun
 [ -e /tmp/vm/runt ] || cp dist/runt dist/runt-engine dist/ffi-rs.node /tmp/vm/
@@ -23,6 +23,11 @@ test)
 		/tmp/vm/bun "$file" || status=1
 	done
 	exit $status
+	;;
+podman)
+	chmod 755 /tmp/vm
+	conformance/vm/podman.sh /tmp/vm/runt
+	exec as-user "$PWD/conformance/vm/podman.sh" /tmp/vm/runt user
 	;;
 esac
 echo "inside.sh: $what?" >&2

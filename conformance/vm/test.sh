@@ -12,6 +12,7 @@ part() {
 	fs-cases) inside cases '' ;;
 	systemd-cases) inside cases --systemd-cgroup ;;
 	hybrid-cases) options='--cgroup hybrid'; inside cases --systemd-cgroup G1 G2 G4 G5 G6 G7 'cgroup' 'exec ' ;;
+	podman) inside podman ;;
 	systemd) inside test conformance/systemd.test.ts ;;
 	apparmor) inside test conformance/apparmor.test.ts ;;
 	cgroups) inside test src/cgroup/fs.test.ts src/cgroup/exec.test.ts src/cgroup/oom.test.ts src/cgroup/stats.test.ts ;;
@@ -19,7 +20,7 @@ part() {
 	esac
 }
 
-[ $# -gt 0 ] || set -- cgroups apparmor systemd fs-cases systemd-cases hybrid-cases
+[ $# -gt 0 ] || set -- cgroups apparmor podman systemd fs-cases systemd-cases hybrid-cases
 failed=
 for name; do
 	echo "## $name"

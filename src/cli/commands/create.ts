@@ -9,6 +9,7 @@ export const create: Command = {
   summary: 'create a container from a bundle; its program waits for start',
   details: [
     "The container's namespaces, mounts, cgroup and all else are made as config.json says; its program is found, and not yet executed. When create is back, the first process waits, its pid is in the pid file, and runt start lets it go.",
+    'With the global flag --systemd-cgroup the cgroup is a scope of systemd: of the machine for root, of the user otherwise. linux.cgroupsPath has the form slice:prefix:name then, for a unit prefix-name.scope in that slice; without one it is runt-ID.scope in system.slice, or in user.slice. Annotations org.systemd.property.NAME, in GVariant text, set some of its properties: TimeoutStopUSec, CollectMode, After …',
     "What can't be done as the config asks is an error, and leaves nothing behind.",
   ],
   flags: [...LAUNCH_FLAGS],
