@@ -9,6 +9,7 @@
 
 import { RuntError } from '../errors.ts'
 import { ERRNO } from '../linux/errno.ts'
+import { SIGNAL } from '../linux/signals.ts'
 import { MSG_CMSG_CLOEXEC, pollAsync, receiveDescriptor, socketPair } from '../native/descriptors.ts'
 import { close } from '../native/file.ts'
 import { SyscallError, trySyscall } from '../native/syscall.ts'
@@ -48,7 +49,7 @@ export class Worker implements Disposable {
 
   /** For one that is of no use any more. */
   kill(): void {
-    if (this.#end === undefined) trySyscall('kill', this.pid, SIGKILL)
+    if (this.#end === undefined) trySyscall('kill', this.pid, SIGNAL.SIGKILL)
   }
 
   [Symbol.dispose](): void {
@@ -57,7 +58,6 @@ export class Worker implements Disposable {
   }
 }
 
-const SIGKILL = 9
 const SOCKET_IN_CRIU = 3
 const LONGEST_MESSAGE = 1 << 16
 

@@ -1,14 +1,12 @@
 // What the parts of the front share: system calls whose failure is the engine's affair.
 
 import { AT, O } from '../linux/open-flags.ts'
+import { STATX_BASIC_STATS, STATX_SIZE } from '../linux/statx.ts'
 import type { SyscallName } from '../linux/syscalls.ts'
 import type { Argument, DataObject, PlanBuilder } from '../plan/builder.ts'
 import type { Label, Value } from '../plan/step.ts'
 
 const WORD = 8
-const STATX_BASIC = 0x7ff
-/** Offsets in struct statx. */
-export const STATX = { links: 16, uid: 20, mode: 28, inode: 32, size: 40, seconds: 112, nanoseconds: 120 } as const
 
 /** What the parts of the front share. */
 export interface Front {
@@ -36,8 +34,8 @@ export function flags(bits: number): { kind: 'open-flags'; flags: number } {
 
 /** statx(2) of a descriptor. */
 export function lowerStatus(front: Front, fd: Value): DataObject {
-  const room = front.plan.buffer('statx', 256)
-  lowerCall(front, 'statx', [fd, '', AT.EMPTY_PATH, STATX_BASIC, room.address])
+  const room = front.plan.buffer('statx', STATX_SIZE)
+  lowerCall(front, 'statx', [fd, '', AT.EMPTY_PATH, STATX_BASIC_STATS, room.address])
   return room
 }
 

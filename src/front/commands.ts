@@ -1,7 +1,11 @@
 // What the front can do by itself, for a container that has a card: lifecycle/start.ts, state.ts and delete.ts as steps.
 // Whatever these don't expect is left to them.
 
+import { LOCK } from '../linux/flock.ts'
 import { AT, O } from '../linux/open-flags.ts'
+import { POLLIN } from '../linux/poll.ts'
+import { SIGSET_BYTES } from '../linux/signals.ts'
+import { STATX } from '../linux/statx.ts'
 import { type Argument, type DataObject, u32, u64 } from '../plan/builder.ts'
 import {
   ABILITY,
@@ -16,12 +20,8 @@ import {
 } from '../plan/card.ts'
 import type { Label, Operand, Value } from '../plan/step.ts'
 import { skipString } from '../plan/text.ts'
-import { type Front, flags, lowerCall, lowerStatus, STATX } from './calls.ts'
+import { type Front, flags, lowerCall, lowerStatus } from './calls.ts'
 
-/** Without waiting: the engine knows how long it may take. */
-const LOCK_EX_NB = 6
-const POLLIN = 1
-const SIGSET_BYTES = 8
 const LONGEST_FAILURE = 8192
 const STDOUT = 1
 
@@ -142,7 +142,8 @@ function lowerContainer(front: Front, locked: boolean): Container {
   const directory = lowerCall(front, 'openat', [AT.FDCWD, path.address, flags(O.PATH | O.DIRECTORY | O.NOFOLLOW), 0])
   if (locked) {
     const lock = lowerCall(front, 'openat', [directory, 'lock', flags(O.RDWR | O.NOFOLLOW), 0])
-    lowerCall(front, 'flock', [lock, LOCK_EX_NB])
+    // Without waiting: the engine knows how long it may take.
+    lowerCall(front, 'flock', [lock, LOCK.EX | LOCK.NB])
     // Whoever had it may have deleted the container.
     plan.branch(lowerStatus(front, lock).field(STATX.links, 4), 'eq', 0, engine)
   }

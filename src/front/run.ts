@@ -1,9 +1,11 @@
 // create, run and exec, when the image of the same call was kept (lifecycle/kept-image.ts) and everything that it depends on is
 // as it was then: the image is executed as it is, and nothing is read, checked or compiled anew.
 
+import { F } from '../linux/fcntl.ts'
 import { F_ADD_SEALS, MFD, SEALS } from '../linux/memfd.ts'
 import { AT, O, S_IF, S_IFMT } from '../linux/open-flags.ts'
 import { RLIMITS } from '../linux/rlimits.ts'
+import { STATX, STATX_BASIC_STATS, STATX_SIZE } from '../linux/statx.ts'
 import { u32, u64 } from '../plan/builder.ts'
 import type { Field, Value } from '../plan/step.ts'
 import { copyString, expectPrefix, expectSame, expectText, putText, skipString } from '../plan/text.ts'
@@ -23,12 +25,11 @@ import {
   TICKET_OFFSET,
   TICKET_ROOM,
 } from '../plan/ticket.ts'
-import { eachString, type Front, flags, lowerCall, lowerEnvironment, lowerStatus, STATX } from './calls.ts'
+import { eachString, type Front, flags, lowerCall, lowerEnvironment, lowerStatus } from './calls.ts'
 
 const WORD = 8
 const CAPABILITY_VERSION_3 = 0x20080522
 const WRITABLE_BY_OTHERS = 0o022
-const F_GETFD = 1
 
 /** @param command its name @param root the state root */
 export function lowerRun(front: Front, argv: Value, command: Value, root: Value): void {
@@ -70,7 +71,7 @@ function lowerSealedCopy(front: Front, image: Value, length: Field): Value {
 function lowerPlainCall(front: Front, environment: Value): void {
   const { plan, engine } = front
   plan.branch(lowerCall(front, 'geteuid', []), 'ne', 0, engine)
-  for (const stream of [0, 1, 2]) lowerCall(front, 'fcntl', [stream, F_GETFD, 0])
+  for (const stream of [0, 1, 2]) lowerCall(front, 'fcntl', [stream, F.GETFD, 0])
   eachString(front, environment, (entry) => {
     const other = plan.label('other_entry')
     expectPrefix(plan, entry, 'LISTEN_', other)
@@ -158,7 +159,7 @@ function lowerSameFiles(front: Front, ticket: Buffer['address'], guard: Value): 
   const { plan, engine } = front
   const path = plan.value('path')
   const kind = plan.value('kind')
-  const found = plan.buffer('statx', 256)
+  const found = plan.buffer('statx', STATX_SIZE)
   const again = plan.label('next_guard')
   const next = plan.label('same')
   const absent = plan.label('absent')
@@ -170,13 +171,13 @@ function lowerSameFiles(front: Front, ticket: Buffer['address'], guard: Value): 
   plan.branch(path, 'eq', 0, done)
   plan.add(path, ticket, path)
   plan.load(plan.add(guard, STAT_GUARD.kind), 4, kind)
-  lowerCall(front, 'statx', [AT.FDCWD, path, 0, 0x7ff, found.address], { ENOENT: absent })
+  lowerCall(front, 'statx', [AT.FDCWD, path, 0, STATX_BASIC_STATS, found.address], { ENOENT: absent })
   plan.branch(kind, 'eq', ABSENT, engine)
   expectField(STATX.inode, 8, STAT_GUARD.inode)
   plan.branch(kind, 'eq', SAME_INODE, next)
   expectField(STATX.size, 8, STAT_GUARD.length)
-  expectField(STATX.seconds, 8, STAT_GUARD.seconds)
-  expectField(STATX.nanoseconds, 4, STAT_GUARD.nanoseconds)
+  expectField(STATX.mtime, 8, STAT_GUARD.seconds)
+  expectField(STATX.mtime + 8, 4, STAT_GUARD.nanoseconds)
   plan.jump(next)
   plan.place(absent)
   plan.branch(kind, 'ne', ABSENT, engine)

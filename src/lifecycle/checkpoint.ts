@@ -7,6 +7,7 @@ import { findCriu, requireFeature } from '../criu/program.ts'
 import { ask, type Listener } from '../criu/swrk.ts'
 import { RuntError } from '../errors.ts'
 import { type MountEntry, mountsOf } from '../host/mounts.ts'
+import { F } from '../linux/fcntl.ts'
 import { NAMESPACES } from '../linux/namespaces.ts'
 import { S_IF, S_IFMT } from '../linux/open-flags.ts'
 import { debug, warn } from '../log.ts'
@@ -112,12 +113,11 @@ function listener(id: string, { statusFd }: CheckpointOptions): Listener {
   }
 }
 
-const F_GETFL = 3
 const O_ACCMODE = 0o3
 
 /** Engines keep descriptors of their own, whose numbers the caller has left free. */
 function requireWritable(descriptor: number): void {
-  const flags = trySyscall('fcntl', descriptor, F_GETFL)
+  const flags = trySyscall('fcntl', descriptor, F.GETFL)
   const isOwn = flags >= 0 && readLink(`/proc/self/fd/${descriptor}`).startsWith('anon_inode:')
   if (flags >= 0 && !isOwn && (flags & O_ACCMODE) !== 0) return
   throw new RuntError('usage', `--status-fd ${descriptor}: not a descriptor that can be written to`)

@@ -16,6 +16,7 @@ import type { MovedDevices } from '../host/network/devices.ts'
 import { sendPidfd } from '../host/pidfd.ts'
 import { pidInside, requireKernel } from '../host/probe.ts'
 import { idOutside } from '../linux/id-map.ts'
+import { ANY_CHILD } from '../linux/wait.ts'
 import { debug, warn } from '../log.ts'
 import { type Facts, lineSlots } from '../lowering/facts.ts'
 import { lowerCreate } from '../lowering/lower.ts'
@@ -287,8 +288,6 @@ function giveCgroupAway(pid: number, config: Config, cgroup: Cgroup, { rootless 
   // Without privileges nothing can be given away.
   if (uid !== undefined && !rootless) delegateCgroup(cgroup, uid)
 }
-
-const ANY_CHILD = -1
 
 /** Take back what an attempt made, in reverse. Poststop hooks run when hooks had begun (lifecycle, step 12). */
 async function undo(store: Store, attempt: Attempt, lock: Lock): Promise<void> {

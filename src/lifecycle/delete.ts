@@ -4,6 +4,7 @@ import { isFrozen, tryThaw } from '../cgroup/freezer.ts'
 import { killCgroup, removeCgroup } from '../cgroup/fs.ts'
 import type { Cgroup } from '../cgroup/manager.ts'
 import { RuntError } from '../errors.ts'
+import { SIGNAL } from '../linux/signals.ts'
 import { debug, warn } from '../log.ts'
 import { isAlive, reap, signalProcess, waitForEnd } from '../process/wait.ts'
 import { type Container, stateOf } from './container.ts'
@@ -14,7 +15,6 @@ import { removeRdt } from './rdt.ts'
 import { requireStatus, statusOf } from './status.ts'
 import { notFound, type Store } from './store.ts'
 
-const SIGKILL = 9
 /** How long a killed init, or another runt, may take to end, in milliseconds. */
 const PATIENCE = 10_000
 
@@ -50,7 +50,7 @@ export async function deleteContainer(store: Store, id: string, { force }: Delet
 function lockFor(store: Store, id: string, force: boolean): Lock | undefined {
   if (force && store.isLocked(id)) {
     const container = findRecord(store, id, force)
-    if (container !== undefined && container.pid > 0) signalProcess(container.pid, container.startTime, SIGKILL)
+    if (container !== undefined && container.pid > 0) signalProcess(container.pid, container.startTime, SIGNAL.SIGKILL)
   }
   return store.lockIfPresent(id, PATIENCE)
 }
@@ -97,18 +97,18 @@ async function destroyCgroup(cgroup: Cgroup): Promise<void> {
     const { destroyScope } = await import('../cgroup/systemd/scope.ts')
     return destroyScope(cgroup)
   }
-  killCgroup(cgroup, SIGKILL)
+  killCgroup(cgroup, SIGNAL.SIGKILL)
   removeCgroup(cgroup)
 }
 
 function killInit({ id, pid, startTime, cgroup }: Container): void {
   if (pid === 0) return
   // What v1's freezer holds can't even die.
-  if (signalProcess(pid, startTime, SIGKILL) && isFrozen(cgroup)) tryThaw(cgroup)
+  if (signalProcess(pid, startTime, SIGNAL.SIGKILL) && isFrozen(cgroup)) tryThaw(cgroup)
   if (isAlive(pid, startTime) && !waitForEnd(pid, PATIENCE) && isAlive(pid, startTime)) {
     throw new RuntError(
       'container-status',
-      `container ${id}: init ${pid} did not end within ${PATIENCE / 1000} s of SIGKILL`,
+      `container ${id}: init ${pid} did not end within ${PATIENCE / 1000} s of SIGNAL.SIGKILL`,
       isFrozen(cgroup)
         ? { hint: `a cgroup above ${cgroup.path} is frozen: nothing dies there before it is thawed` }
         : {},

@@ -10,6 +10,7 @@ import { requireLandlock } from '../host/landlock.ts'
 import { hasAppArmor, requireLabels } from '../host/lsm.ts'
 import { callerNofile, directoryProbe, inFirstUserNamespace, mayMount, permittedCapabilities } from '../host/probe.ts'
 import { CAPABILITY_NAMES, capabilityBit } from '../linux/capabilities.ts'
+import { F } from '../linux/fcntl.ts'
 import { capabilitySet } from '../lowering/credentials.ts'
 import type { ConsoleTarget, Facts, Mode } from '../lowering/facts.ts'
 import { readLink } from '../native/file.ts'
@@ -171,8 +172,6 @@ function callerListenFds(): number | undefined {
   return Number(LISTEN_FDS)
 }
 
-const F_GETFD = 1
-
 /** What an engine opens first of all, so that it has the first number which the caller left free. */
 const FIRST_OF_ENGINE = 'anon_inode:[eventpoll]'
 
@@ -183,7 +182,7 @@ const FIRST_OF_ENGINE = 'anon_inode:[eventpoll]'
 export function checkPreserved(count: number): void {
   for (let fd = 3; fd < 3 + count; fd++) {
     const path = `/proc/self/fd/${fd}`
-    if (trySyscall('fcntl', fd, F_GETFD) >= 0 && readLink(path) !== FIRST_OF_ENGINE) continue
+    if (trySyscall('fcntl', fd, F.GETFD) >= 0 && readLink(path) !== FIRST_OF_ENGINE) continue
     throw new RuntError('usage', `preserve-fds: descriptor ${fd} is not open in the caller`)
   }
 }

@@ -3,7 +3,7 @@
 import { tryThaw } from '../cgroup/freezer.ts'
 import { killCgroup } from '../cgroup/processes.ts'
 import { RuntError } from '../errors.ts'
-import { parseSignal } from '../linux/signals.ts'
+import { parseSignal, SIGNAL } from '../linux/signals.ts'
 import { signalProcess } from '../process/wait.ts'
 import { checkId } from './id.ts'
 import { hasCgroup, signalProcesses } from './processes.ts'
@@ -11,8 +11,6 @@ import { requireStatus, statusOf } from './status.ts'
 import type { Store } from './store.ts'
 
 export { signalNames } from '../linux/signals.ts'
-
-const SIGKILL = 9
 
 export interface KillOptions {
   /** To every process of the container, not just init; then a stopped container is no error. */
@@ -35,8 +33,9 @@ export function killContainer(store: Store, id: string, signal: string, { all }:
   const status = statusOf(store, container)
   requireStatus('kill', id, status)
   // Without a pid namespace of its own the kernel doesn't end the others when init goes.
-  if (number === SIGKILL && container.sharesPidNamespace && hasCgroup(container)) killCgroup(container.cgroup, SIGKILL)
+  if (number === SIGNAL.SIGKILL && container.sharesPidNamespace && hasCgroup(container))
+    killCgroup(container.cgroup, SIGNAL.SIGKILL)
   else if (!signalProcess(container.pid, container.startTime, number)) requireStatus('kill', id, 'stopped')
   // What v1's freezer holds can't even die. Other signals wait until resume.
-  if (number === SIGKILL && status === 'paused') tryThaw(container.cgroup)
+  if (number === SIGNAL.SIGKILL && status === 'paused') tryThaw(container.cgroup)
 }

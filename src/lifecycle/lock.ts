@@ -2,12 +2,10 @@
 
 import { waitUntil } from '../cgroup/knob.ts'
 import { RuntError } from '../errors.ts'
+import { LOCK } from '../linux/flock.ts'
 import { O } from '../linux/open-flags.ts'
 import { close, open, readFile, status, tryRemoveDirectory } from '../native/file.ts'
 import { failedWith, SyscallError, trySyscall } from '../native/syscall.ts'
-
-const LOCK_EX = 2
-const LOCK_NB = 4
 
 /** Held until disposed, or until the process ends. */
 export interface Lock extends Disposable {
@@ -34,7 +32,7 @@ export function lockNewFolder(directory: string): Lock | undefined {
 export function lockIfThere(path: string, patience?: number): Lock | undefined {
   try {
     for (;;) {
-      const lock = patience === undefined ? takeLock(path, O.RDWR | O.CREAT, LOCK_EX) : takeLockWithin(path, patience)
+      const lock = patience === undefined ? takeLock(path, O.RDWR | O.CREAT, LOCK.EX) : takeLockWithin(path, patience)
       if (status('', lock.fd)?.links !== 0) return lock
       lock[Symbol.dispose]()
     }
@@ -47,7 +45,7 @@ export function lockIfThere(path: string, patience?: number): Lock | undefined {
 /** Does another runt hold it right now? */
 export function isLocked(path: string): boolean {
   try {
-    takeLock(path, O.RDWR, LOCK_EX | LOCK_NB)[Symbol.dispose]()
+    takeLock(path, O.RDWR, LOCK.EX | LOCK.NB)[Symbol.dispose]()
     return false
   } catch (error) {
     return failedWith(error, 'EAGAIN')
@@ -58,7 +56,7 @@ function takeLockWithin(path: string, patience: number): Lock {
   let lock: Lock | undefined
   const isDone = () => {
     try {
-      lock = takeLock(path, O.RDWR | O.CREAT, LOCK_EX | LOCK_NB)
+      lock = takeLock(path, O.RDWR | O.CREAT, LOCK.EX | LOCK.NB)
       return true
     } catch (error) {
       if (failedWith(error, 'EAGAIN')) return false

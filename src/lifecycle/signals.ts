@@ -2,6 +2,7 @@
 
 import { RuntError } from '../errors.ts'
 import { SIGNAL, type SignalName } from '../linux/signals.ts'
+import { ANY_CHILD, WNOHANG } from '../linux/wait.ts'
 import { trySyscall } from '../native/syscall.ts'
 import { signalProcess } from '../process/wait.ts'
 
@@ -26,9 +27,6 @@ const FORWARDED: readonly SignalName[] = [
   'SIGXFSZ',
   'SIGVTALRM',
 ]
-
-const WNOHANG = 1
-const ANY_CHILD = -1
 
 /** What is sent by who has had enough. */
 const ENOUGH: ReadonlySet<SignalName> = new Set(['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM'])

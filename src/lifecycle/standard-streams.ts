@@ -5,6 +5,7 @@ import { pidsOf } from '../cgroup/processes.ts'
 import { RuntError } from '../errors.ts'
 import type { MountEntry } from '../host/mounts.ts'
 import { takeDescriptor } from '../host/pidfd.ts'
+import { F } from '../linux/fcntl.ts'
 import { O } from '../linux/open-flags.ts'
 import { close, listDirectory, readFileIfPresent, readLink } from '../native/file.ts'
 import { SyscallError, syscall, trySyscall } from '../native/syscall.ts'
@@ -14,8 +15,6 @@ export const DESCRIPTORS_FILE = 'descriptors.json'
 
 const STREAMS = [0, 1, 2]
 const O_ACCMODE = 0o3
-const F_GETFL = 3
-const F_SETFL = 4
 
 /**
  * What CRIU calls the standard streams of a container's init.
@@ -50,16 +49,16 @@ export function appendMeanwhile({ pid }: Container, names: readonly string[]): D
   for (const [stream, name] of names.entries()) {
     if (!name.startsWith('file[')) continue
     const descriptor = takeDescriptor(pid, stream)
-    const flags = syscall('fcntl', descriptor, F_GETFL)
+    const flags = syscall('fcntl', descriptor, F.GETFL)
     if ((flags & O_ACCMODE) === O.WRONLY && (flags & O.APPEND) === 0) {
-      syscall('fcntl', descriptor, F_SETFL, flags | O.APPEND)
+      syscall('fcntl', descriptor, F.SETFL, flags | O.APPEND)
       changed.push({ descriptor, flags })
     } else close(descriptor)
   }
   return {
     [Symbol.dispose]() {
       for (const { descriptor, flags } of changed) {
-        trySyscall('fcntl', descriptor, F_SETFL, flags)
+        trySyscall('fcntl', descriptor, F.SETFL, flags)
         close(descriptor)
       }
     },

@@ -51,6 +51,9 @@ export const AT = {
 
 export const RESOLVE = { NO_XDEV: 0x1, NO_MAGICLINKS: 0x2, NO_SYMLINKS: 0x4, BENEATH: 0x8, IN_ROOT: 0x10 } as const
 
+/** close_range(2): up to the last one there can be. */
+export const ALL_FDS = 0xffffffff
+
 export const CLOSE_RANGE_CLOEXEC = 0x4
 
 /** st_mode's file type field and its values (inode(7)). */

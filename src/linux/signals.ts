@@ -82,3 +82,6 @@ export function signalName(number: number): string {
   const name = NAMES[number - 1]
   return name === undefined ? `SIGRTMIN+${number - RTMIN}` : `SIG${name}`
 }
+
+/** What the kernel takes for the size of a signal set. rt_sigprocmask(2) */
+export const SIGSET_BYTES = 8

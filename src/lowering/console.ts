@@ -4,13 +4,14 @@ import { ERRNO } from '../linux/errno.ts'
 import { TIOC } from '../linux/ioctls.ts'
 import { OPEN_TREE } from '../linux/mount-flags.ts'
 import { AT, O } from '../linux/open-flags.ts'
+import { STATX } from '../linux/statx.ts'
 import { u32, u64 } from '../plan/builder.ts'
 import type { Operand, Value } from '../plan/step.ts'
 import type { Context, ProcessContext } from './context.ts'
 import { moveToSlot } from './descriptors.ts'
 import { openInRoot, openOrMake } from './in-root.ts'
 import { attach } from './rootfs.ts'
-import { STATX, statDescriptor } from './statx.ts'
+import { statDescriptor } from './statx.ts'
 
 const AF_UNIX = 1
 const SOCK_STREAM_CLOEXEC = 1 | 0o2000000

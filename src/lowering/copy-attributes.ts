@@ -1,8 +1,8 @@
 // Owner, mode, extended attributes and times from one open file or folder to another.
 
+import { STATX } from '../linux/statx.ts'
 import type { DataObject, PlanBuilder } from '../plan/builder.ts'
 import type { Operand, Value } from '../plan/step.ts'
-import { STATX } from './statx.ts'
 
 const PERMISSIONS = 0o7777
 /** The kernel's own limits: XATTR_LIST_MAX, XATTR_SIZE_MAX. */

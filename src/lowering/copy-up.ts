@@ -5,11 +5,12 @@
 import type { MountOptions } from '../config/types.ts'
 import { ERRNO } from '../linux/errno.ts'
 import { AT, O, S_IF, S_IFMT } from '../linux/open-flags.ts'
+import { STATX } from '../linux/statx.ts'
 import type { DataObject, PlanBuilder } from '../plan/builder.ts'
 import type { Operand, Value } from '../plan/step.ts'
 import type { Context } from './context.ts'
 import { copyAttributes } from './copy-attributes.ts'
-import { STATX, statDescriptor, statName, statxRoom } from './statx.ts'
+import { statDescriptor, statName, statxRoom } from './statx.ts'
 
 const ENTRIES_ROOM = 32_768
 const PATH_ROOM = 4096

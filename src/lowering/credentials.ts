@@ -4,9 +4,10 @@ import type { CapabilitySet, Process } from '../config/types.ts'
 import { CAPABILITY_NAMES, capabilityBit, capabilityNumber } from '../linux/capabilities.ts'
 import { PR } from '../linux/prctl.ts'
 import { RLIMITS } from '../linux/rlimits.ts'
+import { STATX } from '../linux/statx.ts'
 import { u32, u64 } from '../plan/builder.ts'
 import type { ProcessContext } from './context.ts'
-import { STATX, statDescriptor } from './statx.ts'
+import { statDescriptor } from './statx.ts'
 
 const DEFAULT_UMASK = 0o022
 const CAPABILITY_VERSION_3 = 0x20080522

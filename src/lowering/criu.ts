@@ -5,7 +5,7 @@
 import type { Config, Mount } from '../config/types.ts'
 import { FSMOUNT_CLOEXEC, MNT_DETACH, MOVE_MOUNT, OPEN_TREE } from '../linux/mount-flags.ts'
 import { NAMESPACES } from '../linux/namespaces.ts'
-import { AT, CLOSE_RANGE_CLOEXEC } from '../linux/open-flags.ts'
+import { ALL_FDS, AT, CLOSE_RANGE_CLOEXEC } from '../linux/open-flags.ts'
 import { PlanBuilder } from '../plan/builder.ts'
 import type { Plan } from '../plan/step.ts'
 import { lowerCgroupDoors, lowerCgroupJoin } from './cgroup-join.ts'
@@ -33,8 +33,6 @@ export interface CriuPlan {
   /** The number of the first descriptor that CRIU is given. */
   readonly first: number
 }
-
-const ALL_FDS = 0xffffffff
 
 /** For a checkpoint. @param own is it to have a mount namespace of its own? Not when the container has the host's */
 export function lowerCriu(call: CriuCall, own: boolean): CriuPlan {

@@ -1,10 +1,8 @@
 // Descriptors at the image's start and the FIFOs of the gate, made while host paths still mean the host's.
 
-import { AT, CLOSE_RANGE_CLOEXEC, O, S_IF } from '../linux/open-flags.ts'
+import { ALL_FDS, AT, CLOSE_RANGE_CLOEXEC, O, S_IF } from '../linux/open-flags.ts'
 import type { Operand } from '../plan/step.ts'
 import type { Context, ProcessContext } from './context.ts'
-
-const ALL_FDS = 0xffffffff
 
 /** Whatever the caller left open closes on exec, but for what the container is to have (CVE-2024-21626). */
 export function lowerCloseOnExec({ plan, slots }: ProcessContext): void {

@@ -4,11 +4,12 @@ import type { Config, Device } from '../config/types.ts'
 import { ERRNO } from '../linux/errno.ts'
 import { OPEN_TREE } from '../linux/mount-flags.ts'
 import { AT, O, S_IF, S_IFMT } from '../linux/open-flags.ts'
+import { STATX } from '../linux/statx.ts'
 import type { Operand } from '../plan/step.ts'
 import { type Context, has } from './context.ts'
 import { makeFolders, openInRoot } from './in-root.ts'
 import { attach } from './rootfs.ts'
-import { STATX, statDescriptor } from './statx.ts'
+import { statDescriptor } from './statx.ts'
 
 /** What every container finds in /dev (config-linux.md, Default Devices). */
 const DEFAULTS = [

@@ -2,17 +2,16 @@
 
 import { ERRNO } from '../linux/errno.ts'
 import { AT, S_IF, S_IFMT } from '../linux/open-flags.ts'
+import { STATX, STATX_TYPE } from '../linux/statx.ts'
 import { type DataObject, u64 } from '../plan/builder.ts'
 import { REPLY } from '../plan/messages.ts'
 import type { Field } from '../plan/step.ts'
 import type { ProcessContext } from './context.ts'
-import { STATX } from './statx.ts'
 
 /** PATH of a container that has none: what execvp(3) would say, and where programs are. */
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 const X_OK = 1
-const STATX_TYPE = 1
 
 /** Is HOME for runt to find, in the container's /etc/passwd? */
 export function needsHome(env: readonly string[]): boolean {

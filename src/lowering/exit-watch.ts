@@ -1,8 +1,9 @@
 // A process that outlives runt to see how a container's init ends: an image of its own, a few pages of memory, asleep until
 // the kernel wakes it. It has init's pidfd and the container's folder, and nothing else of anybody's.
 
-import { O } from '../linux/open-flags.ts'
+import { ALL_FDS, O } from '../linux/open-flags.ts'
 import { PIDFD_GET_INFO, PIDFD_INFO, PIDFD_INFO_EXIT } from '../linux/pidfd.ts'
+import { SIGSET_BYTES } from '../linux/signals.ts'
 import { PlanBuilder, u32, u64 } from '../plan/builder.ts'
 import { EXIT_FILE } from '../plan/card.ts'
 import type { Plan } from '../plan/step.ts'
@@ -11,9 +12,7 @@ import type { Plan } from '../plan/step.ts'
 export const EXIT_WATCH_SLOTS = { pidfd: 3, directory: 4 } as const
 
 const FIRST_OTHER = 5
-const ALL_FDS = 0xffffffff
 const STDERR = 2
-const SIGSET_BYTES = 8
 const WAIT_STATUS_BYTES = 4
 
 /** The plan: wait until init has been reaped, then leave its wait status in the folder, if that is there still. */

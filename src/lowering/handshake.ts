@@ -1,13 +1,13 @@
 // The image's half of the conversation with runt. process/sync.ts draws it and holds the other half.
 
+import { SIGSET_BYTES } from '../linux/signals.ts'
+import { WALL } from '../linux/wait.ts'
 import { type DataObject, u32, u64 } from '../plan/builder.ts'
 import { MESSAGE, REPLY } from '../plan/messages.ts'
 import { type Operand, REPORT, type Value } from '../plan/step.ts'
 import { type Context, isNew, type ProcessContext } from './context.ts'
 
 const SIG_BLOCK = 0
-const SIGSET_BYTES = 8
-const WALL = 0x40000000
 const STDOUT_FILENO_MAX = 2
 
 /** A message without a value. */

@@ -3,16 +3,16 @@
 
 import { HOOK_KINDS, type Hook } from '../config/types.ts'
 import { ERRNO } from '../linux/errno.ts'
+import { MFD } from '../linux/memfd.ts'
+import { POLLIN } from '../linux/poll.ts'
+import { SIGNAL } from '../linux/signals.ts'
+import { WALL } from '../linux/wait.ts'
 import { type DataObject, u32, u64 } from '../plan/builder.ts'
 import { HOOK_FAILED, REPLY } from '../plan/messages.ts'
 import type { Context } from './context.ts'
 import { moveToSlot } from './descriptors.ts'
 
-const MFD_CLOEXEC = 1
 const SEEK_SET = 0
-const POLLIN = 1
-const SIGKILL = 9
-const WALL = 0x40000000
 
 /** Bytes of a failed hook's output that go into the error. */
 export const HOOK_OUTPUT_ROOM = 2048
@@ -33,10 +33,10 @@ export function lowerContainerHooks(context: Context, kind: ContainerHookKind): 
   if (hooks.length === 0) return
   const state: { fd: ReturnType<typeof plan.syscall> | undefined } = { fd: undefined }
   plan.section(`/hooks/${kind}`, `${kind} hooks`, () => {
-    const output = plan.syscall('memfd_create', ['hook output', MFD_CLOEXEC], { name: 'output' })
+    const output = plan.syscall('memfd_create', ['hook output', MFD.CLOEXEC], { name: 'output' })
     moveToSlot(context, output, slots.hookOutput)
     plan.syscall('close', [output])
-    state.fd = plan.syscall('memfd_create', ['state', MFD_CLOEXEC], { name: 'state' })
+    state.fd = plan.syscall('memfd_create', ['state', MFD.CLOEXEC], { name: 'state' })
     plan.syscall('write', [state.fd, reply.at(REPLY.state), reply.field(REPLY.stateLength, 4)])
   })
   const { fd } = state
@@ -90,7 +90,7 @@ function lowerTimeout({ plan }: Context, seconds: number, pidfd: DataObject): vo
   const ended = plan.label('ended')
   const ready = plan.syscall('ppoll', [poll.address, 1, time.address, 0, 0], { name: 'ready' })
   plan.branch(ready, 'ne', 0, ended)
-  plan.syscall('pidfd_send_signal', [pidfd.field(0, 4), SIGKILL, 0, 0])
+  plan.syscall('pidfd_send_signal', [pidfd.field(0, 4), SIGNAL.SIGKILL, 0, 0])
   plan.fail(ERRNO.ETIMEDOUT, `hook did not end within ${seconds} s`)
   plan.place(ended)
 }

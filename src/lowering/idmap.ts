@@ -9,6 +9,8 @@ import { MOUNT_ATTR } from '../linux/mount-flags.ts'
 import { NAMESPACES } from '../linux/namespaces.ts'
 import { AT, O } from '../linux/open-flags.ts'
 import { PR } from '../linux/prctl.ts'
+import { SIGNAL } from '../linux/signals.ts'
+import { WALL } from '../linux/wait.ts'
 import { u64 } from '../plan/builder.ts'
 import type { Operand, Value } from '../plan/step.ts'
 import type { Context } from './context.ts'
@@ -16,10 +18,8 @@ import { MOUNT_ATTR_SIZE } from './rootfs.ts'
 
 const USERNS_FD = 24 // in struct mount_attr
 const CLONE_FILES = 0x400n
-const SIGKILL = 9
 const SIGSTOP = 19
 const WUNTRACED = 2
-const WALL = 0x40000000
 /** What wait(2) says of a process that has stopped, in the low byte. */
 const STOPPED = 0x7f
 
@@ -68,7 +68,7 @@ function makeUserNamespace({ plan, slots }: Context, { uidMappings, gidMappings 
   const parent = plan.syscall('getpid', [], { name: 'own_pid' })
   const child = plan.fork('userns', BigInt(NAMESPACES.user.flag) | CLONE_FILES, () => {
     const orphan = plan.label('orphan')
-    plan.syscall('prctl', [PR.SET_PDEATHSIG, SIGKILL, 0, 0, 0], { name: 'die_with_parent' })
+    plan.syscall('prctl', [PR.SET_PDEATHSIG, SIGNAL.SIGKILL, 0, 0, 0], { name: 'die_with_parent' })
     plan.branch(plan.syscall('getppid', []), 'ne', parent, orphan) // it died before
     const flags = { kind: 'open-flags', flags: O.PATH | O.DIRECTORY | O.CLOEXEC } as const
     const self = plan.syscall('openat', [AT.FDCWD, '/proc/self', flags, 0], { name: 'self' })
@@ -94,7 +94,7 @@ function makeUserNamespace({ plan, slots }: Context, { uidMappings, gidMappings 
   }
   const flags = { kind: 'open-flags', flags: O.RDONLY | O.CLOEXEC } as const
   const namespace = plan.syscall('openat', [slots.path, 'ns/user', flags, 0], { name: 'userns' })
-  plan.syscall('kill', [child, SIGKILL])
+  plan.syscall('kill', [child, SIGNAL.SIGKILL])
   plan.syscall('wait4', [child, 0, WALL, 0], { ignore: { ECHILD: 'with SIGCHLD ignored the kernel reaps it' } })
   return namespace
 }

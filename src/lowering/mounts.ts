@@ -3,6 +3,7 @@
 import type { Mount } from '../config/types.ts'
 import { FSCONFIG, FSMOUNT_CLOEXEC, MOUNT_ATTR, MOUNT_ATTR_ATIME_MASK, MS, OPEN_TREE } from '../linux/mount-flags.ts'
 import { AT } from '../linux/open-flags.ts'
+import { STATX } from '../linux/statx.ts'
 import type { Label, Value } from '../plan/step.ts'
 import { lowerCgroupMount } from './cgroup-mount.ts'
 import { type Context, has, isNew } from './context.ts'
@@ -23,7 +24,7 @@ import { labelOption, labelParameters, lowerRootLabel } from './lsm.ts'
 import { lowerPropagationChanges, setTreeAttributes } from './mount-attributes.ts'
 import { openTarget } from './mount-target.ts'
 import { attach, lowerHostTree, setMountAttributes } from './rootfs.ts'
-import { STATX, statxRoomWith } from './statx.ts'
+import { statxRoomWith } from './statx.ts'
 
 const FSPICK_CLOEXEC_EMPTY_PATH = 0x1 | 0x8
 const FSCONFIG_CMD_RECONFIGURE = 7

@@ -4,10 +4,11 @@ import { sysctlPath } from '../config/sysctl.ts'
 import { ERRNO } from '../linux/errno.ts'
 import { FSCONFIG, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC } from '../linux/mount-flags.ts'
 import { AT, O } from '../linux/open-flags.ts'
+import { STATX } from '../linux/statx.ts'
 import type { Value } from '../plan/step.ts'
 import type { Context, ProcessContext } from './context.ts'
 import { openBeneath } from './in-root.ts'
-import { STATX, statDescriptor } from './statx.ts'
+import { statDescriptor } from './statx.ts'
 
 const PROC_SUPER_MAGIC = 0x9fa0
 const PROC_ROOT_INO = 1

@@ -1,29 +1,12 @@
 // statx(2) in a plan.
 
 import { AT } from '../linux/open-flags.ts'
+import { STATX, STATX_BASIC_STATS, STATX_SIZE } from '../linux/statx.ts'
 import type { DataObject } from '../plan/builder.ts'
 import type { Operand } from '../plan/step.ts'
 import type { ProcessContext } from './context.ts'
 
 type Plan = Pick<ProcessContext, 'plan'>
-
-const STATX_BASIC_STATS = 0x7ff
-const STATX_SIZE = 256
-
-/** Where struct statx keeps what we look at. Times are {s64 seconds, u32 nanoseconds, 0}, which is a struct timespec. */
-export const STATX = {
-  links: 16,
-  uid: 20,
-  gid: 24,
-  mode: 28,
-  inode: 32,
-  size: 40,
-  atime: 64,
-  btime: 80,
-  mtime: 112,
-  rdevMajor: 128,
-  rdevMinor: 132,
-} as const
 
 /** Room for a struct statx. */
 export function statxRoom({ plan }: Plan): DataObject {

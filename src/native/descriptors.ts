@@ -3,6 +3,7 @@
 import { ERRNO } from '../linux/errno.ts'
 import { F_ADD_SEALS, MFD, SEALS } from '../linux/memfd.ts'
 import { O } from '../linux/open-flags.ts'
+import { POLLIN } from '../linux/poll.ts'
 import { close, open } from './file.ts'
 import { Arena } from './memory.ts'
 import { SyscallError, syscall, syscallAsync, trySyscall } from './syscall.ts'
@@ -153,7 +154,6 @@ function writeWhole(fd: number, bytes: Uint8Array): void {
   while (rest.length > 0) rest = rest.subarray(syscall('write', fd, rest, rest.length))
 }
 
-const POLLIN = 0x1
 const POLLOUT = 0x4
 
 /** A struct pollfd array, and a timespec for it. */

@@ -3,6 +3,7 @@
 
 import { ERRNO } from '../linux/errno.ts'
 import { AT, O, openFlagsToArm64 } from '../linux/open-flags.ts'
+import { STATX, STATX_BASIC_STATS, STATX_SIZE } from '../linux/statx.ts'
 import type { NativeArgument } from './ffi.ts'
 import { failedWith, SyscallError, syscall, trySyscall } from './syscall.ts'
 
@@ -234,28 +235,26 @@ export interface FileStatus {
   readonly deviceMinor: number
 }
 
-const STATX_BASIC_STATS = 0x7ff
-
 /** statx(2) of a path, links followed, or of a descriptor when the path is ''. @returns undefined when it isn't there */
 export function status(path: string, at: number = AT.FDCWD): FileStatus | undefined {
-  const buffer = new Uint8Array(256)
+  const buffer = new Uint8Array(STATX_SIZE)
   const call: NativeArgument[] = [at, path, path === '' ? AT.EMPTY_PATH : 0, STATX_BASIC_STATS, buffer]
   const result = trySyscall('statx', ...call)
   if (result === -ERRNO.ENOENT || result === -ERRNO.ENOTDIR) return undefined
   if (result < 0) throw new SyscallError('statx', -result, path)
   const view = new DataView(buffer.buffer)
   return {
-    mode: view.getUint16(28, true),
-    links: view.getUint32(16, true),
-    uid: view.getUint32(20, true),
-    gid: view.getUint32(24, true),
-    inode: view.getBigUint64(32, true),
-    size: view.getBigUint64(40, true),
-    modified: { seconds: view.getBigInt64(112, true), nanoseconds: view.getUint32(120, true) },
-    rdevMajor: view.getUint32(128, true),
-    rdevMinor: view.getUint32(132, true),
-    deviceMajor: view.getUint32(136, true),
-    deviceMinor: view.getUint32(140, true),
+    mode: view.getUint16(STATX.mode, true),
+    links: view.getUint32(STATX.links, true),
+    uid: view.getUint32(STATX.uid, true),
+    gid: view.getUint32(STATX.gid, true),
+    inode: view.getBigUint64(STATX.inode, true),
+    size: view.getBigUint64(STATX.size, true),
+    modified: { seconds: view.getBigInt64(STATX.mtime, true), nanoseconds: view.getUint32(STATX.mtime + 8, true) },
+    rdevMajor: view.getUint32(STATX.rdevMajor, true),
+    rdevMinor: view.getUint32(STATX.rdevMinor, true),
+    deviceMajor: view.getUint32(STATX.deviceMajor, true),
+    deviceMinor: view.getUint32(STATX.deviceMinor, true),
   }
 }
 

@@ -1,14 +1,13 @@
 // runt becomes an image: same process, same caller, nothing of the engine left.
 
-import { CLOSE_RANGE_CLOEXEC } from '../linux/open-flags.ts'
+import { F } from '../linux/fcntl.ts'
+import { ALL_FDS, CLOSE_RANGE_CLOEXEC } from '../linux/open-flags.ts'
 import { sealedExecutable } from '../native/descriptors.ts'
 import { callNative } from '../native/ffi.ts'
 import { close } from '../native/file.ts'
 import { Arena } from '../native/memory.ts'
 import { trySyscall } from '../native/syscall.ts'
 
-const F_SETFD = 2
-const ALL_FDS = 0xffffffff
 const FIRST_PRESERVED = 3
 
 /**
@@ -20,7 +19,7 @@ export function becomeImage(image: Uint8Array, args: readonly string[], preserve
   const memory = sealedExecutable('runt:init', image)
   trySyscall('close_range', FIRST_PRESERVED + preserved, ALL_FDS, CLOSE_RANGE_CLOEXEC)
   // Engines set it for all that they find open.
-  for (let fd = 0; fd < FIRST_PRESERVED + preserved; fd++) trySyscall('fcntl', fd, F_SETFD, 0)
+  for (let fd = 0; fd < FIRST_PRESERVED + preserved; fd++) trySyscall('fcntl', fd, F.SETFD, 0)
   using arena = new Arena(args.reduce((sum, text) => sum + text.length * 3 + 16, 4096))
   callNative('execv', arena.placeString(`/proc/self/fd/${memory}`), arena.placeStrings(args))
   close(memory)

@@ -1,5 +1,6 @@
 // The image as a process: sealed memory, a channel, and what of it must be reaped.
 
+import { F, FD_CLOEXEC } from '../linux/fcntl.ts'
 import { sealedExecutable, socketPair } from '../native/descriptors.ts'
 import { close } from '../native/file.ts'
 import { trySyscall } from '../native/syscall.ts'
@@ -18,8 +19,6 @@ export interface InitProcess {
 
 const STANDARD_STREAMS = [0, 1, 2]
 const FIRST_PRESERVED = 3
-const F_GETFD = 1
-const FD_CLOEXEC = 1
 
 /**
  * Start an image.
@@ -79,5 +78,5 @@ export function spawnImage(
 }
 
 function isCloseOnExec(fd: number): boolean {
-  return trySyscall('fcntl', fd, F_GETFD) === FD_CLOEXEC
+  return trySyscall('fcntl', fd, F.GETFD) === FD_CLOEXEC
 }

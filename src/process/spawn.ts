@@ -1,6 +1,6 @@
 // Start a program from the runtime: posix_spawn(3), which is vfork inside, so its price doesn't grow with the engine's memory.
 
-import { CLOSE_RANGE_CLOEXEC } from '../linux/open-flags.ts'
+import { ALL_FDS, CLOSE_RANGE_CLOEXEC } from '../linux/open-flags.ts'
 import { callNative } from '../native/ffi.ts'
 import { close } from '../native/file.ts'
 import { Arena } from '../native/memory.ts'
@@ -19,7 +19,6 @@ const FILE_ACTIONS_SIZE = 80
 const ATTRIBUTES_SIZE = 336
 const SIGSET_SIZE = 128
 const FIRST_OTHER = 3
-const ALL_FDS = 0xffffffff
 const POSIX_SPAWN_SETSIGDEF = 0x4
 const POSIX_SPAWN_SETSIGMASK = 0x8
 

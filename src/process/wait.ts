@@ -2,6 +2,7 @@
 
 import { ERRNO } from '../linux/errno.ts'
 import { SIGNAL, signalName } from '../linux/signals.ts'
+import { WALL } from '../linux/wait.ts'
 import { poll } from '../native/descriptors.ts'
 import { close, readFileIfPresent } from '../native/file.ts'
 import { SyscallError, trySyscall } from '../native/syscall.ts'
@@ -56,7 +57,6 @@ export function signalProcess(pid: number, startTime: number, signal: number): b
 /** waitpid(2) of a child of ours. @returns its wait status; undefined when it isn't our child (any more) */
 export function reap(pid: number): number | undefined {
   const status = new Uint8Array(4)
-  const WALL = 0x40000000
   const result = trySyscall('wait4', pid, status, WALL, 0)
   return result === pid ? new DataView(status.buffer).getInt32(0, true) : undefined
 }

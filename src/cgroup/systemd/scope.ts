@@ -6,6 +6,7 @@
 
 import type { Resources } from '../../config/types.ts'
 import { RuntError } from '../../errors.ts'
+import { SIGNAL } from '../../linux/signals.ts'
 import { warn } from '../../log.ts'
 import { SyscallError } from '../../native/syscall.ts'
 import { placesOf } from '../apply.ts'
@@ -21,8 +22,6 @@ import { UnitManager } from './manager.ts'
 import { resourceProperties, unset } from './properties.ts'
 import { type Property, property } from './property.ts'
 import { type ManagerKind, slicePath, unitPlace } from './unit.ts'
-
-const SIGKILL = 9
 
 export interface ScopeRequest {
   readonly id: string
@@ -169,7 +168,7 @@ export async function destroyScope(cgroup: Cgroup): Promise<void> {
   const scope = scopeOf(cgroup)
   const manager = await openOrWarn(scope)
   if (manager === undefined) {
-    killCgroup(cgroup, SIGKILL)
+    killCgroup(cgroup, SIGNAL.SIGKILL)
     removeCgroup(cgroup)
     return
   }
@@ -186,7 +185,7 @@ export async function attachToScope(cgroup: Cgroup, below: string, pid: number):
 
 /** Killed first: systemd would ask politely, and the init of a pid namespace needn't hear that. */
 async function remove(manager: UnitManager, cgroup: Cgroup): Promise<void> {
-  killCgroup(cgroup, SIGKILL)
+  killCgroup(cgroup, SIGNAL.SIGKILL)
   await manager.stop(scopeOf(cgroup).unit)
   removeCgroup(cgroup)
 }

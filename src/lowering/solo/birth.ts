@@ -1,6 +1,9 @@
 // P1 and its parent when that is an image, too: the channel between the two, and the conversation that runt would have had.
 
-import { AT, O } from '../../linux/open-flags.ts'
+import { ALL_FDS, AT, O } from '../../linux/open-flags.ts'
+import { POLLIN } from '../../linux/poll.ts'
+import { SIGNAL } from '../../linux/signals.ts'
+import { WALL } from '../../linux/wait.ts'
 import { type DataObject, u32 } from '../../plan/builder.ts'
 import { MESSAGE } from '../../plan/messages.ts'
 import { type Address, type Label, type Operand, REPORT, type Value } from '../../plan/step.ts'
@@ -11,10 +14,6 @@ import type { Undo } from './undo.ts'
 
 const AF_UNIX = 1
 const SOCK_SEQPACKET_CLOEXEC = 5 | O.CLOEXEC
-const ALL_FDS = 0xffffffff
-const SIGKILL = 9
-const WALL = 0x40000000
-const POLLIN = 1
 
 /** Room for /proc/PID/stat: a command of 64 bytes and 51 numbers. */
 const STAT_ROOM = 1024
@@ -66,7 +65,7 @@ export function lowerBirth(
   }
   const pid = plan.fork(name, flags, body, cgroup, pidfd.address)
   const kill = (fd: Operand) => () => {
-    plan.syscall('pidfd_send_signal', [fd, SIGKILL, 0, 0])
+    plan.syscall('pidfd_send_signal', [fd, SIGNAL.SIGKILL, 0, 0])
     const pollfd = plan.struct('pollfd', [u32(0), u32(POLLIN)])
     plan.store(pollfd.address, 4, fd)
     plan.branch(lowerPatientPoll(context, pollfd), 'eq', 0, giveUp)

@@ -1,19 +1,20 @@
 // The container's folder, by the image itself: lifecycle/store.ts as steps. While it is being made the record says so; the
 // file `init` beside it says that it is there, and which process it is.
 
+import { LOCK } from '../../linux/flock.ts'
 import { AT, O } from '../../linux/open-flags.ts'
+import { STATX } from '../../linux/statx.ts'
 import type { DataObject } from '../../plan/builder.ts'
 import { CARD, CARD_FILE, EXIT_FILE, FOLDER_FILES, INIT_FILE } from '../../plan/card.ts'
 import type { Address, Value } from '../../plan/step.ts'
 import type { Context, ProcessContext } from '../context.ts'
 import { moveToSlot } from '../descriptors.ts'
-import { STATX, statDescriptor } from '../statx.ts'
+import { statDescriptor } from '../statx.ts'
 import { type Born, lowerDigits } from './birth.ts'
 import { lowerClock, lowerStamp } from './clock.ts'
 import type { Solo } from './facts.ts'
 import type { Undo } from './undo.ts'
 
-const LOCK_EX = 2
 const NEW_CARD = `${CARD_FILE}.tmp`
 const NEW_INIT = `${INIT_FILE}.tmp`
 const NEW_EXIT = `${EXIT_FILE}.tmp`
@@ -29,7 +30,7 @@ export function lowerClaim(context: Context, { directory: path, record, calendar
   for (const name of [...NAMES].reverse())
     undo.onFailure('remove_file', () => plan.syscall('unlinkat', [slots.directory, name, 0]))
   moveToSlot(context, openAt(context, slots.directory, 'lock', O.RDWR | O.CREAT | O.NOFOLLOW), slots.lock)
-  plan.syscall('flock', [slots.lock, LOCK_EX])
+  plan.syscall('flock', [slots.lock, LOCK.EX])
   // Somebody may have taken the folder away before it was locked.
   plan.branch(statDescriptor(context, slots.lock).field(STATX.links, 4), 'eq', 0, undo.now)
   const time = lowerClock(context, calendar, undo)

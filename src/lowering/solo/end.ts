@@ -1,14 +1,15 @@
 // The end of a container that ran in the foreground, and the way back to the engine.
 
+import { LOCK } from '../../linux/flock.ts'
 import { AT } from '../../linux/open-flags.ts'
+import { STATX } from '../../linux/statx.ts'
 import { type DataObject, u64 } from '../../plan/builder.ts'
 import type { Value } from '../../plan/step.ts'
 import type { Context, ProcessContext } from '../context.ts'
-import { STATX, statDescriptor } from '../statx.ts'
+import { statDescriptor } from '../statx.ts'
 import { lowerExitRecord, NAMES } from './claim.ts'
 import type { Solo } from './facts.ts'
 
-const LOCK_EX = 2
 const POINTER = 8
 
 /** lifecycle/delete.ts as steps, then exit as the program did. What can't be removed so is left to the engine. */
@@ -21,7 +22,7 @@ export function lowerEnd(context: Context, solo: Solo, status: DataObject): void
   } else {
     const trouble = plan.label('trouble')
     plan.rescueAt(trouble)
-    plan.syscall('flock', [slots.lock, LOCK_EX])
+    plan.syscall('flock', [slots.lock, LOCK.EX])
     const found = statDescriptor(context, slots.lock)
     // Somebody has deleted it, and it may be another one's name by now.
     plan.branch(found.field(STATX.links, 4), 'eq', 0, done)

@@ -1,7 +1,9 @@
 // In the foreground: signals are the program's, its orphans are ours, and its end is what we wait for.
 
 import { O } from '../../linux/open-flags.ts'
-import { SIGNAL } from '../../linux/signals.ts'
+import { POLLIN } from '../../linux/poll.ts'
+import { SIGNAL, SIGSET_BYTES } from '../../linux/signals.ts'
+import { ANY_CHILD, WALL, WNOHANG } from '../../linux/wait.ts'
 import { type DataObject, u32, u64 } from '../../plan/builder.ts'
 import type { Value } from '../../plan/step.ts'
 import type { ProcessContext } from '../context.ts'
@@ -9,10 +11,7 @@ import type { Undo } from './undo.ts'
 
 const SIG_BLOCK = 0
 const SIG_SETMASK = 2
-const SIGSET_BYTES = 8
 const SIGNALS = 64
-const WNOHANG_WALL = 1 | 0x40000000
-const ANY_CHILD = -1
 
 function allSignals({ plan }: ProcessContext): DataObject {
   return plan.constant('all signals', [u64(0xffffffffffffffffn)])
@@ -44,7 +43,6 @@ export function lowerSignalMask({ plan }: ProcessContext, mask = plan.constant('
 const ENOUGH = [SIGNAL.SIGHUP, SIGNAL.SIGINT, SIGNAL.SIGQUIT, SIGNAL.SIGTERM]
 /** How long init has to answer when somebody has had enough, and to end when it was killed. */
 const PATIENCE = { seconds: 1, nanoseconds: 0 }
-const POLLIN = 1
 const POLLFD = 8
 
 /** What to ask while init is waited for. */
@@ -105,7 +103,7 @@ export function lowerStandIn(context: ProcessContext, init: Value): DataObject {
   plan.syscall('pidfd_send_signal', [slots.pidfd, signal, 0, 0], { onError: { '*': next } })
   plan.jump(next)
   plan.place(children)
-  const child = plan.syscall('wait4', [ANY_CHILD, status.address, WNOHANG_WALL, 0], {
+  const child = plan.syscall('wait4', [ANY_CHILD, status.address, WNOHANG | WALL, 0], {
     name: 'child',
     onError: { '*': next },
   })

@@ -6,6 +6,7 @@
 // what needs runt's help on the way (hooks, id maps, a terminal) does not; lifecycle/solo.ts decides.
 
 import type { Config } from '../../config/types.ts'
+import { LOCK } from '../../linux/flock.ts'
 import { PR } from '../../linux/prctl.ts'
 import type { Plan } from '../../plan/step.ts'
 import { lowerReserveSlots } from '../descriptors.ts'
@@ -19,8 +20,6 @@ import { lowerBecomeEngine, lowerEnd } from './end.ts'
 import type { Solo } from './facts.ts'
 import { lowerBlockSignals, lowerSignalMask, lowerStandIn, lowerUnwatchSignals } from './signals.ts'
 import { Undo } from './undo.ts'
-
-const LOCK_UN = 8
 
 /** The plan of a container that is made by its own image. @param solo what runt would have done */
 export function lowerSolo(config: Config, facts: Facts, solo: Solo): Plan {
@@ -44,7 +43,7 @@ export function lowerSolo(config: Config, facts: Facts, solo: Solo): Plan {
   lowerReply(context, solo.home)
   if (facts.mode !== 'create') lowerExpectProgram(context, born, undo)
   plan.rescueAt(undefined) // the program runs: there is no way back
-  plan.syscall('flock', [slots.lock, LOCK_UN])
+  plan.syscall('flock', [slots.lock, LOCK.UN])
   if (facts.mode === 'run-foreground') {
     lowerUnwatchSignals(context, born.wait)
     // The caller's streams are not held open longer than the program holds them.
