@@ -1,5 +1,6 @@
 // The forms in which the kernel writes what a cgroup has used. A file that isn't there says nothing, and counts as 0.
 
+import { cpuList } from '../linux/cpu-list.ts'
 import { readFile } from '../native/file.ts'
 import { failedWith } from '../native/syscall.ts'
 
@@ -43,13 +44,9 @@ export function numbersOf(path: string): bigint[] {
     .map(parseNumber)
 }
 
-/** "0-2,7": a list of CPUs or memory nodes. cpuset(7) */
+/** "0-2,7": a list of CPUs or memory nodes; an empty one, and what is none, has no members. cpuset(7) */
 export function membersOf(path: string): number[] {
-  const ranges = textOf(path).trim().split(',').filter(Boolean)
-  return ranges.flatMap((range) => {
-    const [first = 0, last = first] = range.split('-').map(Number)
-    return Array.from({ length: last - first + 1 }, (_, index) => first + index)
-  })
+  return cpuList(textOf(path)) ?? []
 }
 
 /** Lines of "name key=17 key=4", in their order; a name is a device. */
