@@ -1,6 +1,6 @@
 // Every step of an exec fails once: the message names it, and the container is as before.
 
-import { closeSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'uvu'
@@ -14,7 +14,15 @@ import { statusOf } from '../src/lifecycle/status.ts'
 import { Store } from '../src/lifecycle/store.ts'
 import { ERRNO } from '../src/linux/errno.ts'
 import { trySyscall } from '../src/native/syscall.ts'
-import { FAULT_ID, faultOptions, leftovers, makeFaultBundle, missingForFaults } from './fault-bundle.ts'
+import {
+  FAULT_ID,
+  faultExecOptions,
+  faultOptions,
+  leftovers,
+  makeFaultBundle,
+  missingForFaults,
+  processesInside,
+} from './fault-bundle.ts'
 import { checkNamed, checkUntouched } from './fault-checks.ts'
 import { type ConsoleSocket, listenForConsole } from './terminal.ts'
 
@@ -33,15 +41,23 @@ if (reason !== undefined) {
       await createContainer(store, faultOptions(bundle, undefined))
       using socket = console ? listenForConsole(`${work}/console`) : undefined
       const container = store.load(FAULT_ID)
-      const plain = execOptions(socket?.path, undefined)
+      // Detached, as engines call it.
+      const options = (inject?: ExecOptions['inject']) =>
+        faultExecOptions({
+          detach: true,
+          supervised: true,
+          consoleSocket: socket?.path,
+          ...(inject === undefined ? {} : { inject }),
+        })
+      const plain = options()
       const plan = planExec(await prepareExec(container, plain))
-      const before = { ...leftovers(work), inside: inside() }
+      const before = { ...leftovers(work), inside: processesInside() }
       const family = children()
       let failed = 0
       for (const [index, step] of plan.steps.entries()) {
         if (step.op !== 'syscall') continue
         const inject = { step: index, errno: ERRNO.EXDEV }
-        const outcome = await execProcess(store, execOptions(socket?.path, inject), noProfile).catch((e: unknown) => e)
+        const outcome = await execProcess(store, options(inject), noProfile).catch((e: unknown) => e)
         if (outcome === 0) checkUntouched(step, index, plan)
         else if (outcome instanceof RuntError) {
           failed++
@@ -49,7 +65,7 @@ if (reason !== undefined) {
         } else throw outcome
         if (socket !== undefined) takeConsole(socket)
         await settled(family)
-        const after = { ...leftovers(work), inside: inside() }
+        const after = { ...leftovers(work), inside: processesInside() }
         assert.equal(after, before, `left by a fault in step ${index} (${step.name} ${step.origin})`)
         assert.is(statusOf(store, container), 'created')
       }
@@ -65,49 +81,13 @@ if (reason !== undefined) {
   })
 }
 
-/** Detached, as engines call it. */
-function execOptions(consoleSocket: string | undefined, inject: ExecOptions['inject']): ExecOptions {
-  return {
-    id: FAULT_ID,
-    request: {
-      processFile: undefined,
-      args: ['true'],
-      terminal: consoleSocket !== undefined,
-      user: '3:4',
-      additionalGids: ['5'],
-      cwd: '/data',
-      env: [],
-      capabilities: ['CAP_CHOWN'],
-      noNewPrivileges: false,
-      apparmorProfile: undefined,
-      selinuxLabel: undefined,
-    },
-    detach: true,
-    supervised: true,
-    pidFile: undefined,
-    consoleSocket,
-    pidfdSocket: undefined,
-    preserveFds: 0,
-    subCgroups: [],
-    ignorePaused: false,
-    profile: false,
-    ...(inject === undefined ? {} : { inject }),
-  }
-}
-
-/** Processes of the container. */
-function inside(): string {
-  const folder = [`/sys/fs/cgroup/pids/${FAULT_ID}`, `/sys/fs/cgroup/${FAULT_ID}`].find(existsSync)
-  return readFileSync(`${folder}/cgroup.procs`, 'utf8').trim()
-}
-
 /**
  * Programs that were executed end soon, and processes that nobody told of. They are children of ours, and have to be buried:
  * init ends only when nobody is left in its pid namespace.
  */
 async function settled(family: string): Promise<void> {
   const WNOHANG = 1
-  for (let tries = 0; tries < 400 && (children() !== family || inside().includes('\n')); tries++) {
+  for (let tries = 0; tries < 400 && (children() !== family || processesInside().includes('\n')); tries++) {
     while (trySyscall('wait4', -1, 0, WNOHANG, 0) > 0);
     await sleep(2)
   }

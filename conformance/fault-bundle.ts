@@ -2,6 +2,7 @@
 
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import type { CreateOptions } from '../src/lifecycle/create.ts'
+import type { ExecOptions } from '../src/lifecycle/exec.ts'
 
 /** Tests of several checkouts may run at once. */
 export const FAULT_ID = `fault-${process.pid}`
@@ -31,6 +32,42 @@ export function faultOptions(bundle: string, inject: CreateOptions['inject']): C
     supervised: true,
     ...(inject === undefined ? {} : { inject }),
   }
+}
+
+/** An exec with a bit of everything; with a terminal when there is a console socket. */
+export function faultExecOptions(options: Partial<ExecOptions>): ExecOptions {
+  return {
+    id: FAULT_ID,
+    request: {
+      processFile: undefined,
+      args: ['true'],
+      terminal: options.consoleSocket !== undefined,
+      user: '3:4',
+      additionalGids: ['5'],
+      cwd: '/data',
+      env: [],
+      capabilities: ['CAP_CHOWN'],
+      noNewPrivileges: false,
+      apparmorProfile: undefined,
+      selinuxLabel: undefined,
+    },
+    detach: false,
+    supervised: false,
+    pidFile: undefined,
+    consoleSocket: undefined,
+    pidfdSocket: undefined,
+    preserveFds: 0,
+    subCgroups: [],
+    ignorePaused: false,
+    profile: false,
+    ...options,
+  }
+}
+
+/** Processes of the container. */
+export function processesInside(): string {
+  const folder = [`/sys/fs/cgroup/pids/${FAULT_ID}`, `/sys/fs/cgroup/${FAULT_ID}`].find(existsSync)
+  return readFileSync(`${folder}/cgroup.procs`, 'utf8').trim()
 }
 
 /** What a container could leave on this machine: records, cgroups, mounts, processes. */

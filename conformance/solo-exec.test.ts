@@ -9,7 +9,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { createContainer } from '../src/lifecycle/create.ts'
 import { deleteContainer } from '../src/lifecycle/delete.ts'
-import { type ExecOptions, prepareExec } from '../src/lifecycle/exec.ts'
+import { prepareExec } from '../src/lifecycle/exec.ts'
 import { soloExecImage } from '../src/lifecycle/solo-exec.ts'
 import { statusOf } from '../src/lifecycle/status.ts'
 import { Store } from '../src/lifecycle/store.ts'
@@ -18,7 +18,14 @@ import { withFile } from '../src/machine/testing/run.ts'
 import { Box, Ground, succeeded } from './box.ts'
 import { linkBuilt, missingForTests } from './built.ts'
 import type { Edits } from './bundle.ts'
-import { FAULT_ID, faultOptions, leftovers, makeFaultBundle } from './fault-bundle.ts'
+import {
+  FAULT_ID,
+  faultExecOptions,
+  faultOptions,
+  leftovers,
+  makeFaultBundle,
+  processesInside,
+} from './fault-bundle.ts'
 import { findRuntime } from './runtime.ts'
 
 /** What a fake engine ends with: it is what an image becomes when it can't go on. */
@@ -61,7 +68,7 @@ function testFaults(folder: string): void {
     test(`a fault in any step is the engine's to tell, and the container is as before (${detach ? 'detached' : 'in the foreground'})`, async () => {
       await createContainer(store, faultOptions(bundle, undefined))
       const container = store.load(FAULT_ID)
-      const options = execOptions(detach, detach ? `${work}/pid` : undefined)
+      const options = faultExecOptions({ detach, supervised: false, pidFile: detach ? `${work}/pid` : undefined })
       const prepared = await prepareExec(container, options)
       const build = (step?: number) => {
         const inject = step === undefined ? {} : { inject: { step, errno: ERRNO.EXDEV } }
@@ -72,7 +79,7 @@ function testFaults(folder: string): void {
       const { plan } = build()
       const waits = plan.steps.findIndex((step) => step.op === 'syscall' && step.name === 'rt_sigtimedwait')
       const began = detach ? plan.steps.length : waits - 4
-      const before = { ...leftovers(work), inside: inside() }
+      const before = { ...leftovers(work), inside: processesInside() }
       let called = 0
       for (const [index, step] of plan.steps.entries()) {
         if (step.op !== 'syscall') continue
@@ -86,7 +93,7 @@ function testFaults(folder: string): void {
         rmSync(`${work}/pid`, { force: true })
         assert.not.ok(existsSync(`${work}/pid.tmp`), where)
         await alone()
-        assert.equal({ ...leftovers(work), inside: inside() }, before, `left by a fault in ${where}`)
+        assert.equal({ ...leftovers(work), inside: processesInside() }, before, `left by a fault in ${where}`)
         assert.is(statusOf(store, container), 'created')
       }
       assert.ok(called > 60, `only ${called} steps called the engine`)
@@ -97,43 +104,10 @@ function testFaults(folder: string): void {
   test.after(() => deleteContainer(store, FAULT_ID, { force: true }).catch(console.error))
 }
 
-function execOptions(detach: boolean, pidFile: string | undefined): ExecOptions {
-  return {
-    id: FAULT_ID,
-    request: {
-      processFile: undefined,
-      args: ['true'],
-      terminal: false,
-      user: '3:4',
-      additionalGids: ['5'],
-      cwd: '/data',
-      env: [],
-      capabilities: ['CAP_CHOWN'],
-      noNewPrivileges: false,
-      apparmorProfile: undefined,
-      selinuxLabel: undefined,
-    },
-    detach,
-    supervised: false,
-    pidFile,
-    consoleSocket: undefined,
-    pidfdSocket: undefined,
-    preserveFds: 0,
-    subCgroups: [],
-    ignorePaused: false,
-    profile: false,
-  }
-}
-
-/** Processes of the container. */
-function inside(): string {
-  const folder = [`/sys/fs/cgroup/pids/${FAULT_ID}`, `/sys/fs/cgroup/${FAULT_ID}`].find(existsSync)
-  return readFileSync(`${folder}/cgroup.procs`, 'utf8').trim()
-}
-
 /** Until init is all by itself: a program that was executed ends soon. */
 async function alone(): Promise<void> {
-  for (const deadline = Date.now() + PATIENCE_MS; inside().includes('\n') && Date.now() < deadline; ) await sleep(2)
+  for (const deadline = Date.now() + PATIENCE_MS; processesInside().includes('\n') && Date.now() < deadline; )
+    await sleep(2)
 }
 
 type Answer = Readonly<Record<'status' | 'stdout' | 'stderr', unknown>>
