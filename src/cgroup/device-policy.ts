@@ -142,6 +142,11 @@ export interface V1DeviceList {
   readonly exceptions: readonly string[]
 }
 
+/** The file that takes the exceptions. */
+export function exceptionsFile({ start }: V1DeviceList): V1DeviceList['start'] {
+  return start === 'devices.deny' ? 'devices.allow' : 'devices.deny'
+}
+
 /**
  * cgroup v1 knows one default and exceptions from it, and its exceptions can't have holes: a policy is tried with the
  * default that it has for devices it doesn't name, then with the other one.

@@ -3,7 +3,7 @@
 
 import type { DeviceRule } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
-import { DEFAULT_DEVICE_RULES, devicePolicy, type V1DeviceList, v1DeviceList } from './device-policy.ts'
+import { DEFAULT_DEVICE_RULES, devicePolicy, exceptionsFile, type V1DeviceList, v1DeviceList } from './device-policy.ts'
 import { attachDeviceProgram, writeDeviceLines, writeV1Devices } from './devices.ts'
 import { freeze, isFrozen, thaw } from './freezer.ts'
 import { type Cgroup, UNIFIED, v1DirectoryOf } from './manager.ts'
@@ -38,10 +38,8 @@ function listOf(rules: readonly DeviceRule[]): V1DeviceList {
 
 /** The kernel has a list and its opposite: to except, write to one, and to take that back, to the other. */
 function changeExceptions(directory: string, old: V1DeviceList, next: V1DeviceList): void {
-  const [except, undo] =
-    old.start === 'devices.deny' ? ['devices.allow', 'devices.deny'] : ['devices.deny', 'devices.allow']
-  const add = () => writeDeviceLines(`${directory}/${except}`, difference(next, old))
-  const remove = () => writeDeviceLines(`${directory}/${undo}`, difference(old, next))
+  const add = () => writeDeviceLines(`${directory}/${exceptionsFile(old)}`, difference(next, old))
+  const remove = () => writeDeviceLines(`${directory}/${old.start}`, difference(old, next))
   // What both have is never missing: allow before denying.
   for (const step of old.start === 'devices.deny' ? [add, remove] : [remove, add]) step()
 }

@@ -17,7 +17,7 @@ import { O } from '../linux/open-flags.ts'
 import { close, open } from '../native/file.ts'
 import { Arena } from '../native/memory.ts'
 import { failedWith, SyscallError, trySyscall } from '../native/syscall.ts'
-import { DEFAULT_DEVICE_RULES, devicePolicy, v1DeviceList } from './device-policy.ts'
+import { DEFAULT_DEVICE_RULES, devicePolicy, exceptionsFile, v1DeviceList } from './device-policy.ts'
 import { deviceProgram } from './device-program.ts'
 import { describeWrite, tryWriteLines } from './knob.ts'
 
@@ -34,10 +34,9 @@ export function writeV1Devices(
   rules: readonly DeviceRule[],
   { rootless }: Pick<AttachOptions, 'rootless'> = { rootless: false },
 ): void {
-  const { start, exceptions } = v1DeviceList(devicePolicy([...rules, ...DEFAULT_DEVICE_RULES]))
-  if (!writeDeviceLines(`${directory}/${start}`, ['a'], { rootless })) return
-  if (exceptions.length === 0) return
-  writeDeviceLines(`${directory}/${start === 'devices.deny' ? 'devices.allow' : 'devices.deny'}`, exceptions)
+  const list = v1DeviceList(devicePolicy([...rules, ...DEFAULT_DEVICE_RULES]))
+  if (!writeDeviceLines(`${directory}/${list.start}`, ['a'], { rootless })) return
+  if (list.exceptions.length > 0) writeDeviceLines(`${directory}/${exceptionsFile(list)}`, list.exceptions)
 }
 
 /**

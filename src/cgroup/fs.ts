@@ -12,7 +12,7 @@ import { attachDeviceProgram, writeV1Devices } from './devices.ts'
 import { checkNotFrozen } from './freezer.ts'
 import type { Hierarchies } from './hierarchy.ts'
 import { waitUntil } from './knob.ts'
-import { type Cgroup, UNIFIED, v1DirectoryOf } from './manager.ts'
+import { type Cgroup, removals, UNIFIED, v1DirectoryOf } from './manager.ts'
 import { delegationHint, type Refusal } from './permitted.ts'
 import { checkEmpty, checkType, childrenOf } from './processes.ts'
 import { renderSettings } from './settings.ts'
@@ -166,15 +166,16 @@ const PATIENCE = 2000
  * container's own stay as long as others use them.
  * @throws RuntError 'cgroup' naming what can't be removed
  */
-export function removeCgroup({ directories, made, path }: Cgroup): void {
-  const own = new Set(Object.values(directories))
-  let left = made.filter((directory) => own.has(directory))
+export function removeCgroup(cgroup: Cgroup): void {
+  const { own, above } = removals(cgroup)
+  let left = own
   const isDone = () => {
     left = left.filter((directory) => !removeTree(directory))
     return left.length === 0
   }
-  if (!waitUntil(isDone, PATIENCE)) throw new RuntError('cgroup', `cgroup ${path}: still in use: ${left.join(' ')}`)
-  for (const directory of [...made].reverse()) if (!own.has(directory)) tryRemoveDirectory(directory)
+  if (!waitUntil(isDone, PATIENCE))
+    throw new RuntError('cgroup', `cgroup ${cgroup.path}: still in use: ${left.join(' ')}`)
+  for (const directory of above) tryRemoveDirectory(directory)
 }
 
 /** @returns false when something in it is busy @throws SyscallError when it may not be removed at all */

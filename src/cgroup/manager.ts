@@ -93,6 +93,16 @@ export function v1DirectoryOf({ directories }: Cgroup, controller: string): stri
   return Object.entries(directories).find(([name]) => name.split(',').includes(controller))?.[1]
 }
 
+/** Which folders a delete removes, the innermost first: the container's own, and those above. */
+export function removals({ directories, made }: Cgroup): { readonly own: string[]; readonly above: string[] } {
+  const leaves = new Set(Object.values(directories))
+  const inward = [...made].reverse()
+  return {
+    own: inward.filter((directory) => leaves.has(directory)),
+    above: inward.filter((directory) => !leaves.has(directory)),
+  }
+}
+
 /** A hierarchy as a container's own mount of type cgroup shows it. */
 export interface HierarchyView {
   /** Folder name below /sys/fs/cgroup. */

@@ -3,7 +3,7 @@
 import type { Resources } from '../config/types.ts'
 import { placesOf } from './apply.ts'
 import { controllersOf, hasProcesses } from './controllers.ts'
-import { DEFAULT_DEVICE_RULES, devicePolicy, v1DeviceList } from './device-policy.ts'
+import { DEFAULT_DEVICE_RULES, devicePolicy, exceptionsFile, v1DeviceList } from './device-policy.ts'
 import { deviceProgram } from './device-program.ts'
 import { type ByteCheck, openForEntry } from './freezer.ts'
 import type { Hierarchies } from './hierarchy.ts'
@@ -88,10 +88,9 @@ function cpusetCopies(hierarchies: Hierarchies, missing: Cgroup): CgroupScript['
 }
 
 function deviceKnobs(directory: string, policy: ReturnType<typeof devicePolicy>): CgroupScript['knobs'] {
-  const { start, exceptions } = v1DeviceList(policy)
-  const other = start === 'devices.deny' ? 'devices.allow' : 'devices.deny'
+  const list = v1DeviceList(policy)
   return [
-    { path: `${directory}/${start}`, text: 'a' },
-    ...exceptions.map((text) => ({ path: `${directory}/${other}`, text })),
+    { path: `${directory}/${list.start}`, text: 'a' },
+    ...list.exceptions.map((text) => ({ path: `${directory}/${exceptionsFile(list)}`, text })),
   ]
 }

@@ -4,9 +4,8 @@ import { AT, O } from '../linux/open-flags.ts'
 import { STATX_BASIC_STATS, STATX_SIZE } from '../linux/statx.ts'
 import type { SyscallName } from '../linux/syscalls.ts'
 import type { Argument, DataObject, PlanBuilder } from '../plan/builder.ts'
+import { WORD } from '../plan/entry.ts'
 import type { Label, Value } from '../plan/step.ts'
-
-const WORD = 8
 
 /** What the parts of the front share. */
 export interface Front {
@@ -37,18 +36,6 @@ export function lowerStatus(front: Front, fd: Value): DataObject {
   const room = front.plan.buffer('statx', STATX_SIZE)
   lowerCall(front, 'statx', [fd, '', AT.EMPTY_PATH, STATX_BASIC_STATS, room.address])
   return room
-}
-
-/** The environment begins behind argv's final NULL. */
-export function lowerEnvironment(plan: PlanBuilder, argv: Value): Value {
-  const environment = plan.add(argv, 0, plan.value('environment'))
-  const word = plan.value('word')
-  const more = plan.label('more')
-  plan.place(more)
-  plan.load(environment, 8, word)
-  plan.add(environment, WORD, environment)
-  plan.branch(word, 'ne', 0, more)
-  return environment
 }
 
 /** Do something for each string of an array that ends in NULL; the steps may change the string's address. */

@@ -1,21 +1,21 @@
 // The front: the program that users call as `runt`. Small, static, made of steps like a container's init. It answers start,
-// state and delete by itself where a container's card says that it may; for everything else, and whenever anything is not
-// as it expects, it becomes the engine (runt-engine beside it) with the same words, and nothing has happened yet that
+// state and delete by itself where a container's card says that it may, and executes images that were kept of run, create and
+// exec; for everything else, and whenever anything is not as it expects, it becomes the engine (runt-engine beside it) with the same words, and nothing has happened yet that
 // the engine would not do again.
 
 import { AT } from '../linux/open-flags.ts'
 import { PlanBuilder } from '../plan/builder.ts'
+import { lowerArgv, lowerEnvironment, WORD } from '../plan/entry.ts'
 import type { Plan, Value } from '../plan/step.ts'
 import { copyString, expectPrefix, expectText, putText } from '../plan/text.ts'
 import { KEPT_COMMANDS } from '../plan/ticket.ts'
-import { type Front, lowerEnvironment } from './calls.ts'
+import type { Front } from './calls.ts'
 import { lowerDelete, lowerStart, lowerState } from './commands.ts'
 import { defaultRoot, lowerUsersRoot } from './root.ts'
 import { lowerRun } from './run.ts'
 
 const STDERR = 2
 const PATH_ROOM = 4096
-const WORD = 8
 
 /** What the engine is called, beside the front. */
 export const ENGINE = 'runt-engine'
@@ -28,7 +28,7 @@ const BARE_FLAGS = ['--systemd-cgroup'] as const
 export function lowerFront(): Plan {
   const plan = new PlanBuilder(STDERR, 0, { loops: true })
   const front: Front = { plan, path: plan.buffer('path', PATH_ROOM + WORD), engine: plan.label('engine') }
-  const argv = plan.add(plan.entry(), WORD, plan.value('argv'))
+  const argv = lowerArgv(plan)
   const word = plan.add(argv, WORD, plan.value('word'))
   const unset = defaultRoot(front)
   const root = lowerGlobalFlags(front, word, unset)

@@ -2,9 +2,10 @@
 // $XDG_RUNTIME_DIR/runt. Where else a user may have them, the engine looks (lifecycle/state-root.ts).
 
 import { AT, O } from '../linux/open-flags.ts'
+import { lowerEnvironment } from '../plan/entry.ts'
 import type { Value } from '../plan/step.ts'
 import { copyString, expectPrefix, expectText, putText } from '../plan/text.ts'
-import { eachString, type Front, flags, lowerCall, lowerEnvironment } from './calls.ts'
+import { eachString, type Front, flags, lowerCall } from './calls.ts'
 
 /** Where containers are when nobody says where: the engine's default for root. */
 const DEFAULT_ROOT = '/run/runt'

@@ -7,6 +7,7 @@ import { AT, O, S_IF, S_IFMT } from '../linux/open-flags.ts'
 import { RLIMITS } from '../linux/rlimits.ts'
 import { STATX, STATX_BASIC_STATS, STATX_SIZE } from '../linux/statx.ts'
 import { u32, u64 } from '../plan/builder.ts'
+import { lowerEnvironment, WORD } from '../plan/entry.ts'
 import type { Field, Value } from '../plan/step.ts'
 import { copyString, expectPrefix, expectSame, expectText, putText, skipString } from '../plan/text.ts'
 import {
@@ -25,9 +26,8 @@ import {
   TICKET_OFFSET,
   TICKET_ROOM,
 } from '../plan/ticket.ts'
-import { eachString, type Front, flags, lowerCall, lowerEnvironment, lowerStatus } from './calls.ts'
+import { eachString, type Front, flags, lowerCall, lowerStatus } from './calls.ts'
 
-const WORD = 8
 const CAPABILITY_VERSION_3 = 0x20080522
 const WRITABLE_BY_OTHERS = 0o022
 

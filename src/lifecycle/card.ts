@@ -1,7 +1,7 @@
 // A container's card, from which the front answers without the engine: plan/card.ts, front/.
 
 import { notFrozen } from '../cgroup/freezer.ts'
-import type { Cgroup } from '../cgroup/manager.ts'
+import { removals } from '../cgroup/manager.ts'
 import { EXIT_RECORD_ANNOTATION } from '../config/exit-record.ts'
 import { pidfdInode } from '../host/pidfd.ts'
 import { ABILITY, encodeCard, nameProcess } from '../plan/card.ts'
@@ -37,16 +37,6 @@ export function cardOf(container: Container): Uint8Array | undefined {
 
 function endOf(text: string, part: string): number {
   return text.indexOf(part) + part.length
-}
-
-/** Which folders a delete removes, the innermost first: the container's own, and those above. */
-export function removals({ directories, made }: Cgroup): { readonly own: string[]; readonly above: string[] } {
-  const leaves = new Set(Object.values(directories))
-  const inward = [...made].reverse()
-  return {
-    own: inward.filter((directory) => leaves.has(directory)),
-    above: inward.filter((directory) => !leaves.has(directory)),
-  }
 }
 
 function abilities({ annotations, hasProcess, hasStartHooks, hooks, rdt, cgroup }: Container): number {

@@ -87,8 +87,12 @@ export function homeEntry(
 ): string | undefined {
   if (process === undefined || !needsHome(process.env)) return undefined
   const { uid } = process.user
-  const entry = `HOME=${homeOf(pid, uid) ?? otherwise(uid) ?? '/'}`
-  // What is longer than any path is no home.
+  return homeVariable(homeOf(pid, uid) ?? otherwise(uid) ?? '/')
+}
+
+/** HOME=…; what is longer than any path is no home. */
+export function homeVariable(home: string): string {
+  const entry = `HOME=${home}`
   return Buffer.byteLength(entry) < REPLY.homeRoom ? entry : 'HOME=/'
 }
 

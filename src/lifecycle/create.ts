@@ -18,6 +18,7 @@ import { pidInside, requireKernel } from '../host/probe.ts'
 import { idOutside } from '../linux/id-map.ts'
 import { ANY_CHILD } from '../linux/wait.ts'
 import { debug, warn } from '../log.ts'
+import { isNew } from '../lowering/context.ts'
 import { type Facts, lineSlots } from '../lowering/facts.ts'
 import { lowerCreate } from '../lowering/lower.ts'
 import { hasListener } from '../lowering/seccomp.ts'
@@ -193,7 +194,7 @@ function planFor(
   }
   // Root of a user namespace is an engine's, as a rule, and the engine knows.
   const tell = process.geteuid?.() === 0 ? debug : warn
-  const isAlone = config.linux.namespaces.some(({ type, path: given }) => type === 'pid' && given === undefined)
+  const isAlone = isNew(config, 'pid')
   const end =
     none && !isAlone ? '; with no pid namespace of its own either, only its first process is ended with it' : ''
   const which = none ? '' : ` in ${refused.map(({ name }) => name).join(', ')}`
@@ -228,7 +229,7 @@ async function serve(
   attempt.container = { ...attempt.container, pid, startTime: processStat(pid)?.startTime ?? 0 }
   if (options.mode !== 'run-foreground') reap(init.first)
   profile.mark('init born')
-  const newUser = config.linux.namespaces.some(({ type, path }) => type === 'user' && path === undefined)
+  const newUser = isNew(config, 'user')
   const { netDevices } = config.linux
   if (newUser) {
     const { writeIdMaps } = await import('./id-maps.ts')

@@ -57,9 +57,8 @@ function lockFor(store: Store, id: string, force: boolean): Lock | undefined {
 
 /** Like destroy, for a container that somebody else may have deleted meanwhile, and made another one of its name. */
 export async function destroyIfPresent(store: Store, container: Container): Promise<void> {
-  using lock = store.lockIfPresent(container.id)
-  const record = lock === undefined ? undefined : store.find(container.id)
-  if (record?.pid === container.pid && record.startTime === container.startTime) await destroy(store, container)
+  using lock = store.lockSame(container)
+  if (lock !== undefined) await destroy(store, container)
 }
 
 function findRecord(store: Store, id: string, force: boolean): Container | undefined {

@@ -42,9 +42,8 @@ function zombieStatus({ pid, startTime }: Container): number | undefined {
   return stat?.startTime === startTime && stat.state === 'Z' ? stat.exitCode : undefined
 }
 
-/** Put it on record, unless somebody has deleted the container meanwhile, and made another one of its name. */
-export function saveExitIfPresent(store: Store, { id, pid, startTime }: Container, status: number): void {
-  using lock = store.lockIfPresent(id)
-  const record = lock === undefined ? undefined : store.find(id)
-  if (record?.pid === pid && record.startTime === startTime) store.saveExit(id, status)
+/** Put it on record, unless somebody has deleted the container meanwhile. @param status init's, of wait(2) */
+export function saveExitIfPresent(store: Store, container: Container, status: number): void {
+  using lock = store.lockSame(container)
+  if (lock !== undefined) store.saveExit(container.id, status)
 }

@@ -11,6 +11,7 @@ import { hasAppArmor, requireLabels } from '../host/lsm.ts'
 import { callerNofile, directoryProbe, inFirstUserNamespace, mayMount, permittedCapabilities } from '../host/probe.ts'
 import { CAPABILITY_NAMES, capabilityBit } from '../linux/capabilities.ts'
 import { F } from '../linux/fcntl.ts'
+import { has } from '../lowering/context.ts'
 import { capabilitySet } from '../lowering/credentials.ts'
 import type { ConsoleTarget, Facts, Mode } from '../lowering/facts.ts'
 import { readLink } from '../native/file.ts'
@@ -116,7 +117,7 @@ export function abiFor({ linux }: ProcessConfig): number {
 
 /** In a user namespace of its own the container's root has all capabilities. */
 export function grantableCapabilities(config: ProcessConfig): bigint {
-  const own = config.linux.namespaces.some(({ type }) => type === 'user')
+  const own = has(config, 'user')
   return own ? (1n << BigInt(CAPABILITY_NAMES.length)) - 1n : permittedCapabilities()
 }
 

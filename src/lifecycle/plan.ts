@@ -5,6 +5,7 @@ import { planCgroup } from '../cgroup/manager.ts'
 import { cgroupPath } from '../cgroup/path.ts'
 import { loadConfig } from '../config/load.ts'
 import { CAPABILITY_NAMES } from '../linux/capabilities.ts'
+import { has } from '../lowering/context.ts'
 import { lowerCreate } from '../lowering/lower.ts'
 import type { Plan } from '../plan/step.ts'
 import { verify } from '../plan/verify.ts'
@@ -52,7 +53,7 @@ export async function planOf(store: Store, bundle: string, systemdCgroup = false
     ...gatherFacts(config, options, terminal, store.directory(ID), cgroup, hierarchies, filter, 0),
     rdtTasks: await rdtTasksOf(config, ID),
   }
-  const takesRoot = here.ordinaryUser && !config.linux.namespaces.some(({ type }) => type === 'user')
+  const takesRoot = here.ordinaryUser && !has(config, 'user')
   const plan = lowerCreate(config, takesRoot ? { ...here, ...ROOT } : here)
   verify(plan)
   return plan

@@ -2,6 +2,7 @@
 
 import type { Cgroup } from '../cgroup/manager.ts'
 import type { Config } from '../config/types.ts'
+import { isNew } from '../lowering/context.ts'
 import type { SeccompFilter } from '../seccomp/filter.ts'
 import { type Container, OCI_VERSION } from './container.ts'
 import { execRecord } from './exec-record.ts'
@@ -19,7 +20,6 @@ export function newRecord(
   cgroup: Cgroup,
   filter: SeccompFilter | undefined,
 ): Container {
-  const { namespaces } = config.linux
   return {
     version: 1,
     id,
@@ -34,7 +34,7 @@ export function newRecord(
     startTime: 0,
     cgroup,
     resources: stored(config.linux.resources),
-    sharesPidNamespace: !namespaces.some(({ type, path }) => type === 'pid' && path === undefined),
+    sharesPidNamespace: !isNew(config, 'pid'),
     hasProcess: config.process !== undefined,
     hooks: { poststart: config.hooks.poststart, poststop: config.hooks.poststop },
     hasStartHooks: config.hooks.startContainer.length > 0,

@@ -15,6 +15,7 @@ import { type MovedDevices, moveDevices } from '../host/network/devices.ts'
 import { requireKernel } from '../host/probe.ts'
 import { PR } from '../linux/prctl.ts'
 import { debug, warn } from '../log.ts'
+import { isNew } from '../lowering/context.ts'
 import type { Facts } from '../lowering/facts.ts'
 import { pollAsync, sendDescriptorTo } from '../native/descriptors.ts'
 import {
@@ -284,9 +285,10 @@ function bornAs(container: Container, pid: number): Container {
 }
 
 /** The namespaces are there, and no process but the first: as at create. */
-function setUpNetwork(attempt: Attempt, { linux }: Config): void {
+function setUpNetwork(attempt: Attempt, config: Config): void {
+  const { linux } = config
   const { pid } = attempt.container
-  if (linux.namespaces.some(({ type, path }) => type === 'network' && path === undefined)) setUpNewNetwork(pid, linux)
+  if (isNew(config, 'network')) setUpNewNetwork(pid, linux)
   if (linux.netDevices.length > 0) attempt.devices = moveDevices(pid, linux.netDevices)
 }
 

@@ -4,7 +4,7 @@
 import { notFrozen, openForEntry } from '../cgroup/freezer.ts'
 import { UNIFIED } from '../cgroup/manager.ts'
 import type { ProcessConfig } from '../config/types.ts'
-import { passwdOf } from '../host/home.ts'
+import { homeOf, passwdOf } from '../host/home.ts'
 import { pidfdInode } from '../host/pidfd.ts'
 import { inFirstUserNamespace } from '../host/probe.ts'
 import { isDebugging } from '../log.ts'
@@ -19,7 +19,7 @@ import { ANY_VALUE_FLAGS, type FileGuard } from '../plan/ticket.ts'
 import { verify } from '../plan/verify.ts'
 import { becomeImage } from '../process/become.ts'
 import type { Container } from './container.ts'
-import { homeEntry } from './conversation.ts'
+import { homeVariable } from './conversation.ts'
 import type { ExecOptions } from './exec.ts'
 import { compileHere } from './image.ts'
 import { type KeptCall, keepImage } from './kept-image.ts'
@@ -138,5 +138,5 @@ function wordFromEnd(value: string | undefined, words: readonly string[]): numbe
 function homeIn({ process: program }: ProcessConfig, pid: number): SoloExec['home'] {
   if (program === undefined || !needsHome(program.env)) return undefined
   const passwd = passwdOf(pid) // before it is read: a change after that is noticed
-  return { entry: homeEntry(program, pid, () => undefined) ?? 'HOME=/', passwd }
+  return { entry: homeVariable(homeOf(pid, program.user.uid) ?? '/'), passwd }
 }

@@ -4,13 +4,14 @@
 
 import { missingOf } from '../cgroup/fs.ts'
 import type { Hierarchies } from '../cgroup/hierarchy.ts'
-import type { Cgroup } from '../cgroup/manager.ts'
+import { type Cgroup, removals } from '../cgroup/manager.ts'
 import { isDelegated } from '../cgroup/ownership.ts'
 import { cgroupScript } from '../cgroup/script.ts'
 import type { Config } from '../config/types.ts'
 import { homeIn } from '../host/home.ts'
 import { pidfdInode } from '../host/pidfd.ts'
 import { isDebugging } from '../log.ts'
+import { has, isNew } from '../lowering/context.ts'
 import { needsHome } from '../lowering/execve.ts'
 import type { ConsoleTarget, Facts } from '../lowering/facts.ts'
 import { hasListener } from '../lowering/seccomp.ts'
@@ -18,13 +19,13 @@ import { TIME_MARK } from '../lowering/solo/clock.ts'
 import type { Calendar } from '../lowering/solo/facts.ts'
 import { lowerSolo } from '../lowering/solo/solo.ts'
 import type { Image } from '../machine/codegen.ts'
-import { REPLY } from '../plan/messages.ts'
 import type { Plan } from '../plan/step.ts'
 import { verify } from '../plan/verify.ts'
 import { becomeImage } from '../process/become.ts'
 import { labelsFrom } from '../process/report.ts'
 import type { SeccompFilter } from '../seccomp/filter.ts'
-import { cardOf, removals } from './card.ts'
+import { cardOf } from './card.ts'
+import { homeVariable } from './conversation.ts'
 import type { CreateOptions } from './create.ts'
 import { gatherFacts, ungrantable } from './facts.ts'
 import { compileHere } from './image.ts'
@@ -144,9 +145,6 @@ function placeOf(bytes: Uint8Array, text: string): number {
 /** Nothing is asked for that runt must do itself, or that must be told as it happens. */
 function isPlain(config: Config, options: CreateOptions, terminal: ConsoleTarget | undefined): boolean {
   const { hooks, linux, process: program } = config
-  const given = (type: string): boolean =>
-    linux.namespaces.some((each) => each.type === type && each.path !== undefined)
-  const made = (type: string): boolean => linux.namespaces.some((each) => each.type === type && each.path === undefined)
   return (
     !options.profile &&
     !options.rootless &&
@@ -155,11 +153,10 @@ function isPlain(config: Config, options: CreateOptions, terminal: ConsoleTarget
     program !== undefined &&
     config.warnings.length === 0 &&
     terminal === undefined && // a console socket may be accepted from once, and falling back would connect again
-    made('pid') &&
-    made('mount') &&
-    !made('user') &&
-    !given('user') &&
-    !given('cgroup') &&
+    isNew(config, 'pid') &&
+    isNew(config, 'mount') &&
+    !has(config, 'user') &&
+    (isNew(config, 'cgroup') || !has(config, 'cgroup')) &&
     config.mounts.every(({ idmap }) => idmap === undefined) && // a child of the image's, which can't outlive a failure
     linux.netDevices.length === 0 &&
     linux.intelRdt === undefined &&
@@ -181,6 +178,5 @@ function homeEntry(config: Config, facts: Facts): string | undefined | 'unknown'
     return target === '/' || `${PASSWD}/`.startsWith(`${target}/`)
   })
   const home = covered ? undefined : homeIn(config.root.path, config.process.user.uid)
-  if (home === undefined) return 'unknown'
-  return Buffer.byteLength(home) < REPLY.homeRoom - 'HOME='.length ? `HOME=${home}` : 'HOME=/'
+  return home === undefined ? 'unknown' : homeVariable(home)
 }

@@ -99,6 +99,18 @@ export class Store {
     return lockIfThere(`${this.directory(id)}/lock`, patience)
   }
 
+  /**
+   * Lock a container that is still on record, and not another one of its name.
+   * @returns undefined when somebody has deleted it meanwhile
+   */
+  lockSame({ id, pid, startTime }: Container): Lock | undefined {
+    const lock = this.lockIfPresent(id)
+    const record = lock === undefined ? undefined : this.find(id)
+    if (record?.pid === pid && record.startTime === startTime) return lock
+    lock?.[Symbol.dispose]()
+    return undefined
+  }
+
   /** Is another runt at work on it right now? */
   isLocked(id: string): boolean {
     return isLocked(`${this.directory(id)}/lock`)

@@ -5,7 +5,7 @@ import { WALL } from '../linux/wait.ts'
 import { type DataObject, u32, u64 } from '../plan/builder.ts'
 import { MESSAGE, REPLY } from '../plan/messages.ts'
 import { type Operand, REPORT, type Value } from '../plan/step.ts'
-import { type Context, isNew, type ProcessContext } from './context.ts'
+import { type Context, has, isNew, type ProcessContext } from './context.ts'
 
 const SIG_BLOCK = 0
 const STDOUT_FILENO_MAX = 2
@@ -75,7 +75,7 @@ export function lowerScopePause(context: ProcessContext): void {
 
 /** The namespace's root, so that what it makes has an owner there. */
 export function lowerNamespaceRoot({ plan, config }: ProcessContext): void {
-  if (!config.linux.namespaces.some(({ type }) => type === 'user')) return
+  if (!has(config, 'user')) return
   plan.section('/linux/uidMappings', 'root of the user namespace', () => {
     const unmapped = { EINVAL: 'the namespace has no root' }
     plan.syscall('setgroups', [0, 0], { ignore: { EPERM: 'setgroups is denied in this user namespace' } })

@@ -4,13 +4,11 @@ import { LOCK } from '../../linux/flock.ts'
 import { AT } from '../../linux/open-flags.ts'
 import { STATX } from '../../linux/statx.ts'
 import { type DataObject, u64 } from '../../plan/builder.ts'
-import type { Value } from '../../plan/step.ts'
+import { lowerArgv, lowerEnvironment } from '../../plan/entry.ts'
 import type { Context, ProcessContext } from '../context.ts'
 import { statDescriptor } from '../statx.ts'
 import { lowerExitRecord, NAMES } from './claim.ts'
 import type { Solo } from './facts.ts'
-
-const POINTER = 8
 
 /** lifecycle/delete.ts as steps, then exit as the program did. What can't be removed so is left to the engine. */
 export function lowerEnd(context: Context, solo: Solo, status: DataObject): void {
@@ -69,14 +67,7 @@ function lowerRemoval(context: Context, { engine, removal }: Solo): void {
 
 /** execve(2) of the engine with our own words: those that were made for it. */
 export function lowerBecomeEngine({ plan }: ProcessContext, engine: string): void {
-  const argv = plan.add(plan.entry(), POINTER, plan.value('argv'))
-  const environment = plan.add(argv, 0, plan.value('environment'))
-  const word: Value = plan.value('word')
-  const more = plan.label('more')
-  plan.place(more)
-  plan.load(environment, 8, word)
-  plan.add(environment, POINTER, environment)
-  plan.branch(word, 'ne', 0, more)
-  plan.syscall('execve', [engine, argv, environment])
+  const argv = lowerArgv(plan)
+  plan.syscall('execve', [engine, argv, lowerEnvironment(plan, argv)])
   plan.exit(1)
 }

@@ -7,12 +7,14 @@ import { NAMESPACES } from '../../linux/namespaces.ts'
 import { AT, O, RESOLVE } from '../../linux/open-flags.ts'
 import { STATX } from '../../linux/statx.ts'
 import { u64 } from '../../plan/builder.ts'
+import { WORD } from '../../plan/entry.ts'
 import type { Plan, Value } from '../../plan/step.ts'
 import { copyString, putText } from '../../plan/text.ts'
 import type { ProcessContext } from '../context.ts'
 import { lowerReserveSlots, moveToSlot } from '../descriptors.ts'
 import { lowerExecHostSide, lowerExecP1, lowerJoinPid, newExecContext } from '../exec.ts'
 import type { ProcessFacts } from '../facts.ts'
+import { openIn } from '../in-root.ts'
 import { statDescriptor } from '../statx.ts'
 import { type Born, lowerBirth, lowerExpectProgram, lowerExpectReady, lowerLines, lowerReply } from './birth.ts'
 import { lowerCheck } from './cgroup.ts'
@@ -44,7 +46,6 @@ export interface SoloExec {
 }
 
 const PATH_ROOM = 4096
-const POINTER = 8
 
 /** The plan of a process that is added to a container by its own image. @param solo what runt would have found out */
 export function lowerSoloExec(config: ProcessConfig, facts: ProcessFacts, solo: SoloExec): Plan {
@@ -113,20 +114,15 @@ function lowerWayBack(context: ProcessContext, undo: Undo): void {
 function lowerSamePasswd(context: ProcessContext, { home }: SoloExec): void {
   if (home === undefined) return
   const { plan } = context
-  const how = plan.constant('open_how{O_PATH|O_CLOEXEC}', [
-    { kind: 'open-flags', flags: O.PATH | O.CLOEXEC },
-    u64(0),
-    u64(RESOLVE.NO_MAGICLINKS),
-  ])
-  const call = [AT.FDCWD, '/etc/passwd', how.address, 24]
+  const call = { flags: O.PATH, resolve: RESOLVE.NO_MAGICLINKS, name: 'passwd', path: 'container' } as const
   if (home.passwd === undefined) {
     const absent = plan.label('absent')
-    plan.syscall('openat2', call, { name: 'passwd', path: 'container', onError: { ENOENT: absent } })
+    openIn(context, AT.FDCWD, '/etc/passwd', { ...call, onError: { ENOENT: absent } })
     plan.fail(ERRNO.EEXIST, '/etc/passwd')
     plan.place(absent)
     return
   }
-  const file = plan.syscall('openat2', call, { name: 'passwd', path: 'container' })
+  const file = openIn(context, AT.FDCWD, '/etc/passwd', call)
   const found = statDescriptor(context, file)
   const { inode, size, modified } = home.passwd
   const known = plan.constant('passwd', [u64(inode), u64(size), u64(modified.seconds), u64(modified.nanoseconds)])
@@ -146,14 +142,14 @@ function lowerSamePasswd(context: ProcessContext, { home }: SoloExec): void {
 function lowerNamedPidFile(context: ProcessContext, word: number, born: Born, undo: Undo): void {
   const { plan } = context
   const entry = plan.add(plan.entry(), 0, plan.value('entry'))
-  const pointer = plan.add(entry, POINTER, plan.value('pointer'))
+  const pointer = plan.add(entry, WORD, plan.value('pointer'))
   const left = plan.load(entry, 4, plan.value('words'))
   const again = plan.label('next_word')
   const there = plan.label('there')
   plan.place(again)
   plan.branch(left, 'eq', word + 1, there)
   plan.add(left, -1, left)
-  plan.add(pointer, POINTER, pointer)
+  plan.add(pointer, WORD, pointer)
   plan.jump(again)
   plan.place(there)
   const path: Value = plan.load(pointer, 8, plan.value('pid_file'))
