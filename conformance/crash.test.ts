@@ -239,8 +239,18 @@ function testShortage(ground: Ground): void {
       if (stdout === `status 0\n${box.id}\nstatus 0\n`) continue // room enough
       assert.is(stdout, 'status 1\nstatus 0\n', `${options}: ${stderr}`)
       assert.match(stderr, /ENOSPC/, options)
+      assert.ok(stderr.includes(box.stateRoot), `${options}: ${stderr}`)
       box.assertNothingLeft()
     }
+  })
+
+  test('a config that the disk has no room for is not left in part', async () => {
+    await using box = new Box(ground)
+    const folder = box.stateRoot
+    const script = `head -c 4096 /dev/zero > ${folder}/.full; runt spec --bundle ${folder}; echo status $?; ls ${folder}`
+    const { stdout, stderr } = await onTmpfs(box, 'size=4k', script)
+    assert.is(stdout, 'status 1\n')
+    assert.ok(stderr.includes(`write ${folder}/config.json: ENOSPC`), stderr)
   })
 
   test('a read-only state root is told', async () => {

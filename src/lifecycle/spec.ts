@@ -2,7 +2,7 @@
 
 import { RuntError } from '../errors.ts'
 import { O } from '../linux/open-flags.ts'
-import { close, open, writeAll } from '../native/file.ts'
+import { close, open, tryUnlink, writeAll } from '../native/file.ts'
 import { failedWith } from '../native/syscall.ts'
 import { OCI_VERSION } from './container.ts'
 
@@ -105,8 +105,14 @@ export function writeSpec(bundle: string, { rootless }: { readonly rootless: boo
   const path = `${bundle}/config.json`
   try {
     const fd = open(path, O.WRONLY | O.CREAT | O.EXCL, 0o666)
-    writeAll(fd, `${JSON.stringify(config, undefined, 2)}\n`)
-    close(fd)
+    try {
+      writeAll(fd, `${JSON.stringify(config, undefined, 2)}\n`, path)
+    } catch (error) {
+      tryUnlink(path) // a part of a config is none
+      throw error
+    } finally {
+      close(fd)
+    }
   } catch (error) {
     if (failedWith(error, 'EEXIST')) {
       throw new RuntError('bundle', `${path} exists already`, { cause: error, hint: 'remove it first' })

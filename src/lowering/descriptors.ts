@@ -31,9 +31,9 @@ export function lowerGateFifos(context: Context): void {
 
 function makeFifo({ plan, facts }: Context, name: string, slot: number): void {
   const path = `${facts.stateDirectory}/${name}`
-  plan.syscall('mknodat', [AT.FDCWD, path, S_IF.FIFO | 0o600, 0])
+  plan.syscall('mknodat', [AT.FDCWD, path, S_IF.FIFO | 0o600, 0], { about: path })
   const flags = { kind: 'open-flags', flags: O.RDWR | O.NOFOLLOW | O.CLOEXEC } as const
-  moveToSlot({ plan }, plan.syscall('openat', [AT.FDCWD, path, flags, 0], { name }), slot)
+  moveToSlot({ plan }, plan.syscall('openat', [AT.FDCWD, path, flags, 0], { name, about: path }), slot)
 }
 
 /** Give a descriptor its fixed number; the old one is temporary. */

@@ -97,10 +97,14 @@ export function readBytesIfPresent(path: string): Uint8Array | undefined {
   }
 }
 
-/** Write all of a text or byte array to a descriptor. */
-export function writeAll(fd: number, contents: string | Uint8Array): void {
+/** Write all of a text or byte array to a descriptor. @param about what an error is to name */
+export function writeAll(fd: number, contents: string | Uint8Array, about = ''): void {
   let rest = typeof contents === 'string' ? encoder.encode(contents) : contents
-  while (rest.length > 0) rest = rest.subarray(syscall('write', fd, rest, rest.length))
+  while (rest.length > 0) {
+    const result = trySyscall('write', fd, rest, rest.length)
+    if (result < 0) throw new SyscallError('write', -result, about)
+    rest = rest.subarray(result)
+  }
 }
 
 /** Write into a file that exists, in one write(2): what cgroup and /proc files want. */
@@ -121,7 +125,7 @@ export function writeFileAtomically(path: string, contents: string | Uint8Array,
   try {
     const fd = open(temporary, O.WRONLY | O.CREAT | O.TRUNC | O.NOFOLLOW, mode)
     try {
-      writeAll(fd, contents)
+      writeAll(fd, contents, path)
     } finally {
       close(fd)
     }

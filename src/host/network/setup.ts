@@ -28,7 +28,7 @@ export function writeNetworkSysctl(pid: number, path: string, value: string): vo
     close(folder)
     if (file < 0) throw new SyscallError('openat2', -file, `/proc/sys/${path}`)
     try {
-      writeAll(file, value)
+      writeAll(file, value, `/proc/sys/${path}`)
     } finally {
       close(file)
     }
