@@ -1,12 +1,13 @@
 // The container's folder, by the image itself: lifecycle/store.ts as steps. While it is being made the record says so; the
 // file `init` beside it says that it is there, and which process it is.
 
+import { ERRNO } from '../../linux/errno.ts'
 import { LOCK } from '../../linux/flock.ts'
 import { AT, O } from '../../linux/open-flags.ts'
 import { STATX } from '../../linux/statx.ts'
 import type { DataObject } from '../../plan/builder.ts'
 import { CARD, CARD_FILE, EXIT_FILE, FOLDER_FILES, INIT_FILE } from '../../plan/card.ts'
-import type { Address, Value } from '../../plan/step.ts'
+import type { Address, Field, Value } from '../../plan/step.ts'
 import type { Context, ProcessContext } from '../context.ts'
 import { moveToSlot } from '../descriptors.ts'
 import { statDescriptor } from '../statx.ts'
@@ -15,11 +16,16 @@ import { lowerClock, lowerStamp } from './clock.ts'
 import type { Solo } from './facts.ts'
 import type { Undo } from './undo.ts'
 
-const NEW_CARD = `${CARD_FILE}.tmp`
-const NEW_INIT = `${INIT_FILE}.tmp`
-const NEW_EXIT = `${EXIT_FILE}.tmp`
+const RECORD_FILE = 'state.json'
+
+/** Where a file is written before it gets its name. */
+const besideOf = (name: string): string => `${name}.tmp`
+
 /** Everything that may lie in a container's folder. */
-export const NAMES = [...FOLDER_FILES, NEW_CARD, NEW_INIT, NEW_EXIT] as const
+export const NAMES: readonly string[] = [
+  ...FOLDER_FILES,
+  ...[RECORD_FILE, CARD_FILE, INIT_FILE, EXIT_FILE].map(besideOf),
+]
 
 /** Make the folder, lock it, and leave the record of a container that is being created. @returns the time that it has */
 export function lowerClaim(context: Context, { directory: path, record, calendar }: Solo, undo: Undo): DataObject {
@@ -34,9 +40,9 @@ export function lowerClaim(context: Context, { directory: path, record, calendar
   // Somebody may have taken the folder away before it was locked.
   plan.branch(statDescriptor(context, slots.lock).field(STATX.links, 4), 'eq', 0, undo.now)
   const time = lowerClock(context, calendar, undo)
-  const text = plan.late('state.json', record.contents)
+  const text = plan.late(RECORD_FILE, record.contents)
   lowerStamp(context, time, text, record.timeAt)
-  writeFile(context, slots.directory, 'state.json', text.address, text.length)
+  lowerKeep(context, RECORD_FILE, text.address, text.length)
   return time
 }
 
@@ -57,11 +63,16 @@ export function lowerRecord(context: Context, { card, pidFile }: Solo, time: Dat
     plan.store(object.at(CARD.inode), 8, found.field(STATX.inode, 8))
     plan.store(object.at(CARD.digits), 8, stat.field(0, 8))
     plan.store(object.at(CARD.digitsLength), 4, digits)
-    writeFile(context, slots.directory, NEW_CARD, object.address, card.bytes.length)
-    plan.syscall('renameat2', [slots.directory, NEW_CARD, slots.directory, CARD_FILE, 0])
+    lowerKeep(context, CARD_FILE, object.address, card.bytes.length)
   }
-  writeFile(context, slots.directory, NEW_INIT, stat.address, statLength)
-  plan.syscall('renameat2', [slots.directory, NEW_INIT, slots.directory, INIT_FILE, 0])
+  lowerKeep(context, INIT_FILE, stat.address, statLength)
+}
+
+/** A file of the container's folder, whole or not at all: who looks needs no lock. */
+function lowerKeep(context: Context, name: string, address: Operand, length: Length): void {
+  const { plan, slots } = context
+  writeFile(context, slots.directory, besideOf(name), address, length)
+  plan.syscall('renameat2', [slots.directory, besideOf(name), slots.directory, name, 0])
 }
 
 /** The pid in decimal, written beside and renamed. */
@@ -79,9 +90,7 @@ export function lowerPidFile(
 
 /** Put on record how init ended. @param status wait(2)'s */
 export function lowerExitRecord(context: Context, status: DataObject): void {
-  const { plan, slots } = context
-  writeFile(context, slots.directory, NEW_EXIT, status.address, 4)
-  plan.syscall('renameat2', [slots.directory, NEW_EXIT, slots.directory, EXIT_FILE, 0])
+  lowerKeep(context, EXIT_FILE, status.address, 4)
 }
 
 function openAt(
@@ -95,17 +104,19 @@ function openAt(
 }
 
 type Operand = Parameters<Context['plan']['syscall']>[1][number]
+type Length = number | Value | Field
 
-export function writeFile(
+function writeFile(
   context: ProcessContext,
   at: Value | number,
   path: string | Address,
   address: Operand,
-  length: Operand,
+  length: Length,
   mode = 0o600,
 ): void {
   const { plan } = context
   const file = openAt(context, at, path, O.WRONLY | O.CREAT | O.TRUNC | O.NOFOLLOW, mode)
-  plan.syscall('write', [file, address, length])
+  // A disk that is nearly full takes a part.
+  plan.require(plan.syscall('write', [file, address, length]), 'eq', length, ERRNO.ENOSPC)
   plan.syscall('close', [file])
 }
