@@ -12,14 +12,13 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { setTimeout as sleep } from 'node:timers/promises'
 import * as assert from 'uvu/assert'
 import { baseConfig, type Edits, edited, makeRootfs } from './bundle.ts'
-import { PATIENCE } from './patience.ts'
+import { waitUntil } from './patience.ts'
+import { waitForPrograms } from './programs.ts'
 import { execute, type Result, type RunOptions, type Runtime } from './runtime.ts'
 
 const CGROUPS = '/sys/fs/cgroup'
-const PATIENCE_MS = 10_000 * PATIENCE
 
 export interface State {
   readonly ociVersion: string
@@ -130,10 +129,14 @@ export class Box {
     succeeded(await this.tryCreate(edits, flags, options))
   }
 
-  /** create and start a script; it is running when this is back. */
-  async launch(script: string, edits: Edits = {}): Promise<void> {
+  /**
+   * create and start a script; its container is running when this is back.
+   * @param programs command lines of init and its children that the script must have got to
+   */
+  async launch(script: string, edits: Edits = {}, programs: readonly string[] = []): Promise<void> {
     await this.create({ ...edits, '/process/args': ['sh', '-c', script] })
     await this.start()
+    if (programs.length > 0) await waitForPrograms(Number((await this.state()).pid), ...programs)
   }
 
   async start(): Promise<void> {
@@ -153,22 +156,21 @@ export class Box {
   }
 
   async waitForStatus(status: string): Promise<State> {
-    const deadline = Date.now() + PATIENCE_MS
-    for (;;) {
-      const state = await this.state()
-      if (state.status === status) return state
-      if (Date.now() > deadline) throw new Error(`status is ${state.status}, and was to become ${status}`)
-      await sleep(20)
+    let state = await this.state()
+    const isSo = async (): Promise<boolean> => {
+      state = await this.state()
+      return state.status === status
     }
+    await waitUntil(isSo, () => `status is ${state.status}, and was to become ${status}`)
+    return state
   }
 
   /** Wait for a file that a container or a hook writes. */
   async waitForFile(path: string): Promise<string> {
-    const deadline = Date.now() + PATIENCE_MS
-    while (!existsSync(path) || readFileSync(path).length === 0) {
-      if (Date.now() > deadline) throw new Error(`nobody wrote ${path}`)
-      await sleep(5)
-    }
+    await waitUntil(
+      () => existsSync(path) && readFileSync(path).length > 0,
+      () => `nobody wrote ${path}`,
+    )
     return readFileSync(path, 'utf8')
   }
 
@@ -222,6 +224,11 @@ export class Box {
     for (const folder of this.cgroupFolders()) removeCgroup(folder)
     rmSync(this.folder, { recursive: true, force: true })
   }
+}
+
+/** The case's folder at /data, for a container to write what `waitForFile` reads. */
+export function bindFolder({ folder }: Box) {
+  return { destination: '/data', type: 'bind', source: folder, options: ['bind'] }
 }
 
 export function succeeded(result: Result): Result {

@@ -28,12 +28,18 @@ interface Outcome {
   readonly output: string
 }
 
+interface Report extends Outcome {
+  readonly title: string
+}
+
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const PURE_ROOTS = ['src', 'spec-schemas']
 const KERNEL_ROOT = 'conformance'
 const PURE_SECONDS = 180 * PATIENCE
 const KERNEL_SECONDS = 600 * PATIENCE
 const AT_ONCE = 2
+const SKIPPED = /^skipped: .*$/gm
+const DOTS = /^(?:[•✘] )+.*$/gm
 const COMMANDS: Readonly<Record<Engine, readonly string[]>> = {
   bun: ['node_modules/.bin/bun'],
   node: ['node', '--import', 'tsx'],
@@ -71,7 +77,7 @@ function findTests(folder: string): string[] {
 }
 
 /** The kernel-touching ones, with a look at the machine before and after. */
-async function runGuarded(jobs: readonly Job[]): Promise<Outcome[]> {
+async function runGuarded(jobs: readonly Job[]): Promise<Report[]> {
   if (jobs.length === 0) return []
   await using orphans = adoptOrphans()
   const before = observe()
@@ -86,9 +92,9 @@ async function leakOutcome(before: Machine, orphans: () => readonly string[]): P
     : { passed: 0, failed: 1, skipped: 0, output: left.map((what) => `left behind: ${what}`).join('\n') }
 }
 
-async function runAll(jobs: readonly Job[], atOnce: number): Promise<Outcome[]> {
+async function runAll(jobs: readonly Job[], atOnce: number): Promise<Report[]> {
   const waiting = [...jobs]
-  const outcomes: Outcome[] = []
+  const outcomes: Report[] = []
   const worker = async (): Promise<void> => {
     for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
       outcomes.push(report(`${job.file} (${job.engine})`, await run(job)))
@@ -141,15 +147,23 @@ function count(output: string, word: string): number {
   return Number(output.match(new RegExp(`^ {2}${word}: +(\\d+)$`, 'm'))?.[1] ?? 0)
 }
 
-function report(title: string, outcome: Outcome): Outcome {
+function report(title: string, outcome: Outcome): Report {
   const { passed, failed, skipped, output } = outcome
   console.log(`${failed > 0 ? 'FAILED' : 'ok'}  ${title}: ${passed} passed, ${failed} failed, ${skipped} skipped`)
-  if (failed > 0) console.log(output.replace(/^/gm, '    '))
-  else for (const line of output.match(/^skipped: .*$/gm) ?? []) console.log(`    ${line}`)
-  return outcome
+  for (const line of output.match(SKIPPED) ?? []) console.log(`    ${line}`)
+  return { ...outcome, title }
 }
 
-function summarize(outcomes: readonly Outcome[]): number {
+/** What failed comes last, where it is seen; uvu's dots say nothing. */
+function summarize(outcomes: readonly Report[]): number {
+  for (const { title, failed, output } of outcomes) {
+    if (failed === 0) continue
+    const details = output
+      .replace(SKIPPED, '')
+      .replace(DOTS, '')
+      .replace(/\n{2,}/g, '\n')
+    console.log(`FAILED  ${title}\n${details.replace(/^(?=.)/gm, '    ')}`)
+  }
   const sum = (key: 'passed' | 'failed' | 'skipped'): number => outcomes.reduce((total, each) => total + each[key], 0)
   const passed = sum('passed')
   const failed = sum('failed')

@@ -15,7 +15,7 @@ import { statusOf } from '../src/lifecycle/status.ts'
 import { Store } from '../src/lifecycle/store.ts'
 import { ERRNO } from '../src/linux/errno.ts'
 import { withFile } from '../src/machine/testing/run.ts'
-import { Box, Ground, succeeded } from './box.ts'
+import { Box, bindFolder, Ground, succeeded } from './box.ts'
 import { linkBuilt, missingForTests } from './built.ts'
 import type { Edits } from './bundle.ts'
 import {
@@ -211,7 +211,7 @@ function testEngines(ground: Ground, runtime: string): void {
     return ['exec', '--process', file, '--detach', '--pid-file', box.path(`pid-${number}`), box.id]
   }
   const data = (box: Box) => ({
-    '/mounts/-': { destination: '/data', type: 'bind', source: box.folder, options: ['bind'] },
+    '/mounts/-': bindFolder(box),
   })
 
   test('the files of an engine may have any name, if they say the same', async () => {

@@ -2,7 +2,7 @@
 
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
-import { failed } from '../box.ts'
+import { bindFolder, failed } from '../box.ts'
 import { check } from '../case.ts'
 
 check('A1', 'a bundle without config.json is refused', async (box) => {
@@ -72,7 +72,7 @@ check('A5', 'changes of config.json after create have no effect', async (box) =>
   const [written, wrong] = [box.path('written'), box.path('wrong')]
   const hook = (path: string) => [{ path: '/bin/sh', args: ['sh', '-c', `echo poststop >>${path}`] }]
   writeFileSync(written, '')
-  const bind = { destination: '/data', type: 'bind', source: box.folder, options: ['bind'] }
+  const bind = bindFolder(box)
   await box.create({
     '/mounts/-': bind,
     '/process/args': ['sh', '-c', 'echo $WHO >>/data/written'],

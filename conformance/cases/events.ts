@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import * as assert from 'uvu/assert'
 import { type Box, failed, hierarchies, succeeded } from '../box.ts'
 import { check } from '../case.ts'
-import { PATIENCE } from '../patience.ts'
+import { PATIENCE, waitUntil } from '../patience.ts'
 
 interface Event {
   readonly type: string
@@ -49,7 +49,7 @@ check('K2', 'events --stats has every member that runc has', async (box) => {
 
 check('K2', 'events --stats has the limits, and what is used', async (box) => {
   const resources = { memory: { limit: 64 * MIB }, pids: { limit: 17 }, cpu: { cpus: '0', mems: '0' } }
-  await box.launch(`sleep 100 & ${FOREVER}`, { '/linux/resources': resources })
+  await box.launch('sleep 101 & exec sleep 102', { '/linux/resources': resources }, ['sleep 101', 'sleep 102'])
   const { memory, pids, cpuset, cpu } = await statsOf(box)
   const usage = memory?.usage as Record<string, number>
   assert.is(usage.limit, 64 * MIB)
@@ -64,9 +64,12 @@ check('K2', 'events --stats has the limits, and what is used', async (box) => {
 check('K2', 'events --stats tells of throttling', async (box) => {
   const resources = { cpu: { quota: 1000, period: 100_000 } }
   await box.launch('while :; do :; done', { '/linux/resources': resources })
-  await sleep(400)
-  const { throttling } = (await statsOf(box)).cpu as Record<string, Record<string, number>>
-  for (const name of ['periods', 'throttledPeriods', 'throttledTime']) assert.ok((throttling?.[name] ?? 0) > 0, name)
+  let throttling: Record<string, number> | undefined
+  const counts = async (): Promise<boolean> => {
+    throttling = (await statsOf(box)).cpu?.throttling as Record<string, number> | undefined
+    return ['periods', 'throttledPeriods', 'throttledTime'].every((name) => (throttling?.[name] ?? 0) > 0)
+  }
+  await waitUntil(counts, () => `the counters stand at ${JSON.stringify(throttling)}`)
 })
 
 check('K2', 'events of a created and of a paused container', async (box) => {

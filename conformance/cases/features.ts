@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
-import { type Box, succeeded } from '../box.ts'
+import { type Box, bindFolder, succeeded } from '../box.ts'
 import type { Edits } from '../bundle.ts'
 import { check, skip } from '../case.ts'
 
@@ -87,7 +87,7 @@ check('I3', 'every hook of the features runs', async (box) => {
   const { hooks = [] } = await featuresOf(box)
   assert.ok(hooks.length >= 6)
   const seen = box.path('seen')
-  const data = { destination: '/data', type: 'bind', source: box.folder, options: ['bind'] }
+  const data = bindFolder(box)
   const hookEdits = hooks.map((kind) => {
     const isInside = kind === 'startContainer'
     const args = ['sh', '-c', `echo ${kind} >>${isInside ? '/data/seen' : seen}`]

@@ -2,8 +2,7 @@
 
 import { existsSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
-import type { Box } from '../box.ts'
-import { failed, hierarchies, removeCgroup } from '../box.ts'
+import { bindFolder, failed, hierarchies, removeCgroup } from '../box.ts'
 import { NAMESPACES } from '../bundle.ts'
 import { check, skip } from '../case.ts'
 import { execute } from '../runtime.ts'
@@ -12,7 +11,6 @@ const ENV = ['PATH=/usr/sbin:/usr/bin:/sbin:/bin']
 const shell = (script: string) => ({ path: '/bin/sh', args: ['sh', '-c', script], env: ENV })
 const fails = { path: '/bin/sh', args: ['sh', '-c', 'echo the hook says no >&2; exit 3'], env: ENV }
 const HOST_HOOKS = ['prestart', 'createRuntime', 'createContainer'] as const
-const bindFolder = (box: Box) => ({ destination: '/data', type: 'bind', source: box.folder, options: ['bind'] })
 
 check('B10', 'all hooks and the program run in the order of the lifecycle', async (box) => {
   const log = box.path('log')

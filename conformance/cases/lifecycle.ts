@@ -3,12 +3,12 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
 import type { Box } from '../box.ts'
-import { failed, succeeded } from '../box.ts'
+import { bindFolder, failed, succeeded } from '../box.ts'
 import type { Edits } from '../bundle.ts'
 import { check, skip } from '../case.ts'
+import { waitForPrograms } from '../programs.ts'
 
 const FOREVER = 'exec sleep 100'
-const bindFolder = (box: Box) => ({ destination: '/data', type: 'bind', source: box.folder, options: ['bind'] })
 
 check('B1', 'another state root knows nothing of the container', async (box) => {
   await box.create()
@@ -29,7 +29,7 @@ check('B2', 'the state of a running and of a stopped one', async (box) => {
   await box.launch(FOREVER)
   const running = await box.state()
   assert.is(running.status, 'running')
-  assert.match(readFileSync(`/proc/${running.pid}/cmdline`, 'utf8'), /^sleep/)
+  await waitForPrograms(Number(running.pid), 'sleep 100')
   await box.kill('KILL')
   const stopped = await box.waitForStatus('stopped')
   assert.not.ok(stopped.pid, 'a pid in the state of a stopped container')

@@ -4,12 +4,11 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as assert from 'uvu/assert'
 import type { Box } from '../box.ts'
-import { failed, succeeded } from '../box.ts'
+import { bindFolder, failed, succeeded } from '../box.ts'
 import { check } from '../case.ts'
 
 /** Counts into a file that both sides see; sleep(1) of busybox takes fractions. */
 const COUNTER = 'i=0; while :; do i=$((i+1)); echo $i >/data/count; sleep 0.01; done'
-const bindFolder = (box: Box) => ({ destination: '/data', type: 'bind', source: box.folder, options: ['bind'] })
 
 async function launchCounter(box: Box): Promise<() => Promise<boolean>> {
   await box.launch(COUNTER, { '/mounts/-': bindFolder(box) })
@@ -69,7 +68,9 @@ check('K2', 'kill KILL ends a paused container', async (box) => {
 })
 
 check('K2', 'another signal waits for resume', async (box) => {
-  await box.launch("trap 'exit 3' TERM; while :; do sleep 0.01; done")
+  const listening = { '/mounts/-': bindFolder(box) }
+  await box.launch("trap 'exit 3' TERM; echo >/data/listening; while :; do sleep 0.01; done", listening)
+  await box.waitForFile(box.path('listening'))
   succeeded(await box.command(['pause', box.id]))
   await box.kill('TERM')
   await sleep(100)

@@ -5,6 +5,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { hierarchies, removeCgroup, succeeded } from '../box.ts'
 import type { Edits } from '../bundle.ts'
+import { waitForPrograms } from '../programs.ts'
 import { missingForUsers, UID, User } from './user.ts'
 
 const CGROUPS = '/sys/fs/cgroup'
@@ -47,7 +48,8 @@ if (missing !== undefined) {
 
   test('commands that take a cgroup say that there is none; the others do without', async () => {
     await using user = new User()
-    await user.launch('sleep 100 & wait')
+    await user.launch('sleep 101 & exec sleep 102')
+    await waitForPrograms(await user.pid(), 'sleep 101', 'sleep 102')
     for (const words of [
       ['pause', user.id],
       ['update', '--pids-limit', '5', user.id],
@@ -58,7 +60,7 @@ if (missing !== undefined) {
     }
     const pids = JSON.parse(await user.said('ps', '--format', 'json', user.id)) as number[] // runt's own words
     assert.is(pids.length, 2)
-    assert.match(await user.said('ps', user.id), /sleep 100/)
+    assert.match(await user.said('ps', user.id), /sleep 101/)
     const stats = JSON.parse(await user.said('events', '--stats', user.id)) as { type: string } // runt's own words
     assert.is(stats.type, 'stats')
     await user.said('kill', '--all', user.id, 'KILL')

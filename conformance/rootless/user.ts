@@ -158,7 +158,16 @@ export class User implements AsyncDisposable {
   }
 
   async status(): Promise<string> {
-    return (JSON.parse(await this.said('state', this.id)) as { status: string }).status // runt's own words
+    return (await this.#state()).status
+  }
+
+  /** init's. */
+  async pid(): Promise<number> {
+    return (await this.#state()).pid
+  }
+
+  async #state(): Promise<{ status: string; pid: number }> {
+    return JSON.parse(await this.said('state', this.id)) as { status: string; pid: number } // runt's own words
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
