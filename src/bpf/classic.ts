@@ -18,8 +18,13 @@ const JUMP = { JA: 0x00, JEQ: 0x10, JGT: 0x20, JGE: 0x30 } as const
 /** A = *(u32 *)(data + offset) */
 export const ldAbs = (offset: number): ClassicInstruction => ({ code: CLASS.LD | MODE_ABS, k: offset })
 
-/** if A == k, goto to */
-export const jeq = (k: number, to: string): ClassicInstruction => ({ code: CLASS.JMP | JUMP.JEQ, k, to })
+/** if A == k, goto to, else goto otherwise */
+export const jeq = (k: number, to: string, otherwise?: string): ClassicInstruction => ({
+  code: CLASS.JMP | JUMP.JEQ,
+  k,
+  to,
+  otherwise,
+})
 
 /** if A > k, unsigned, goto to */
 export const jgt = (k: number, to: string): ClassicInstruction => ({ code: CLASS.JMP | JUMP.JGT, k, to })

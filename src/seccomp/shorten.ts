@@ -1,6 +1,7 @@
 // A shorter program that decides the same. The kernel checks, compiles and tries out a filter each time that one is loaded, so
 // its length is what a start pays. libseccomp compares with every number that has a rule; but numbers with one and the same
-// answer stand side by side in long ranges, and to find a range takes a comparison for each of its ends only.
+// answer stand side by side in long ranges, and to find a range takes a comparison for each of its ends only. A single number
+// within a range takes one instead of two: it is an exception.
 
 import { assembleClassic, type ClassicInstruction, ja, jeq, jge, ldAbs, raw, ret } from '../bpf/classic.ts'
 import { type Label, label } from '../bpf/labels.ts'
@@ -26,6 +27,32 @@ export function shorten(program: Uint8Array, machines: readonly number[]): Uint8
   return short.length < program.length && decidesSame(table, columnsOf(short), kept) ? short : program
 }
 
+/** A range, and numbers within it that are decided otherwise. */
+interface Piece extends Range {
+  readonly exceptions: readonly Range[]
+}
+
+/** Exceptions are asked for one after another, so a piece gets no more than these. */
+const MOST_EXCEPTIONS = 4
+
+function piecesOf(ranges: readonly Range[]): Piece[] {
+  const pieces: (Piece & { exceptions: Range[] })[] = []
+  for (let index = 0; index < ranges.length; index++) {
+    const [range, next] = [ranges[index], ranges[index + 1]]
+    const last = pieces.at(-1)
+    if (range === undefined) break
+    const isSingle = next !== undefined && next.first === range.first + 1
+    if (last === undefined || !isSingle || !same(last.decision, next.decision)) {
+      pieces.push({ ...range, exceptions: [] })
+    } else {
+      if (last.exceptions.length < MOST_EXCEPTIONS) last.exceptions.push(range)
+      else pieces.push({ first: range.first, decision: next.decision, exceptions: [range] })
+      index++
+    }
+  }
+  return pieces
+}
+
 /** By machine, then by number, to an answer or to what looks at arguments. */
 function selection({ machines, other }: Table): Item[] {
   const items: Item[] = [ldAbs(SECCOMP_DATA.arch)]
@@ -43,8 +70,9 @@ function machinePart(machine: string, ranges: readonly Range[]): Item[] {
     ends.set(name, decision)
     return name
   }
-  const only = ranges.length === 1 ? ranges[0] : undefined
-  const search = only === undefined ? tree(ranges, machine, end) : [ja(end(only.decision))]
+  const pieces = piecesOf(ranges)
+  const only = pieces.length === 1 ? pieces[0] : undefined
+  const search = only === undefined ? tree(pieces, machine, end) : within(only, end)
   const answers = [...ends].flatMap(([name, decision]) => [
     label(name),
     'returns' in decision ? ret(decision.returns) : ja(argumentLabel(decision.goesTo)),
@@ -52,19 +80,27 @@ function machinePart(machine: string, ranges: readonly Range[]): Item[] {
   return [ldAbs(SECCOMP_DATA.nr), ...search, ...answers]
 }
 
-/** A search by halves: each comparison is where a range begins. */
-function tree(ranges: readonly Range[], machine: string, end: (decision: Decision) => string): Item[] {
-  const middle = ranges.length >> 1
-  const [below, above] = [ranges.slice(0, middle), ranges.slice(middle)]
+/** A search by halves: each comparison is where a piece begins. */
+function tree(pieces: readonly Piece[], machine: string, end: (decision: Decision) => string): Item[] {
+  const middle = pieces.length >> 1
+  const [below, above] = [pieces.slice(0, middle), pieces.slice(middle)]
   const first = above[0]?.first ?? 0
-  const part = (half: readonly Range[], name: string): [target: string, items: Item[]] => {
+  const part = (half: readonly Piece[], name: string): [target: string, items: Item[]] => {
     const [only] = half
-    if (half.length === 1 && only !== undefined) return [end(only.decision), []]
-    return [name, [label(name), ...tree(half, machine, end)]]
+    if (half.length > 1 || only === undefined) return [name, [label(name), ...tree(half, machine, end)]]
+    return only.exceptions.length === 0 ? [end(only.decision), []] : [name, [label(name), ...within(only, end)]]
   }
   const [belowAt, belowItems] = part(below, `${machine} below ${first}`)
   const [aboveAt, aboveItems] = part(above, `${machine} from ${first}`)
   return [jge(first, aboveAt, belowAt), ...belowItems, ...aboveItems]
+}
+
+/** Its exceptions one by one; what is none goes the piece's way. */
+function within({ decision, exceptions }: Piece, end: (decision: Decision) => string): Item[] {
+  if (exceptions.length === 0) return [ja(end(decision))]
+  return exceptions.map(({ first, decision: other }, index) =>
+    jeq(first, end(other), index === exceptions.length - 1 ? end(decision) : undefined),
+  )
 }
 
 function argumentLabel(at: number): string {
