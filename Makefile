@@ -82,7 +82,7 @@ test: build
 	@$(BUN) conformance/run-tests.ts
 
 bench: build
-	@sh bin/debian-packages busybox-static runc crun strace
+	@sh bin/debian-packages busybox-static runc crun strace golang-github-containers-common
 	@$(BUN) conformance/bench.ts --runs $(RUNS)
 
 RACE_SECONDS ?= 300

@@ -15,6 +15,7 @@ import { callNative } from '../src/native/ffi.ts'
 import { IMAGES_FOLDER } from '../src/plan/ticket.ts'
 import { Ground } from './box.ts'
 import { baseConfig, edited, makeRootfs, missingForBundles } from './bundle.ts'
+import { defaultProfile } from './default-profile.ts'
 import type { Runtime } from './runtime.ts'
 
 const HYBRID = '/sys/fs/cgroup/unified'
@@ -62,6 +63,9 @@ const BARS: readonly { readonly row: Row; readonly other: string; readonly most:
   { row: 'exec', other: 'runc', most: 1 },
 ]
 const MOST_RSS_KB = 300
+/** How much longer a run with a default seccomp profile may take, and in how many pairs that is seen. */
+const MOST_FOR_FILTER = 1.05
+const PAIRS = 300
 const MOST_SYSCALLS = 250
 
 const { values } = parseArgs({
@@ -96,7 +100,11 @@ function compare(names: readonly string[]): number {
   }
   for (const each of subjects) command(each, ['delete', '--force', IDLE])
   printTimes(subjects)
-  const verdicts = [...subjects.map(printCounts), ...(subjects.length > 1 ? printBars(subjects) : [])]
+  const verdicts = [
+    ...subjects.map(printCounts),
+    ...printFilterCost(subjects),
+    ...(subjects.length > 1 ? printBars(subjects) : []),
+  ]
   return verdicts.every(Boolean) ? 0 : 1
 }
 
@@ -225,6 +233,36 @@ function printCounts(subject: Subject): boolean {
   )
   if (subject.runtime.name !== 'runt') return true
   return bar('init at the gate, KB', rss, MOST_RSS_KB) && bar('system calls of the image', image ?? 0, MOST_SYSCALLS)
+}
+
+/** A run with the profile that engines give, beside one without: after the first, when the filter has been compiled. */
+function printFilterCost(subjects: readonly Subject[]): boolean[] {
+  const profile = defaultProfile()
+  if (profile === undefined) {
+    console.log('  no default seccomp profile is installed: golang-github-containers-common has one')
+    return []
+  }
+  return subjects.map((subject) => {
+    const confined = `${subject.folder}/confined`
+    mkdirSync(confined)
+    const edits = { '/root/path': `${subject.bundle}/rootfs`, '/linux/seccomp': profile }
+    writeFileSync(`${confined}/config.json`, JSON.stringify(edited(baseConfig(subject.cgroup), edits)))
+    const samples: Record<string, Sample[]> = { [subject.bundle]: [], [confined]: [] }
+    for (let pair = -WARM_UP; pair < PAIRS; pair++) {
+      // What the one before leaves to the kernel to do hits both alike.
+      const order = pair % 2 === 0 ? [subject.bundle, confined] : [confined, subject.bundle]
+      for (const bundle of order) {
+        const sample = timed(subject, 'run', '--bundle', bundle, 'bench')
+        if (pair >= 0) samples[bundle]?.push(sample)
+      }
+    }
+    const [without = Number.NaN, filtered = Number.NaN] = Object.values(samples).map((each) => median(each, 'wall'))
+    const times = Number((filtered / without).toFixed(3))
+    const what = `${subject.runtime.name}: run with a default seccomp profile, × without`
+    if (subject.runtime.name === 'runt') return bar(what, times, MOST_FOR_FILTER)
+    console.log(`  ${what}: ${times}`)
+    return true
+  })
 }
 
 function rssAtGate(subject: Subject): number {
