@@ -3,7 +3,6 @@
 import type { Hierarchies } from '../cgroup/hierarchy.ts'
 import type { Cgroup } from '../cgroup/manager.ts'
 import { pidsOf } from '../cgroup/processes.ts'
-import { updateCgroup } from '../cgroup/update.ts'
 import { sysctlNamespace, sysctlPath } from '../config/sysctl.ts'
 import type { Config, Linux, Process, Resources } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
@@ -11,6 +10,7 @@ import { switchOnLoopback, writeNetworkSysctl } from '../host/network/setup.ts'
 import { IOPRIO_WHO_PROCESS, ioPriorityValue } from '../linux/scheduling.ts'
 import { listDirectory } from '../native/file.ts'
 import { syscall } from '../native/syscall.ts'
+import { changeLimits } from './limits.ts'
 
 /**
  * @returns warnings: a process can give itself these, and nobody else can
@@ -51,10 +51,10 @@ export function whileRestoring(resources: Resources): Resources {
 }
 
 /** Before the restored processes run. */
-export function limitProcesses(hierarchies: Hierarchies, cgroup: Cgroup, after: Resources): void {
+export async function limitProcesses(hierarchies: Hierarchies, cgroup: Cgroup, after: Resources): Promise<void> {
   if (after.pids.limit === undefined) return
   const asked = { devices: [], memory: {}, cpu: {}, pids: after.pids, unified: {} }
-  updateCgroup(hierarchies, cgroup, { before: whileRestoring(after), asked, after })
+  await changeLimits(hierarchies, cgroup, { before: whileRestoring(after), asked, after })
 }
 
 /** process.ioPriority, for every thread of the container. ioprio_set(2) */

@@ -2,69 +2,36 @@
 // the hooks are runt's. Not in runtime.md: runc's command. On any error nothing of the container is left.
 
 import { createCgroup, missingOf } from '../cgroup/fs.ts'
-import { type Hierarchies, readHierarchies } from '../cgroup/hierarchy.ts'
+import { readHierarchies } from '../cgroup/hierarchy.ts'
 import { type Cgroup, planCgroup } from '../cgroup/manager.ts'
 import { cgroupPath } from '../cgroup/path.ts'
 import { loadConfig } from '../config/load.ts'
-import type { Config } from '../config/types.ts'
-import { type CriuOptions, REQUEST } from '../criu/messages.ts'
 import { type Criu, findCriu, requireFeature, requireVersion } from '../criu/program.ts'
-import { ask, type Listener, type Worker } from '../criu/swrk.ts'
 import { RuntError } from '../errors.ts'
-import { type MovedDevices, moveDevices } from '../host/network/devices.ts'
 import { requireKernel } from '../host/probe.ts'
 import { PR } from '../linux/prctl.ts'
-import { debug, warn } from '../log.ts'
-import { isNew } from '../lowering/context.ts'
+import { warn } from '../log.ts'
 import type { Facts } from '../lowering/facts.ts'
-import { pollAsync, sendDescriptorTo } from '../native/descriptors.ts'
-import {
-  close,
-  makeDirectory,
-  readFileIfPresent,
-  readLink,
-  tryRemoveDirectory,
-  writeFileAtomically,
-} from '../native/file.ts'
-import { failedWith, syscall, trySyscall } from '../native/syscall.ts'
-import { exitStatus, processStat, reap } from '../process/wait.ts'
-import { type Container, stateOf } from './container.ts'
-import { type CriuFlags, commonOptions, openFolders, requireSuccess } from './criu-options.ts'
+import { pollAsync } from '../native/descriptors.ts'
+import { close, readFileIfPresent, writeFileAtomically } from '../native/file.ts'
+import { syscall, trySyscall } from '../native/syscall.ts'
+import { exitStatus, reap } from '../process/wait.ts'
+import type { Container } from './container.ts'
+import { openFolders } from './criu-options.ts'
 import { destroy, destroyIfPresent } from './delete.ts'
-import { externalSources } from './external.ts'
 import { consoleTarget, gatherFacts, type LaunchOptions } from './facts.ts'
 import { filterOf } from './filter.ts'
-import { runHooks } from './hooks.ts'
 import { checkId } from './id.ts'
 import { prepareRdt } from './rdt.ts'
 import { newRecord } from './record.ts'
-import { cgroupRoots, type Inherited, joinedNamespaces, startRestore } from './restore-criu.ts'
-import { limitProcesses, lostIn, setIoPriority, setUpNewNetwork, whileRestoring } from './restore-setup.ts'
+import { type Attempt, converse, type Prepared } from './restore-conversation.ts'
+import { RESTORE_LOG, type RestoreOptions } from './restore-options.ts'
+import { lostIn, whileRestoring } from './restore-setup.ts'
+import { planScope } from './scope.ts'
 import { type Forwarding, forwardSignals } from './signals.ts'
 import { DESCRIPTORS_FILE, inheritedStreams } from './standard-streams.ts'
 import type { Store } from './store.ts'
 import { relayTerminal } from './terminal.ts'
-
-export interface RestoreOptions extends CriuFlags {
-  readonly id: string
-  readonly bundle: string
-  readonly consoleSocket: string | undefined
-  readonly pidFile: string | undefined
-  /** Don't wait for its end. */
-  readonly detach: boolean
-  /** Don't become the parent of the container's orphans. */
-  readonly noSubreaper: boolean
-  /** Let CRIU pivot where the root is a ramdisk. */
-  readonly noPivot: boolean
-  /** "TYPE:NAME", in place of the one that the processes had. */
-  readonly lsmProfile: string | undefined
-  /** SELinux context of mounts, in place of theirs. */
-  readonly lsmMountContext: string | undefined
-  /** Go on without cgroups where they may not be used. */
-  readonly rootless: boolean
-}
-
-const LOG = 'restore.log'
 
 /**
  * @returns the exit status of the program (128 and the signal for one that was killed); 0 when detached
@@ -97,26 +64,6 @@ async function untilEnd(pid: number, master: number | undefined, signals: Forwar
   return status
 }
 
-/** What is known of a call before anything is made. */
-interface Prepared {
-  readonly config: Config
-  readonly criu: Criu
-  readonly hierarchies: Hierarchies
-  /** Standard streams of runt that take the place of the container's. */
-  readonly streams: readonly Inherited[]
-}
-
-/** How far a restore has come. */
-interface Attempt {
-  container: Container
-  worker: Worker | undefined
-  /** The terminal's master, when runt relays it. */
-  master: number | undefined
-  /** What is to be taken back while the container's network namespace is there. */
-  devices: MovedDevices | undefined
-  hooksBegan: boolean
-}
-
 /** Everything up to running processes, on record. */
 async function restore(
   store: Store,
@@ -138,13 +85,14 @@ async function restore(
   const launch = launchOptions(options)
   consoleTarget(config, launch)
   const criu = await requireCriu(options)
-  openFolders(options, LOG)[Symbol.dispose]() // an error now leaves nothing behind
+  openFolders(options, RESTORE_LOG)[Symbol.dispose]() // an error now leaves nothing behind
   const streams = readStreams(options.imagePath)
   const filter = await filterOf(store, config)
   const hierarchies = readHierarchies()
-  const planned = planCgroup(hierarchies, cgroupPath(config.linux.cgroupsPath, options.id))
+  using scope = options.systemdCgroup ? await planScope(hierarchies, config, options.id) : undefined
+  const planned = scope?.planned ?? planCgroup(hierarchies, cgroupPath(config.linux.cgroupsPath, options.id))
   const rdt = await prepareRdt(config, options.id)
-  const prepared = { config, criu, hierarchies, streams }
+  const prepared = { config, criu, hierarchies, scope, streams }
   using _lock = store.claim(options.id)
   const attempt: Attempt = {
     container: { ...newRecord(config, launch, missingOf(planned), filter), ...(rdt && { rdt: rdt.record }) },
@@ -155,10 +103,12 @@ async function restore(
   }
   try {
     store.save(attempt.container)
-    const cgroup = createCgroup(hierarchies, planned, whileRestoring(config.linux.resources), {
-      rootless: options.rootless,
-    })
-    attempt.container = { ...attempt.container, cgroup }
+    if (scope === undefined) {
+      const { rootless } = options
+      const cgroup = createCgroup(hierarchies, planned, whileRestoring(config.linux.resources), { rootless })
+      attempt.container = { ...attempt.container, cgroup }
+    }
+    const { cgroup } = attempt.container
     if (rdt !== undefined) attempt.container = { ...attempt.container, rdt: rdt.make() }
     const facts: Facts = {
       ...gatherFacts(config, launch, undefined, store.directory(options.id), cgroup, hierarchies, filter, 0),
@@ -212,123 +162,12 @@ function readStreams(imagePath: string): Prepared['streams'] {
 
 /**
  * CRIU puts the processes where they belong. It stays outside itself: the limits are the container's, and not for it. Only
- * where it is not to care for cgroups it goes in first, and they are born there.
+ * where it is not to care for cgroups it goes in first, and they are born there; so it does where systemd puts it in.
  */
 function placesToJoin(cgroup: Cgroup, { manageCgroupsMode }: RestoreOptions): Pick<Facts, 'cgroup'> {
-  const joins = manageCgroupsMode === 'ignore'
+  const joins = manageCgroupsMode === 'ignore' && cgroup.scope === undefined
   const procs = joins ? Object.values(cgroup.directories).map((directory) => `${directory}/cgroup.procs`) : []
   return { cgroup: { procs, v2Directory: undefined, awaited: false, views: [], unified: false } }
-}
-
-/** Start CRIU, ask it, and answer its notifications. */
-async function converse(
-  store: Store,
-  options: RestoreOptions,
-  prepared: Prepared,
-  facts: Facts,
-  attempt: Attempt,
-): Promise<void> {
-  const { config, criu, hierarchies, streams } = prepared
-  const { id } = options
-  const root = `${store.directory(id)}/criu-root`
-  makeDirectory(root, 0o700)
-  const { worker, inherited } = await startRestore(config, facts, criu, root)
-  attempt.worker = worker
-  debug(`container ${id}: criu ${criu.version.join('.')} as process ${worker.pid}`)
-  const { cgroup } = attempt.container
-  using inside = openFolders(options, LOG, worker.pid)
-  const opts: CriuOptions = {
-    ...commonOptions(options, inside, config.annotations),
-    root,
-    rst_sibling: true,
-    evasive_devices: true,
-    lsm_profile: options.lsmProfile,
-    lsm_mount_context: options.lsmMountContext,
-    ext_mnt: [...externalSources(config, cgroup)].map(([key, val]) => ({ key, val })),
-    cg_root: cgroupRoots(hierarchies, cgroup),
-    join_ns: joinedNamespaces(config),
-    inherit_fd: [...streams, ...inherited],
-  }
-  const answer = await ask(worker, { type: REQUEST.RESTORE, opts }, listener(store, options, prepared, attempt))
-  requireSuccess(answer, `container ${id}`, criu, inside)
-  worker[Symbol.dispose]()
-  attempt.worker = undefined
-  tryRemoveDirectory(root)
-}
-
-function listener(
-  store: Store,
-  options: RestoreOptions,
-  { config, hierarchies }: Prepared,
-  attempt: Attempt,
-): Listener {
-  return ({ script, pid, descriptor }) => {
-    debug(`container ${options.id}: criu: ${script}`)
-    if (script === 'setup-namespaces' && pid !== undefined) {
-      attempt.container = bornAs(attempt.container, pid)
-      setUpNetwork(attempt, config)
-      runEarlyHooks(store, config, attempt)
-    } else if (script === 'post-restore' && pid !== undefined) {
-      const born = bornAs(attempt.container, pid)
-      limitProcesses(hierarchies, attempt.container.cgroup, config.linux.resources)
-      if (config.process?.ioPriority !== undefined) setIoPriority(attempt.container.cgroup, config.process.ioPriority)
-      attempt.container = { ...born, phase: 'created', exec: { ...born.exec, namespaces: namespacesOf(born) } }
-      store.save(attempt.container)
-    } else if (script === 'orphan-pts-master' && descriptor !== undefined) {
-      takeTerminal(options, attempt, descriptor)
-    } else if (descriptor !== undefined) close(descriptor)
-  }
-}
-
-function bornAs(container: Container, pid: number): Container {
-  return { ...container, pid, startTime: processStat(pid)?.startTime ?? 0 }
-}
-
-/** The namespaces are there, and no process but the first: as at create. */
-function setUpNetwork(attempt: Attempt, config: Config): void {
-  const { linux } = config
-  const { pid } = attempt.container
-  if (isNew(config, 'network')) setUpNewNetwork(pid, linux)
-  if (linux.netDevices.length > 0) attempt.devices = moveDevices(pid, linux.netDevices)
-}
-
-function runEarlyHooks(store: Store, { hooks }: Config, attempt: Attempt): void {
-  const { container } = attempt
-  if (hooks.prestart.length + hooks.createRuntime.length === 0) return
-  attempt.hooksBegan = true
-  store.save(container)
-  const state = stateOf(container, 'creating', container.pid)
-  runHooks('prestart', hooks.prestart, state)
-  runHooks('createRuntime', hooks.createRuntime, state)
-}
-
-/** CRIU puts what it restores into a time namespace, so that its clocks go on where they were. */
-function namespacesOf({ pid, exec }: Container): Container['exec']['namespaces'] {
-  if (exec.namespaces.includes('time')) return exec.namespaces
-  try {
-    const isOwn = readLink(`/proc/${pid}/ns/time`) !== readLink('/proc/self/ns/time')
-    return isOwn ? [...exec.namespaces, 'time'] : exec.namespaces
-  } catch (error) {
-    if (failedWith(error, 'ENOENT')) return exec.namespaces // a kernel without them
-    throw error
-  }
-}
-
-/** The master of the container's terminal, whose end outside was not part of the checkpoint. */
-function takeTerminal({ consoleSocket }: RestoreOptions, attempt: Attempt, master: number): void {
-  if (consoleSocket === undefined) {
-    if (attempt.master !== undefined) close(attempt.master)
-    attempt.master = master
-    return
-  }
-  try {
-    sendDescriptorTo(consoleSocket, '/dev/ptmx', master)
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : `${cause}`
-    throw new RuntError('host', `--console-socket ${consoleSocket}: ${why}`, { cause })
-  } finally {
-    close(master)
-  }
 }
 
 /** Take back what an attempt made, in reverse. Poststop hooks run when hooks had begun. */

@@ -1,12 +1,11 @@
 // update: other limits and device rules for a container that is there. Not in runtime.md: runc's command.
 
 import { readHierarchies } from '../cgroup/hierarchy.ts'
-import type { Cgroup } from '../cgroup/manager.ts'
 import { mergeResources } from '../cgroup/merge.ts'
-import { type Update, updateCgroup } from '../cgroup/update.ts'
 import type { Resources } from '../config/types.ts'
 import type { Container } from './container.ts'
 import { checkId } from './id.ts'
+import { changeLimits } from './limits.ts'
 import { requireCgroup } from './processes.ts'
 import { changeRdt } from './rdt.ts'
 import { requireStatus, statusOf } from './status.ts'
@@ -39,19 +38,11 @@ export async function updateContainer(store: Store, id: string, request: UpdateR
 async function changeResources(store: Store, container: Container, asked: Resources): Promise<void> {
   const before = restored<Resources>(container.resources)
   const after = mergeResources(before, asked)
-  const undo = await change(container.cgroup, { before, asked, after })
+  const undo = await changeLimits(readHierarchies(), container.cgroup, { before, asked, after })
   try {
     store.save({ ...container, resources: stored(after) })
   } catch (error) {
     await undo()
     throw error
   }
-}
-
-/** @returns how to take it back */
-async function change(cgroup: Cgroup, update: Update): Promise<() => void | Promise<void>> {
-  const hierarchies = readHierarchies()
-  if (cgroup.scope === undefined) return updateCgroup(hierarchies, cgroup, update)
-  const { updateScope } = await import('../cgroup/systemd/scope.ts')
-  return updateScope(hierarchies, cgroup, update)
 }

@@ -1,4 +1,3 @@
-import { RuntError } from '../../errors.ts'
 import { restoreContainer } from '../../lifecycle/restore.ts'
 import type { Command } from '../command.ts'
 import { absolute, CRIU_FLAGS, criuFlags } from './criu-flags.ts'
@@ -11,6 +10,7 @@ export const restore: Command = {
     'CRIU (criu in $PATH, 3.15 or newer) makes the processes again as runt checkpoint saved them. Root file system, binds, devices, limits and hooks are those of the bundle, and the standard streams those of runt. Of the hooks, prestart, createRuntime and poststop run.',
     'In the foreground runt passes signals on to the program, ends as it does, and deletes the container.',
     'In a user namespace CRIU reads some of the images as its root: unless that is root of the machine, too, they must be readable for others.',
+    'With the global flag --systemd-cgroup the cgroup is a scope of systemd, as with create. CRIU is in it until it has done its work, so a limit of memory must leave it some room.',
     'What can not be restored is an error that quotes the log, and leaves nothing behind.',
   ],
   flags: [
@@ -30,15 +30,6 @@ export const restore: Command = {
   ],
   arity: [1, 1],
   run(args, globals) {
-    if (globals.systemdCgroup) {
-      throw new RuntError(
-        'config-unsupported',
-        'restore --systemd-cgroup: a scope of systemd can not be restored yet',
-        {
-          hint: 'leave the flag out: runt makes the cgroup itself',
-        },
-      )
-    }
     return restoreContainer(globals.store, {
       ...criuFlags(args),
       id: args.operands[0] ?? '',
@@ -51,6 +42,7 @@ export const restore: Command = {
       lsmProfile: args.string('lsm-profile'),
       lsmMountContext: args.string('lsm-mount-context'),
       rootless: globals.rootless,
+      systemdCgroup: globals.systemdCgroup,
     })
   },
 }

@@ -1,0 +1,173 @@
+// What runt and CRIU say to each other while a container is restored: CRIU tells how far it is, and runt does its part: scope,
+// limits, network, hooks, the terminal, the record.
+
+import type { Hierarchies } from '../cgroup/hierarchy.ts'
+import type { PlannedScope } from '../cgroup/systemd/scope.ts'
+import type { Config } from '../config/types.ts'
+import { type CriuOptions, REQUEST } from '../criu/messages.ts'
+import type { Criu } from '../criu/program.ts'
+import { ask, type Listener, type Worker } from '../criu/swrk.ts'
+import { RuntError } from '../errors.ts'
+import { type MovedDevices, moveDevices } from '../host/network/devices.ts'
+import { debug } from '../log.ts'
+import { isNew } from '../lowering/context.ts'
+import type { Facts } from '../lowering/facts.ts'
+import { sendDescriptorTo } from '../native/descriptors.ts'
+import { close, makeDirectory, readLink, tryRemoveDirectory } from '../native/file.ts'
+import { failedWith } from '../native/syscall.ts'
+import { processStat } from '../process/wait.ts'
+import { type Container, stateOf } from './container.ts'
+import { commonOptions, openFolders, requireSuccess } from './criu-options.ts'
+import { externalSources } from './external.ts'
+import { runHooks } from './hooks.ts'
+import { cgroupRoots, type Inherited, joinedNamespaces, startRestore } from './restore-criu.ts'
+import { RESTORE_LOG, type RestoreOptions } from './restore-options.ts'
+import { limitProcesses, setIoPriority, setUpNewNetwork, whileRestoring } from './restore-setup.ts'
+import type { Store } from './store.ts'
+
+/** What is known of a call before anything is made. */
+export interface Prepared {
+  readonly config: Config
+  readonly criu: Criu
+  readonly hierarchies: Hierarchies
+  /** Asked for with --systemd-cgroup. */
+  readonly scope: PlannedScope | undefined
+  /** Standard streams of runt that take the place of the container's. */
+  readonly streams: readonly Inherited[]
+}
+
+/** How far a restore has come. */
+export interface Attempt {
+  container: Container
+  worker: Worker | undefined
+  /** The terminal's master, when runt relays it. */
+  master: number | undefined
+  /** What is to be taken back while the container's network namespace is there. */
+  devices: MovedDevices | undefined
+  hooksBegan: boolean
+}
+
+/** Start CRIU, ask it, and answer its notifications. */
+export async function converse(
+  store: Store,
+  options: RestoreOptions,
+  prepared: Prepared,
+  facts: Facts,
+  attempt: Attempt,
+): Promise<void> {
+  const { config, criu, hierarchies, streams } = prepared
+  const { id } = options
+  const root = `${store.directory(id)}/criu-root`
+  makeDirectory(root, 0o700)
+  const { worker, inherited } = await startRestore(config, facts, criu, root)
+  attempt.worker = worker
+  debug(`container ${id}: criu ${criu.version.join('.')} as process ${worker.pid}`)
+  await enterScope(options, prepared, attempt, worker.pid)
+  const { cgroup } = attempt.container
+  using inside = openFolders(options, RESTORE_LOG, worker.pid)
+  const opts: CriuOptions = {
+    ...commonOptions(options, inside, config.annotations),
+    root,
+    rst_sibling: true,
+    evasive_devices: true,
+    lsm_profile: options.lsmProfile,
+    lsm_mount_context: options.lsmMountContext,
+    ext_mnt: [...externalSources(config, cgroup)].map(([key, val]) => ({ key, val })),
+    cg_root: cgroupRoots(hierarchies, cgroup),
+    join_ns: joinedNamespaces(config),
+    inherit_fd: [...streams, ...inherited],
+  }
+  const answer = await ask(worker, { type: REQUEST.RESTORE, opts }, listener(store, options, prepared, attempt))
+  requireSuccess(answer, `container ${id}`, criu, inside)
+  worker[Symbol.dispose]()
+  attempt.worker = undefined
+  tryRemoveDirectory(root)
+}
+
+/** A scope begins with a process, and no other is there by now than CRIU. It goes, and the container stays. */
+async function enterScope(
+  { id, rootless }: RestoreOptions,
+  { config, hierarchies, scope }: Prepared,
+  attempt: Attempt,
+  pid: number,
+): Promise<void> {
+  if (scope === undefined) return
+  const cgroup = await scope.start(hierarchies, pid, whileRestoring(config.linux.resources), { rootless })
+  attempt.container = { ...attempt.container, cgroup }
+  debug(`container ${id}: scope ${cgroup.path} started`)
+}
+
+function listener(
+  store: Store,
+  options: RestoreOptions,
+  { config, hierarchies }: Prepared,
+  attempt: Attempt,
+): Listener {
+  return async ({ script, pid, descriptor }) => {
+    debug(`container ${options.id}: criu: ${script}`)
+    if (script === 'setup-namespaces' && pid !== undefined) {
+      attempt.container = bornAs(attempt.container, pid)
+      setUpNetwork(attempt, config)
+      runEarlyHooks(store, config, attempt)
+    } else if (script === 'post-restore' && pid !== undefined) {
+      const born = bornAs(attempt.container, pid)
+      await limitProcesses(hierarchies, attempt.container.cgroup, config.linux.resources)
+      if (config.process?.ioPriority !== undefined) setIoPriority(attempt.container.cgroup, config.process.ioPriority)
+      attempt.container = { ...born, phase: 'created', exec: { ...born.exec, namespaces: namespacesOf(born) } }
+      store.save(attempt.container)
+    } else if (script === 'orphan-pts-master' && descriptor !== undefined) {
+      takeTerminal(options, attempt, descriptor)
+    } else if (descriptor !== undefined) close(descriptor)
+  }
+}
+
+function bornAs(container: Container, pid: number): Container {
+  return { ...container, pid, startTime: processStat(pid)?.startTime ?? 0 }
+}
+
+/** The namespaces are there, and no process but the first: as at create. */
+function setUpNetwork(attempt: Attempt, config: Config): void {
+  const { linux } = config
+  const { pid } = attempt.container
+  if (isNew(config, 'network')) setUpNewNetwork(pid, linux)
+  if (linux.netDevices.length > 0) attempt.devices = moveDevices(pid, linux.netDevices)
+}
+
+function runEarlyHooks(store: Store, { hooks }: Config, attempt: Attempt): void {
+  const { container } = attempt
+  if (hooks.prestart.length + hooks.createRuntime.length === 0) return
+  attempt.hooksBegan = true
+  store.save(container)
+  const state = stateOf(container, 'creating', container.pid)
+  runHooks('prestart', hooks.prestart, state)
+  runHooks('createRuntime', hooks.createRuntime, state)
+}
+
+/** CRIU puts what it restores into a time namespace, so that its clocks go on where they were. */
+function namespacesOf({ pid, exec }: Container): Container['exec']['namespaces'] {
+  if (exec.namespaces.includes('time')) return exec.namespaces
+  try {
+    const isOwn = readLink(`/proc/${pid}/ns/time`) !== readLink('/proc/self/ns/time')
+    return isOwn ? [...exec.namespaces, 'time'] : exec.namespaces
+  } catch (error) {
+    if (failedWith(error, 'ENOENT')) return exec.namespaces // a kernel without them
+    throw error
+  }
+}
+
+/** The master of the container's terminal, whose end outside was not part of the checkpoint. */
+function takeTerminal({ consoleSocket }: RestoreOptions, attempt: Attempt, master: number): void {
+  if (consoleSocket === undefined) {
+    if (attempt.master !== undefined) close(attempt.master)
+    attempt.master = master
+    return
+  }
+  try {
+    sendDescriptorTo(consoleSocket, '/dev/ptmx', master)
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : `${cause}`
+    throw new RuntError('host', `--console-socket ${consoleSocket}: ${why}`, { cause })
+  } finally {
+    close(master)
+  }
+}

@@ -1,0 +1,26 @@
+// What a restore is told.
+
+import type { CriuFlags } from './criu-options.ts'
+
+export interface RestoreOptions extends CriuFlags {
+  readonly id: string
+  readonly bundle: string
+  readonly consoleSocket: string | undefined
+  readonly pidFile: string | undefined
+  /** Don't wait for its end. */
+  readonly detach: boolean
+  /** Don't become the parent of the container's orphans. */
+  readonly noSubreaper: boolean
+  /** Let CRIU pivot where the root is a ramdisk. */
+  readonly noPivot: boolean
+  /** "TYPE:NAME", in place of the one that the processes had. */
+  readonly lsmProfile: string | undefined
+  /** SELinux context of mounts, in place of theirs. */
+  readonly lsmMountContext: string | undefined
+  /** Go on without cgroups where they may not be used. */
+  readonly rootless: boolean
+  /** Have systemd make the cgroup. */
+  readonly systemdCgroup: boolean
+}
+
+export const RESTORE_LOG = 'restore.log'
