@@ -14,13 +14,14 @@ part() {
 	hybrid-cases) options='--cgroup hybrid'; inside cases --systemd-cgroup G1 G2 G4 G5 G6 G7 'cgroup' 'exec ' ;;
 	podman) inside podman ;;
 	systemd) inside test conformance/systemd.test.ts ;;
+	selinux) options='--selinux'; inside test conformance/selinux.test.ts ;;
 	apparmor) inside test conformance/apparmor.test.ts ;;
 	cgroups) inside test src/cgroup/fs.test.ts src/cgroup/exec.test.ts src/cgroup/oom.test.ts src/cgroup/stats.test.ts ;;
 	*) echo "test.sh: no part $1" >&2; return 2 ;;
 	esac
 }
 
-[ $# -gt 0 ] || set -- cgroups apparmor podman systemd fs-cases systemd-cases hybrid-cases
+[ $# -gt 0 ] || set -- cgroups apparmor selinux podman systemd fs-cases systemd-cases hybrid-cases
 failed=
 for name; do
 	echo "## $name"
