@@ -31,7 +31,7 @@ help:
 	@echo 'make conformance RUNTIME=PATH   the container cases on any OCI runtime ($(RUNTIME)); CASES=WORD selects'
 	@echo 'make rules                      conformance/rules.md anew: how runt, runc and crun fare, rule by rule'
 	@echo 'make engines RUNTIME=PATH       Podman, Buildah, Docker and containerd on it; CASES=WORD selects'
-	@echo 'make vm-test                    in a virtual machine with cgroup v2, systemd and AppArmor; VM_TESTS=PART selects'
+	@echo 'make vm-test                    in a virtual machine with cgroup v2, systemd, AppArmor, SELinux; VM_TESTS=PART selects'
 	@echo 'make bench RUNS=N               beside runc and crun, interleaved ($(RUNS) runs)'
 	@echo 'make soak                       load and endurance beside runc and crun, and races for RACE_SECONDS; sizes: conformance/soak.ts'
 	@echo 'make golden                     write the expected texts of the tests anew'
