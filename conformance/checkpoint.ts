@@ -8,10 +8,10 @@ import * as assert from 'uvu/assert'
 import type { Box } from './box.ts'
 import { succeeded } from './box.ts'
 import { skip } from './case.ts'
+import { waitUntil } from './patience.ts'
 import type { Result, RunOptions } from './runtime.ts'
 
 const SCRIPT = fileURLToPath(new URL('../bin/debian-criu', import.meta.url))
-const PATIENCE_MS = 10_000
 
 /** @param name of criu check --feature */
 export function requireFeature(box: Box, name: string): void {
@@ -116,11 +116,10 @@ export class Saved {
 
   /** Wait until it has counted on. @returns how far it is */
   async counts(beyond = this.count()): Promise<number> {
-    const deadline = Date.now() + PATIENCE_MS
-    while (this.count() <= beyond) {
-      assert.ok(Date.now() < deadline, `the counter stands at ${this.count()}`)
-      await sleep(10)
-    }
+    await waitUntil(
+      () => this.count() > beyond,
+      () => `the counter stands at ${this.count()}`,
+    )
     return this.count()
   }
 

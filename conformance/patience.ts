@@ -9,10 +9,13 @@ const PATIENCE_MS = 10_000 * PATIENCE
  * Ask again and again, until it is so.
  * @param complaint what to say when it never is
  */
-export async function waitUntil(isSo: () => boolean | Promise<boolean>, complaint: () => string): Promise<void> {
+export async function waitUntil(
+  isSo: () => boolean | Promise<boolean>,
+  complaint: string | (() => string),
+): Promise<void> {
   const deadline = Date.now() + PATIENCE_MS
   while (!(await isSo())) {
-    if (Date.now() > deadline) throw new Error(complaint())
+    if (Date.now() > deadline) throw new Error(typeof complaint === 'string' ? complaint : complaint())
     await sleep(5)
   }
 }

@@ -8,7 +8,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Box, failed, Ground, succeeded } from './box.ts'
 import { linkBuilt, missingForTests } from './built.ts'
-import { PATIENCE } from './patience.ts'
+import { waitUntil } from './patience.ts'
 import { findRuntime } from './runtime.ts'
 
 const CGROUPS = '/sys/fs/cgroup'
@@ -59,13 +59,6 @@ function unitOf(box: Box): string {
   return `runt-${box.id}.scope`
 }
 
-async function until(isSo: () => boolean, what: string): Promise<void> {
-  for (const deadline = Date.now() + 10_000 * PATIENCE; !isSo(); ) {
-    assert.ok(Date.now() < deadline, what)
-    await sleep(50)
-  }
-}
-
 const FILES =
   'memory.max memory.high memory.low memory.swap.max cpu.weight cpu.max cpuset.cpus cpuset.mems io.max io.weight pids.max hugetlb.2MB.max'
 
@@ -87,7 +80,7 @@ function strangeScope(unit: string, ...words: string[]): ChildProcess {
 }
 
 async function active(unit: string): Promise<void> {
-  await until(() => systemctl('is-active', unit) === 'active', `${unit} does not become active`)
+  await waitUntil(() => systemctl('is-active', unit) === 'active', `${unit} does not become active`)
 }
 
 function declareTests(ground: Ground): void {
@@ -229,7 +222,7 @@ function declareTests(ground: Ground): void {
   test('what is left of a unit that failed is no hindrance', async () => {
     await using box = new Box(ground)
     const stranger = strangeScope(unitOf(box), '-p', 'RuntimeMaxSec=1')
-    await until(() => systemctl('is-failed', unitOf(box)) === 'failed', 'the scope does not fail')
+    await waitUntil(() => systemctl('is-failed', unitOf(box)) === 'failed', 'the scope does not fail')
     await box.create()
     await box.delete()
     assert.is(shown(unitOf(box), ['LoadState']).LoadState, 'not-found')
@@ -243,7 +236,7 @@ function declareTests(ground: Ground): void {
       'org.systemd.property.TimeoutStopSec': '1',
     }
     await box.launch('sleep 1000', { '/annotations': short })
-    await until(() => systemctl('is-failed', unitOf(box)) === 'failed', 'the scope does not fail')
+    await waitUntil(() => systemctl('is-failed', unitOf(box)) === 'failed', 'the scope does not fail')
     await box.waitForStatus('stopped')
     await box.delete()
     assert.is(shown(unitOf(box), ['LoadState']).LoadState, 'not-found')
@@ -262,7 +255,7 @@ function declareTests(ground: Ground): void {
 
     await box.launch('sleep 1000')
     await box.kill('KILL')
-    await until(() => systemctl('is-active', unitOf(box)) !== 'active', 'the scope does not end')
+    await waitUntil(() => systemctl('is-active', unitOf(box)) !== 'active', 'the scope does not end')
     const second = strangeScope(unitOf(box))
     await active(unitOf(box))
     await box.delete()
@@ -298,7 +291,7 @@ function declareTests(ground: Ground): void {
       await ended
       await box.delete('--force')
       const isGone = () => shown(unitOf(box), ['LoadState']).LoadState === 'not-found'
-      await until(isGone, `the unit is left, killed after ${delay} ms`)
+      await waitUntil(isGone, `the unit is left, killed after ${delay} ms`)
       box.assertNothingLeft()
     }
     assert.ok(unfinished > 2, `only ${unfinished} were killed on the way`)
@@ -315,7 +308,7 @@ function declareTests(ground: Ground): void {
     const { stderr: warning } = succeeded(await box.command(['delete', '--force', box.id], UNREACHABLE))
     assert.match(warning, `${unitOf(box)} is removed without systemd`)
     box.assertNothingLeft()
-    await until(() => systemctl('is-active', unitOf(box)) !== 'active', 'systemd does not hear of it')
+    await waitUntil(() => systemctl('is-active', unitOf(box)) !== 'active', 'systemd does not hear of it')
   })
 
   test("a machine without a broker is asked by systemd's own socket", async () => {

@@ -23,6 +23,7 @@ import * as assert from 'uvu/assert'
 import { Box, Ground, hierarchies, succeeded } from './box.ts'
 import { linkBuilt, missingForTests } from './built.ts'
 import { type Edits, NAMESPACES } from './bundle.ts'
+import { waitUntil } from './patience.ts'
 import { Pty, type Running, statusOf } from './pty.ts'
 import { findRuntime } from './runtime.ts'
 import { listenForConsole } from './terminal.ts'
@@ -294,11 +295,10 @@ function piped(box: Box, ...words: readonly string[]): Piped {
     status: statusOf(child),
     output: () => text,
     async until(pattern) {
-      const deadline = Date.now() + 5000
-      while (!pattern.test(text)) {
-        if (Date.now() > deadline) throw new Error(`no ${pattern} in ${JSON.stringify(text)}`)
-        await sleep(5)
-      }
+      await waitUntil(
+        () => pattern.test(text),
+        () => `no ${pattern} in ${JSON.stringify(text)}`,
+      )
     },
   }
 }

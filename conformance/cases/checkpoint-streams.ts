@@ -2,11 +2,11 @@
 
 import { spawn } from 'node:child_process'
 import { readFileSync, readlinkSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
 import * as assert from 'uvu/assert'
 import { type Box, failed, succeeded } from '../box.ts'
 import { check, skip } from '../case.ts'
 import { Saved } from '../checkpoint.ts'
+import { waitUntil } from '../patience.ts'
 import { listenForConsole } from '../terminal.ts'
 
 /** Says what it reads. */
@@ -29,11 +29,10 @@ function piped(box: Box, words: readonly string[], env: Readonly<Record<string, 
     write: (text: string) => child.stdin.write(text),
     end: () => child.stdin.end(),
     async until(pattern: RegExp): Promise<string> {
-      const deadline = Date.now() + 10_000
-      while (!pattern.test(heard)) {
-        assert.ok(Date.now() < deadline, `no ${pattern} in ${JSON.stringify(heard)}`)
-        await sleep(10)
-      }
+      await waitUntil(
+        () => pattern.test(heard),
+        () => `no ${pattern} in ${JSON.stringify(heard)}`,
+      )
       return heard
     },
   }
