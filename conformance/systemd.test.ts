@@ -8,6 +8,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Box, failed, Ground, succeeded } from './box.ts'
 import { linkBuilt, missingForTests } from './built.ts'
+import { Saved } from './checkpoint.ts'
 import { waitUntil } from './patience.ts'
 import { findRuntime } from './runtime.ts'
 
@@ -217,6 +218,31 @@ function declareTests(ground: Ground): void {
     for (const wrong of ['/a/b', 'a:b', 'a:b:c', 'a.slice:b:c.slice']) {
       assert.match(await box.rejected({ '/linux/cgroupsPath': wrong }), '/linux/cgroupsPath')
     }
+  })
+
+  const restoring = spawnSync('criu', ['check']).status === 0 ? test : test.skip
+  if (restoring !== test) console.log('skipped: restore into a scope: there is no criu that works here')
+  restoring('a restored container has a scope again, and the same limits in files and properties', async () => {
+    await using box = new Box(ground)
+    const saved = new Saved(box)
+    await saved.launch(LIMITED)
+    const look = () => {
+      const names = 'ActiveState Slice Delegate ControlGroup MemoryMax MemoryHigh CPUWeight TasksMax DevicePolicy'
+      return { files: limitsOf(box), unit: shown(unitOf(box), names.split(' ')) }
+    }
+    const before = look()
+    assert.is(before.unit.TasksMax, '33')
+    succeeded(await saved.checkpoint())
+    assert.is(shown(unitOf(box), ['LoadState']).LoadState, 'not-found')
+    await saved.restored()
+    await saved.counts()
+    assert.equal(look(), before)
+    const { pid } = await box.state()
+    assert.equal(readFileSync(`${CGROUPS}${box.cgroup}/cgroup.procs`, 'utf8').split('\n')[0], `${pid}`)
+    systemctl('daemon-reload')
+    assert.equal(limitsOf(box), before.files)
+    await box.delete('--force')
+    assert.is(shown(unitOf(box), ['LoadState']).LoadState, 'not-found')
   })
 
   test('what is left of a unit that failed is no hindrance', async () => {
