@@ -22,6 +22,15 @@ test('a string flag is read in every spelling', () => {
   }
 })
 
+test('a long flag may have one dash', () => {
+  const args = parseArgs(['-bundle', '/x', '-no-pivot', '-preserve-fds=3', '-d', 'id'], FLAGS)
+  assert.equal([args.string('bundle'), args.string('preserve-fds')], ['/x', '3'])
+  assert.equal([args.boolean('no-pivot'), args.boolean('detach')], [true, true])
+  assert.equal(args.operands, ['id'])
+  assert.equal(parseArgs(['--', '-bundle'], FLAGS).operands, ['-bundle'])
+  assert.equal(parseArgs(['-bundle', '/x', 'id', '-detach'], FLAGS, { stopEarly: true }).operands, ['id', '-detach'])
+})
+
 test('of a flag that is given twice the last counts', () => {
   assert.is(parseArgs(['-b', '/x', '--bundle', '/y', 'id'], FLAGS).string('bundle'), '/y')
 })
@@ -82,8 +91,11 @@ test('a flag may be given more than once, and keeps its signs of equality', () =
 const REFUSED: readonly (readonly [words: readonly string[], why: RegExp])[] = [
   [['--unknown', 'id'], /unknown flag --unknown/],
   [['-x', 'id'], /unknown flag -x/],
-  [['--bundle'], /--bundle needs a value/],
-  [['--bundle', '--detach', 'id'], /--bundle needs a value/],
+  [['-bundles', 'id'], /unknown flag -bundles/],
+  [['-undefined', 'id'], /unknown flag -undefined/],
+  [['-bundle', '-detach', 'id'], /flag needs an argument: --bundle/],
+  [['--bundle'], /flag needs an argument: --bundle/],
+  [['--bundle', '--detach', 'id'], /flag needs an argument: --bundle/],
 ]
 
 for (const [words, why] of REFUSED) {

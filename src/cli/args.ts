@@ -1,5 +1,5 @@
-// One command's words → flags and operands. The only file that knows minimist, and its four traps:
-// ids that look like numbers, --no-… flags, flags behind the operands of exec, unknown flags.
+// One command's words → flags and operands. The only file that knows minimist, and its five traps:
+// ids that look like numbers, --no-… flags, flags behind the operands of exec, unknown flags, long flags with one dash.
 
 import minimist from 'minimist'
 import { RuntError } from '../errors.ts'
@@ -32,7 +32,7 @@ export interface ParseOptions {
 
 /** @throws RuntError 'usage' for an unknown flag or one without its value */
 export function parseArgs(words: readonly string[], flags: readonly Flag[], options: ParseOptions = {}): Parsed {
-  const own = options.stopEarly === true ? words.slice(0, firstOperand(words, flags)) : words
+  const own = withTwoDashes(options.stopEarly === true ? words.slice(0, firstOperand(words, flags)) : words, flags)
   checkValues(own, flags)
   const parsed = minimist([...own], {
     string: ['_', ...flags.filter(({ kind }) => kind === 'string').map(({ name }) => name)],
@@ -78,7 +78,17 @@ function firstOperand(words: readonly string[], flags: readonly Flag[]): number 
 }
 
 function flagOf(word: string, flags: readonly Flag[]): Flag | undefined {
-  return flags.find(({ name, short }) => word === `--${name}` || (short !== undefined && word === `-${short}`))
+  return flags.find(({ name, short = name }) => [`--${name}`, `-${name}`, `-${short}`].includes(word))
+}
+
+/** -bundle is --bundle, as in programs written in Go: containerd's shim restores with -no-subreaper. */
+function withTwoDashes(words: readonly string[], flags: readonly Flag[]): readonly string[] {
+  const end = words.indexOf('--')
+  return words.map((word, index) => {
+    const name = /^-([^-=]{2}[^=]*)/.exec(word)?.[1]
+    const isLong = (end < 0 || index < end) && flags.some((flag) => flag.name === name)
+    return isLong ? `-${word}` : word
+  })
 }
 
 /** pivot for no-pivot, which minimist negates by itself. */
@@ -95,13 +105,16 @@ function given(words: readonly string[], name: string): boolean {
   return false
 }
 
-/** A string flag at the end, or before another flag, has no value: minimist would make it ''. */
+/**
+ * A string flag at the end, or before another flag, has no value: minimist would make it ''. Podman takes a runtime that says
+ * these words of restore --lsm-mount-context for one that restores into pods.
+ */
 function checkValues(words: readonly string[], flags: readonly Flag[]): void {
   for (const [index, word] of words.entries()) {
     if (word === '--') return
     const next = words[index + 1]
     if (flagOf(word, flags)?.kind === 'string' && (next === undefined || /^--?[A-Za-z]/.test(next))) {
-      throw new RuntError('usage', `flag ${word} needs a value`)
+      throw new RuntError('usage', `flag needs an argument: ${word}`)
     }
   }
 }
