@@ -6,7 +6,7 @@ import type { Criu } from '../criu/program.ts'
 import { RuntError } from '../errors.ts'
 import { NAMESPACES } from '../linux/namespaces.ts'
 import { O } from '../linux/open-flags.ts'
-import { close, makeDirectories, open, readFileIfPresent } from '../native/file.ts'
+import { close, makeDirectories, open, readFileIfPresent, realPath } from '../native/file.ts'
 import { SyscallError } from '../native/syscall.ts'
 
 export type CgroupMode = keyof typeof CGROUP_MODE
@@ -62,9 +62,10 @@ export function openFolders({ imagePath, workPath }: CriuFlags, log: string, vie
   }
 }
 
+/** A link in the path, as in containerd's work folders, would lead from the root of another back into our own mounts. */
 function openFolder(path: string, root: string): number {
   try {
-    return open(`${root}${path}`, O.RDONLY | O.DIRECTORY)
+    return open(root === '' ? path : `${root}${realPath(path)}`, O.RDONLY | O.DIRECTORY)
   } catch (cause) {
     throw folderError(path, cause)
   }
