@@ -1,8 +1,9 @@
 // checkpoint and restore as engines call them.
 
 import { mkdirSync, symlinkSync } from 'node:fs'
+import * as assert from 'uvu/assert'
 import { succeeded } from '../box.ts'
-import { check } from '../case.ts'
+import { check, skip } from '../case.ts'
 import { Saved } from '../checkpoint.ts'
 
 check('K6', 'a restore as by a shim of containerd: one dash, and a work folder behind a link', async (box) => {
@@ -14,4 +15,19 @@ check('K6', 'a restore as by a shim of containerd: one dash, and a work folder b
   const before = await saved.standsStill()
   await saved.restored('-no-subreaper')
   await saved.counts(before)
+})
+
+check('K6', 'oom_score_adj is that of the container, not of who restores it', async (box) => {
+  if (box.runtime.name !== 'runt') skip('others leave it to criu, which has nothing for 0')
+  const saved = new Saved(box)
+  for (const score of [0, 7]) {
+    await saved.launch({ '/process/oomScoreAdj': score })
+    succeeded(await saved.checkpoint())
+    const folders = ['--image-path', saved.images, '--work-path', saved.work]
+    const starter = ['sh', '-c', 'echo 5 >/proc/self/oom_score_adj && exec "$@"', 'starter']
+    const words = ['restore', '--detach', '--bundle', box.bundle, ...folders, box.id]
+    succeeded(await box.command(words, { env: saved.environment, starter }))
+    assert.is(succeeded(await box.command(['exec', box.id, 'cat', '/proc/1/oom_score_adj'])).stdout, `${score}\n`)
+    await box.delete('--force')
+  }
 })

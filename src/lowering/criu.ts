@@ -16,6 +16,7 @@ import { lowerFsContext } from './fs-context.ts'
 import { newContext } from './lower.ts'
 import { openTarget } from './mount-target.ts'
 import { covered, pointer } from './mounts.ts'
+import { writeOomScore } from './process-setup.ts'
 import { lowerRdtDoors, lowerRdtJoin } from './rdt-join.ts'
 import { attach, lowerHostTree, lowerPropagation } from './rootfs.ts'
 
@@ -61,8 +62,16 @@ export function lowerRestore(config: Config, facts: Facts, call: CriuCall, root:
   lowerRootAt(context, root)
   lowerCgroupJoin(context, cgroup)
   lowerRdtJoin(context, rdt)
+  lowerNoOomScore(plan)
   lowerCall(plan, first, call)
   return { plan: plan.finish(), first }
+}
+
+/** CRIU saves 0 as nothing at all: such processes inherit what CRIU has, which is the caller's (1 for a shim of containerd). */
+function lowerNoOomScore(plan: PlanBuilder): void {
+  plan.section('', 'oom_score_adj 0', () => {
+    writeOomScore(plan, 0, { EACCES: 'root lets the caller have no less: these processes get what it has' })
+  })
 }
 
 /** All descriptors close on exec but those that CRIU is given. */

@@ -4,6 +4,7 @@ import { cpuMask } from '../linux/cpu-list.ts'
 import { ERRNO } from '../linux/errno.ts'
 import { AT, O } from '../linux/open-flags.ts'
 import { PERSONALITIES } from '../linux/personality.ts'
+import type { PlanBuilder } from '../plan/builder.ts'
 import type { Value } from '../plan/step.ts'
 import type { ProcessContext } from './context.ts'
 
@@ -35,12 +36,15 @@ export function lowerKeyring({ plan, facts }: ProcessContext, whose: 'init' | 'e
 export function lowerOomScore({ plan, config }: ProcessContext): void {
   const score = config.process?.oomScoreAdj
   if (score === undefined) return
-  plan.section('/process/oomScoreAdj', `oom_score_adj ${score}`, () => {
-    const flags = { kind: 'open-flags', flags: O.WRONLY | O.CLOEXEC } as const
-    const fd = plan.syscall('openat', [AT.FDCWD, '/proc/self/oom_score_adj', flags, 0], { name: 'oom_score_adj' })
-    plan.syscall('write', [fd, `${score}`, `${score}`.length])
-    plan.syscall('close', [fd])
-  })
+  plan.section('/process/oomScoreAdj', `oom_score_adj ${score}`, () => writeOomScore(plan, score))
+}
+
+/** @param ignore errors of the write, with why */
+export function writeOomScore(plan: PlanBuilder, score: number, ignore: Readonly<Record<string, string>> = {}): void {
+  const flags = { kind: 'open-flags', flags: O.WRONLY | O.CLOEXEC } as const
+  const fd = plan.syscall('openat', [AT.FDCWD, '/proc/self/oom_score_adj', flags, 0], { name: 'oom_score_adj' })
+  plan.syscall('write', [fd, `${score}`, `${score}`.length], { ignore })
+  plan.syscall('close', [fd])
 }
 
 /** process.execCPUAffinity: the CPUs of a process of exec before it is in the container's cgroup, and from then on. */
