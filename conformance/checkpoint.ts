@@ -27,17 +27,26 @@ export function criuVersion(box: Box): number {
   return Number(/(\d+)\./.exec(stdout)?.[1] ?? 0)
 }
 
-let found: { readonly folder: string } | { readonly reason: string } | undefined
+/** The folder of a criu that works here, or why there is none. */
+export type FoundCriu = { readonly folder: string } | { readonly reason: string }
+
+let found: FoundCriu | undefined
+
+/** @returns why a runtime can't checkpoint, whatever criu there is */
+export function unableToCheckpoint(runtime: string): string | undefined {
+  return runtime === 'crun' ? "crun takes libcriu, which Debian's is built without" : undefined
+}
 
 /** The folder of a criu; looked for once. */
 export function requireCriu(box: Box): string {
-  if (box.runtime.name === 'crun') skip("crun takes libcriu, which Debian's is built without")
+  const unable = unableToCheckpoint(box.runtime.name)
+  if (unable !== undefined) skip(unable)
   found ??= findCriu()
   return 'folder' in found ? found.folder : skip(found.reason)
 }
 
 /** The machine's own when it works on this kernel, else that of Debian's next release. */
-function findCriu(): { readonly folder: string } | { readonly reason: string } {
+export function findCriu(): FoundCriu {
   const own = spawnSync('sh', ['-c', 'command -v criu'], { encoding: 'utf8' }).stdout.trim()
   if (own !== '' && spawnSync(own, ['check']).status === 0) return { folder: folderOf(own) }
   const script = spawnSync('sh', [SCRIPT], { encoding: 'utf8' })

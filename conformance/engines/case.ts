@@ -8,6 +8,8 @@ export interface EngineCase {
   readonly body: (session: Session) => Promise<void>
   /** Part of `make test`. */
   readonly short: boolean
+  /** It needs a CRIU that works. */
+  readonly criu: boolean
 }
 
 /** The two with nearly one command line. */
@@ -24,10 +26,10 @@ export function on(
   engines: EngineName | readonly EngineName[],
   title: string,
   body: EngineCase['body'],
-  { short = false }: { short?: boolean } = {},
+  { short = false, criu = false }: { short?: boolean; criu?: boolean } = {},
 ): void {
   for (const engine of [engines].flat()) {
-    const each = { engine, title, body, short }
+    const each = { engine, title, body, short, criu }
     if (cases.some((other) => nameOf(other) === nameOf(each))) throw new Error(`two cases are called ${nameOf(each)}`)
     cases.push(each)
   }

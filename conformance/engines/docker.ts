@@ -91,7 +91,7 @@ export async function startDocker(world: World): Promise<Engine> {
   )
   const containerd = new Daemon(['containerd', '--config', `${folder}/containerd.toml`], `${folder}/containerd.log`)
   await containerd.ready(() => probeContainerd(CONTAINERD, folder))
-  const dockerd = await startDockerd(world, 'docker')
+  const dockerd = await startDockerd(world, 'docker', { experimental: true }) // for checkpoints
   await loadImage(dockerd)
   return {
     ...dockerd,

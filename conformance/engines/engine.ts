@@ -18,6 +18,8 @@ export interface World {
   readonly archive: string
   /** The runtime under test: one file to execute, and what it is called. */
   readonly runtime: { readonly path: string; readonly name: string }
+  /** Why no case that needs CRIU can run, if none can; else there is one in PATH. */
+  readonly withoutCriu: string | undefined
 }
 
 export interface Engine extends AsyncDisposable {

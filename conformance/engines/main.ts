@@ -6,6 +6,7 @@
 import { chmodSync, existsSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { findCriu, unableToCheckpoint } from '../checkpoint.ts'
 import { countOf, type Outcome, summary, TAP_HEADER, tapLine } from '../outcome.ts'
 import { findRuntime, type Runtime } from '../runtime.ts'
 import { makeImages } from './image.ts'
@@ -21,6 +22,8 @@ const { values: options, positionals } = parseArgs({
     slow: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     inside: { type: 'boolean', default: false },
+    criu: { type: 'string' },
+    'without-criu': { type: 'string' },
   },
 })
 
@@ -38,14 +41,23 @@ async function outside(): Promise<number> {
     ...(options.short ? ['--short'] : []),
     ...(options.slow ? ['--slow'] : []),
     ...(options.json ? ['--json'] : []),
+    ...criuFlags(),
   ]
   const again = [process.execPath, fileURLToPath(import.meta.url), '--inside', ...flags, '--', ...positionals]
   return enterWorld(again, (text) => process.stdout.write(text))
 }
 
+/** Where a criu is, or why none is there: it may have to be fetched, and inside there is no network. */
+function criuFlags(): string[] {
+  if (!chooseCases(positionals, options.short).some(({ criu }) => criu)) return []
+  const found = findCriu()
+  return 'folder' in found ? ['--criu', found.folder] : ['--without-criu', found.reason]
+}
+
 /** The last word is the world's folder. */
 async function inside(): Promise<number> {
   const folder = positionals.pop() ?? ''
+  if (options.criu !== undefined) process.env.PATH = `${options.criu}:${process.env.PATH}`
   const runtime = findRuntime(options.runtime)
   process.chdir(folder) // engines leave files where they are started: conmon an empty one called oom
   const chosen = chooseCases(positionals, options.short)
@@ -56,6 +68,7 @@ async function inside(): Promise<number> {
     folder,
     archive: makeImages(folder),
     runtime: { name: runtime.name, path: asOneFile(runtime, folder) },
+    withoutCriu: unableToCheckpoint(runtime.name) ?? options['without-criu'],
   }
   await runCases(chosen, world, (outcome) => {
     outcomes.push(outcome)

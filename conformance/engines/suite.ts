@@ -1,6 +1,7 @@
 // A run of the cases inside the world: engine after engine, on each two cases at a time.
 
 import './cases/all.ts'
+import { skip } from '../case.ts'
 import { type Ending, endingOf, judge, type Outcome, readDeviations } from '../outcome.ts'
 import { allCases, type EngineCase, nameOf } from './case.ts'
 import { rootlessCases } from './cases/rootless.ts'
@@ -75,6 +76,7 @@ async function runOn(
 }
 
 async function runCase(next: EngineCase, engine: Engine): Promise<void> {
+  if (next.criu && engine.world.withoutCriu !== undefined) skip(engine.world.withoutCriu)
   await using session = new Session(engine)
   await next.body(session)
 }

@@ -2,6 +2,10 @@
 
 import './build.ts'
 import './buildah.ts'
+import './checkpoint.ts'
+import './checkpoint-containerd.ts'
+import './checkpoint-docker.ts'
+import './checkpoint-podman.ts'
 import './containerd.ts'
 import './docker.ts'
 import './exec.ts'

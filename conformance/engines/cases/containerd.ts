@@ -29,7 +29,7 @@ async function sh(engine: Session, script: string, ...flags: string[]): Promise<
   return succeeded(await run(engine, script, ...flags)).stdout.trim()
 }
 
-async function launch(engine: Session, script: string, ...flags: string[]): Promise<string> {
+export async function launch(engine: Session, script: string, ...flags: string[]): Promise<string> {
   const name = engine.fresh()
   await engine.said(...words(engine, name, script, '--detach', ...flags))
   return name
@@ -37,12 +37,12 @@ async function launch(engine: Session, script: string, ...flags: string[]): Prom
 
 let execs = 0
 
-function exec(engine: Session, name: string, script: string, ...flags: string[]): Promise<Result> {
+export function exec(engine: Session, name: string, script: string, ...flags: string[]): Promise<Result> {
   return engine.run(['tasks', 'exec', '--exec-id', `exec${++execs}`, ...flags, name, 'sh', '-c', script])
 }
 
 /** What `tasks ls` says of it. */
-async function status(engine: Session, name: string): Promise<string | undefined> {
+export async function status(engine: Session, name: string): Promise<string | undefined> {
   const lines = (await engine.said('tasks', 'ls')).split('\n').map((line) => line.split(/\s+/))
   return lines.find(([task]) => task === name)?.[2]
 }

@@ -51,7 +51,7 @@ const NOT_HIS: Readonly<Record<string, string>> = {
 /** The cases of Podman that hold for an ordinary user. */
 export function rootlessCases(): EngineCase[] {
   return allCases()
-    .filter(({ engine, title }) => engine === 'podman' && NOT_HIS[title] === undefined)
+    .filter(({ engine, title, criu }) => engine === 'podman' && NOT_HIS[title] === undefined && !criu)
     .map((each) => ({ ...each, engine: 'rootless' }))
 }
 
