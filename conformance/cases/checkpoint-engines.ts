@@ -1,6 +1,6 @@
 // checkpoint and restore as engines call them.
 
-import { mkdirSync, symlinkSync } from 'node:fs'
+import { mkdirSync, rmdirSync, symlinkSync } from 'node:fs'
 import * as assert from 'uvu/assert'
 import { succeeded } from '../box.ts'
 import { check, skip } from '../case.ts'
@@ -30,4 +30,17 @@ check('K6', 'oom_score_adj is that of the container, not of who restores it', as
     assert.is(succeeded(await box.command(['exec', box.id, 'cat', '/proc/1/oom_score_adj'])).stdout, `${score}\n`)
     await box.delete('--force')
   }
+})
+
+check('K6', 'a read-only root that has no /tmp is restored', async (box) => {
+  const saved = new Saved(box)
+  rmdirSync(`${box.rootfs}/tmp`)
+  await saved.launch({
+    '/root/readonly': true,
+    '/mounts/-': { destination: '/data', type: 'bind', source: `${box.rootfs}/data`, options: ['bind'] },
+  })
+  succeeded(await saved.checkpoint())
+  const before = await saved.standsStill()
+  await saved.restored()
+  await saved.counts(before)
 })

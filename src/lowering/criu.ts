@@ -13,6 +13,7 @@ import type { Context } from './context.ts'
 import { lowerReserveSlots, moveToSlot } from './descriptors.ts'
 import { type Facts, lineSlots } from './facts.ts'
 import { lowerFsContext } from './fs-context.ts'
+import { openOrMake } from './in-root.ts'
 import { newContext } from './lower.ts'
 import { openTarget } from './mount-target.ts'
 import { covered, pointer } from './mounts.ts'
@@ -121,10 +122,16 @@ function lowerRootAt(context: Context, folder: string): void {
 function lowerMountPoints(context: Context, folder: string): void {
   const { plan, config } = context
   lowerRootAt(context, folder)
+  if (config.root.readonly) lowerPlaceForOldRoot(context)
   for (const mount of config.mounts) {
     plan.section(pointer(mount), mount.destination, () => lowerMountPoint(context, mount))
   }
   plan.section('/root/path', config.root.path, () => plan.syscall('umount2', [folder, MNT_DETACH]))
+}
+
+/** CRIU pivots with the old root in /tmp or, where that isn't there, in a folder that it makes, too late for a read-only root. */
+function lowerPlaceForOldRoot(context: Context): void {
+  context.plan.section('/root/readonly', '/tmp', () => openOrMake(context, '/tmp', 'directory'))
 }
 
 function lowerMountPoint(context: Context, mount: Mount): void {
