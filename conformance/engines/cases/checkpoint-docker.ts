@@ -1,6 +1,6 @@
 // What Docker alone has of checkpoints: several for a container, each by its name.
 
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
 import { on } from '../case.ts'
 import { count, launchTeller, startFrom, TELLER } from '../checkpoints.ts'
@@ -61,6 +61,36 @@ on(
     await startFrom(engine, other, 'one')
     assert.is(await count(engine, other), 2)
     assert.is(await engine.exec(other, 'cat /told'), 'n=2')
+  },
+  NEEDS_CRIU,
+)
+
+/** What the signals make it tell goes through a connection first. */
+const CONNECTED =
+  'mkfifo /in; nc -l -p 5000 -e cat & exec 3<>/in; until grep -q ":1388 " /proc/net/tcp*; do sleep 0.05; done; ' +
+  'nc 127.0.0.1 5000 <&3 & until grep -q ":1388 .* 01 " /proc/net/tcp*; do sleep 0.05; done; ' +
+  `n=0; trap 'n=$((n+1)); echo n=$n >&3' USR1; echo ready; while :; do sleep 0.05; done`
+
+on(
+  'docker',
+  'an open connection takes an option in the file of CRIU’s',
+  async (engine) => {
+    const name = await engine.launch(CONNECTED)
+    await engine.until(/^ready/m, 'logs', name)
+    assert.is(await count(engine, name), 1)
+    refused(await engine.run(['checkpoint', 'create', name, 'one']))
+    assert.is(await count(engine, name), 2)
+    mkdirSync('/etc/criu', { recursive: true })
+    const file = `/etc/criu/${engine.engine.world.runtime.name}.conf`
+    writeFileSync(file, 'tcp-established\n')
+    try {
+      await engine.said('checkpoint', 'create', name, 'one')
+      await engine.said('wait', name)
+      await startFrom(engine, name, 'one')
+    } finally {
+      rmSync(file)
+    }
+    assert.is(await count(engine, name), 3)
   },
   NEEDS_CRIU,
 )
