@@ -1,8 +1,11 @@
 // checkpoint and restore as engines call them.
 
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, rmdirSync, symlinkSync } from 'node:fs'
 import * as assert from 'uvu/assert'
 import { succeeded } from '../box.ts'
+import { NAMESPACES } from '../bundle.ts'
 import { check, skip } from '../case.ts'
 import { Saved } from '../checkpoint.ts'
 
@@ -43,4 +46,28 @@ check('K6', 'a read-only root that has no /tmp is restored', async (box) => {
   const before = await saved.standsStill()
   await saved.restored()
   await saved.counts(before)
+})
+
+check('K6', 'a UTS namespace that is joined at restore keeps its names', async (box) => {
+  const saved = new Saved(box)
+  const holders = ['first', 'second'].map((name) => {
+    const script = `hostname ${name}; domainname ${name}.example; echo x; exec sleep 60`
+    return spawn('unshare', ['-u', 'busybox', 'sh', '-c', script], { stdio: ['ignore', 'pipe', 'ignore'] })
+  })
+  try {
+    for (const { stdout } of holders) await once(stdout, 'data')
+    const [first = [], second = []] = holders.map(({ pid }) => {
+      const path = `/proc/${pid}/ns/uts`
+      return NAMESPACES.map((namespace) => (namespace.type === 'uts' ? { ...namespace, path } : namespace))
+    })
+    await saved.launch({ '/linux/namespaces': first, '/hostname': undefined })
+    succeeded(await saved.checkpoint())
+    box.configure({ '/process/args': ['true'], '/linux/namespaces': second, '/hostname': undefined })
+    await saved.restored()
+    await saved.counts()
+    const look = ['exec', box.id, 'sh', '-c', 'hostname; cat /proc/sys/kernel/domainname']
+    assert.is(succeeded(await box.command(look)).stdout, 'second\nsecond.example\n')
+  } finally {
+    for (const holder of holders) holder.kill('SIGKILL')
+  }
 })

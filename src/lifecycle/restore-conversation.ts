@@ -22,7 +22,7 @@ import { externalSources } from './external.ts'
 import { runHooks } from './hooks.ts'
 import { cgroupRoots, type Inherited, joinedNamespaces, startRestore } from './restore-criu.ts'
 import { RESTORE_LOG, type RestoreOptions } from './restore-options.ts'
-import { limitProcesses, setIoPriority, setUpNewNetwork, whileRestoring } from './restore-setup.ts'
+import { keepNames, limitProcesses, setIoPriority, setUpNewNetwork, whileRestoring } from './restore-setup.ts'
 import type { Store } from './store.ts'
 
 /** What is known of a call before anything is made. */
@@ -57,6 +57,7 @@ export async function converse(
 ): Promise<void> {
   const { config, criu, hierarchies, streams } = prepared
   const { id } = options
+  using _names = keepNames(config)
   const root = `${store.directory(id)}/criu-root`
   makeDirectory(root, 0o700)
   const { worker, inherited } = await startRestore(config, facts, criu, root)

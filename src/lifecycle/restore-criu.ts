@@ -61,10 +61,15 @@ function openNamespace(path: string, index: number): number {
   try {
     return open(path, O.RDONLY)
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : `${cause}`
-    const data = { pointer: `/linux/namespaces/${index}/path` }
-    throw new RuntError('init', `linux.namespaces[${index}]: ${why}`, { cause, data })
+    throw namespaceError(index, cause)
   }
+}
+
+/** @param index of a namespace whose path isn't what it should be */
+export function namespaceError(index: number, cause: unknown): RuntError {
+  const why = cause instanceof Error ? cause.message : `${cause}`
+  const data = { pointer: `/linux/namespaces/${index}/path` }
+  return new RuntError('init', `linux.namespaces[${index}]: ${why}`, { cause, data })
 }
 
 /** Those that the restored processes are put into, whatever they had. */

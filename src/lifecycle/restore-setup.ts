@@ -7,10 +7,12 @@ import { sysctlNamespace, sysctlPath } from '../config/sysctl.ts'
 import type { Config, Linux, Process, Resources } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
 import { switchOnLoopback, writeNetworkSysctl } from '../host/network/setup.ts'
+import { readUtsNames, writeUtsNames } from '../host/uts.ts'
 import { IOPRIO_WHO_PROCESS, ioPriorityValue } from '../linux/scheduling.ts'
 import { listDirectory } from '../native/file.ts'
 import { syscall } from '../native/syscall.ts'
 import { changeLimits } from './limits.ts'
+import { namespaceError } from './restore-criu.ts'
 
 /**
  * @returns warnings: a process can give itself these, and nobody else can
@@ -42,6 +44,23 @@ export function setUpNewNetwork(pid: number, { sysctl }: Linux): void {
       const why = cause instanceof Error ? cause.message : `${cause}`
       throw new RuntError('init', `linux.sysctl[${JSON.stringify(name)}]: ${why}`, { cause })
     }
+  }
+}
+
+/**
+ * CRIU gives a UTS namespace that is joined the names of the checkpoint, as if it were the container's own. Disposing of this gives
+ * it back those that it has now.
+ * @throws RuntError when the file is no such namespace
+ */
+export function keepNames({ linux }: Config): Disposable {
+  const index = linux.namespaces.findIndex(({ type, path }) => type === 'uts' && path !== undefined)
+  const file = linux.namespaces[index]?.path
+  if (file === undefined) return { [Symbol.dispose]() {} }
+  try {
+    const names = readUtsNames(file)
+    return { [Symbol.dispose]: () => writeUtsNames(file, names) }
+  } catch (cause) {
+    throw namespaceError(index, cause)
   }
 }
 

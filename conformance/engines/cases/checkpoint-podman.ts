@@ -202,23 +202,40 @@ on(
   NEEDS_CRIU,
 )
 
+/** A container in a pod of its own, restored into another. */
+async function movedToPod(engine: Session): Promise<{ pod: string; name: string }> {
+  const [first, second, archive] = [engine.fresh(), engine.fresh(), `${engine.folder}/checkpoint.tar`]
+  await engine.said('pod', 'create', '--name', first)
+  const pod = await engine.said('pod', 'create', '--name', second, '--hostname=second')
+  const name = await launchTeller(engine, ['--pod', first])
+  assert.is(await count(engine, name), 1)
+  await checkpoint(engine, name, '--export', archive)
+  return { pod, name: await imported(engine, archive, '--pod', pod) } // by its name the pod is not found
+}
+
+/** A further container of a pod. */
+function neighbour(engine: Session, pod: string): Promise<string> {
+  return engine.launch('sleep 300', '--pod', pod)
+}
+
 on(
   'podman',
   'a container of a pod is restored into another pod',
   async (engine) => {
-    const [first, second, archive] = [engine.fresh(), engine.fresh(), `${engine.folder}/checkpoint.tar`]
-    await engine.said('pod', 'create', '--name', first)
-    const id = await engine.said('pod', 'create', '--name', second)
-    const name = await launchTeller(engine, ['--pod', first])
-    assert.is(await count(engine, name), 1)
-    await checkpoint(engine, name, '--export', archive)
-    const other = await imported(engine, archive, '--pod', id) // by its name it is not found
-    assert.is(await count(engine, other), 2)
+    const { pod, name } = await movedToPod(engine)
+    assert.is(await count(engine, name), 2)
     const look = 'for n in net ipc uts; do readlink /proc/1/ns/$n; done'
-    const seen = await engine.exec(other, look)
-    const neighbour = engine.fresh()
-    await engine.said('run', '--detach', '--pod', second, '--name', neighbour, IMAGE, 'sleep', '300')
-    assert.is(await engine.exec(neighbour, look), seen)
+    assert.is(await engine.exec(await neighbour(engine, pod), look), await engine.exec(name, look))
+  },
+  NEEDS_CRIU,
+)
+
+on(
+  'podman',
+  'a pod keeps its host name when a container is restored into it',
+  async (engine) => {
+    const { pod, name } = await movedToPod(engine)
+    for (const each of [name, await neighbour(engine, pod)]) assert.is(await engine.exec(each, 'hostname'), 'second')
   },
   NEEDS_CRIU,
 )

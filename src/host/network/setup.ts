@@ -4,12 +4,12 @@
 import { O, RESOLVE } from '../../linux/open-flags.ts'
 import { close, open, tryOpenBelow, writeAll } from '../../native/file.ts'
 import { SyscallError } from '../../native/syscall.ts'
+import { withinNamespace } from '../within.ts'
 import { NetworkDevices } from './socket.ts'
-import { withinNetworkOf } from './within.ts'
 
 /** @param pid of a process in the namespace @throws SyscallError */
 export function switchOnLoopback(pid: number): void {
-  withinNetworkOf(pid, () => {
+  withinNamespace('network', `/proc/${pid}/ns/net`, () => {
     using devices = new NetworkDevices()
     const index = devices.find('lo')?.index
     if (index !== undefined) devices.change(index, { up: true })
@@ -22,7 +22,7 @@ export function switchOnLoopback(pid: number): void {
  * @throws SyscallError
  */
 export function writeNetworkSysctl(pid: number, path: string, value: string): void {
-  withinNetworkOf(pid, () => {
+  withinNamespace('network', `/proc/${pid}/ns/net`, () => {
     const folder = open('/proc/sys', O.PATH | O.DIRECTORY)
     const file = tryOpenBelow(folder, path, O.WRONLY, RESOLVE.BENEATH | RESOLVE.NO_SYMLINKS)
     close(folder)
