@@ -41,7 +41,8 @@ export function isAlive(pid: number, startTime: number): boolean {
  */
 export function signalProcess(pid: number, startTime: number, signal: number): boolean {
   const pidfd = trySyscall('pidfd_open', pid, 0)
-  if (pidfd === -ERRNO.ESRCH) return false
+  // EINVAL on older kernels: it is gone, and its number is that of a session or group that is still there.
+  if (pidfd === -ERRNO.ESRCH || pidfd === -ERRNO.EINVAL) return false
   if (pidfd < 0) throw new SyscallError('pidfd_open', -pidfd, `${pid}`)
   try {
     if (!isAlive(pid, startTime)) return false
