@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
 import { type Box, bindFolder, succeeded } from '../box.ts'
 import type { Edits } from '../bundle.ts'
-import { check, skip } from '../case.ts'
+import { check, needsKernel, skip } from '../case.ts'
 
 interface Features {
   readonly ociVersionMin: string
@@ -141,15 +141,29 @@ check(
   },
 )
 
-check('I3', 'every mode of the features is recognised in a memoryPolicy', async (box) => {
+const WEIGHTED = 'MPOL_WEIGHTED_INTERLEAVE'
+
+async function memoryModesOf(box: Box): Promise<readonly string[]> {
   const { modes = [], flags = [] } =
     (await featuresOf(box)).linux?.memoryPolicy ?? skip('the features say nothing of memoryPolicy')
   assert.ok(modes.length >= 5 && flags.length >= 2)
-  const withoutNodes = ['MPOL_DEFAULT', 'MPOL_LOCAL', 'MPOL_PREFERRED']
-  const policy = (mode: string) => ({
-    '/linux/memoryPolicy': withoutNodes.includes(mode) ? { mode } : { mode, nodes: '0' },
-  })
-  assert.equal(await refusedOf(box, modes, policy), [])
+  return modes
+}
+
+function memoryPolicy(mode: string): Edits {
+  const hasNodes = !['MPOL_DEFAULT', 'MPOL_LOCAL', 'MPOL_PREFERRED'].includes(mode)
+  return { '/linux/memoryPolicy': hasNodes ? { mode, nodes: '0' } : { mode } }
+}
+
+check('I3', 'every mode of the features is recognised in a memoryPolicy', async (box) => {
+  const modes = (await memoryModesOf(box)).filter((mode) => mode !== WEIGHTED)
+  assert.equal(await refusedOf(box, modes, memoryPolicy), [])
+})
+
+check('I3', 'the newest mode of the features is recognised in a memoryPolicy', async (box) => {
+  needsKernel('6.9', WEIGHTED)
+  const modes = (await memoryModesOf(box)).filter((mode) => mode === WEIGHTED)
+  assert.equal(await refusedOf(box, modes, memoryPolicy), [])
 })
 
 check('I4', 'no option of a file system is among the mount options', async (box) => {

@@ -30,6 +30,13 @@ const REPORTS: readonly (readonly [StepLabel, number, string, string, string?])[
     'linux.namespaces[1]: /x: setns: EINVAL: invalid argument',
     'the file is not a namespace of that type',
   ],
+  [
+    { origin: '/linux/memoryPolicy', about: 'MPOL_WEIGHTED_INTERLEAVE 0', call: 'set_mempolicy' },
+    ERRNO.EINVAL,
+    '',
+    'linux.memoryPolicy: MPOL_WEIGHTED_INTERLEAVE 0: set_mempolicy: EINVAL: invalid argument',
+    'it came with Linux 6.9',
+  ],
   ...(['clone', 'clone3'] as const).map(
     (call) =>
       [

@@ -94,6 +94,7 @@ const HINTS: readonly (readonly [failure: string, word: string, hint: string])[]
     '',
     'a real-time policy needs CAP_SYS_NICE on the host, and realtimeRuntime in linux.resources.cpu',
   ],
+  ['set_mempolicy EINVAL', 'MPOL_WEIGHTED_INTERLEAVE', 'it came with Linux 6.9'],
   ['clone3 EOPNOTSUPP', '', "the cgroup's place can have no processes: it is threaded, or below one that is"],
   [
     'clone3 EBUSY',
