@@ -4,6 +4,7 @@
 #   cases [FLAGS [WORD...]]   the container cases on runt with these global flags
 #   test FILE...              files of tests
 #   podman                    Podman with the systemd manager
+#   checkpoint                checkpoints of Podman and Docker, with both managers
 set -eu
 mkdir -p /tmp/vm
 [ -e /tmp/vm/bun ] || cp -L node_modules/.bin/bun /tmp/vm/bun
@@ -28,6 +29,15 @@ podman)
 	chmod 755 /tmp/vm
 	conformance/vm/podman.sh /tmp/vm/runt
 	exec as-user "$PWD/conformance/vm/podman.sh" /tmp/vm/runt user
+	;;
+checkpoint)
+	status=0
+	for manager in cgroupfs systemd; do
+		for engine in podman docker; do
+			conformance/vm/checkpoint.sh /tmp/vm/runt $engine $manager || status=1
+		done
+	done
+	exit $status
 	;;
 esac
 echo "inside.sh: $what?" >&2

@@ -12,7 +12,7 @@ part() {
 	fs-cases) inside cases '' ;;
 	systemd-cases) inside cases --systemd-cgroup ;;
 	hybrid-cases) options='--cgroup hybrid'; inside cases --systemd-cgroup G1 G2 G4 G5 G6 G7 'cgroup' 'exec ' ;;
-	podman) inside podman ;;
+	podman | checkpoint) inside "$1" ;;
 	systemd) inside test conformance/systemd.test.ts ;;
 	selinux) options='--selinux'; inside test conformance/selinux.test.ts ;;
 	apparmor) inside test conformance/apparmor.test.ts ;;
@@ -21,7 +21,7 @@ part() {
 	esac
 }
 
-[ $# -gt 0 ] || set -- cgroups apparmor selinux podman systemd fs-cases systemd-cases hybrid-cases
+[ $# -gt 0 ] || set -- cgroups apparmor selinux podman checkpoint systemd fs-cases systemd-cases hybrid-cases
 failed=
 for name; do
 	echo "## $name"

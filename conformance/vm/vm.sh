@@ -7,7 +7,7 @@ set -euo pipefail
 
 PACKAGES="systemd systemd-sysv dbus dbus-user-session libpam-systemd kmod procps
   iproute2 mount util-linux uidmap acl attr libcap2-bin e2fsprogs busybox-static
-  runc crun podman conmon fuse-overlayfs slirp4netns iptables
+  runc crun podman conmon docker.io fuse-overlayfs slirp4netns iptables
   criu libseccomp2 apparmor selinux-utils secilc
   bats jq strace socat python3-minimal perl-base"
 
@@ -127,7 +127,7 @@ X
 		dev-hugepages.mount sys-kernel-config.mount sys-kernel-debug.mount \
 		sys-kernel-tracing.mount proc-sys-fs-binfmt_misc.automount apparmor.service \
 		podman.service podman.socket podman-auto-update.service podman-auto-update.timer \
-		podman-restart.service; do
+		podman-restart.service docker.service docker.socket containerd.service; do
 		ln -sf /dev/null "$r/etc/systemd/system/$u"
 	done
 	mkdir -p "$r/etc/systemd/journald.conf.d" "$r/etc/systemd/system.conf.d"
