@@ -40,7 +40,7 @@ options of run:
   --env NAME=VALUE   set a variable for COMMAND (may be repeated)
   --timeout SECONDS  give up after this long and exit 124 (default 1800)
   --cgroup v2|hybrid|v1   cgroup layout that systemd sets up (default v2)
-  --selinux          boot with SELinux (permissive, tiny policy) in place of AppArmor
+  --selinux          boot with SELinux, without a policy, in place of AppArmor
   --mem SIZE         memory, as qemu writes it (default 2G)
   --smp N            processors (default 2)
   --append WORDS     more words for the kernel's command line (implies --fresh)
@@ -285,14 +285,6 @@ extract_vmlinux() {
 	(set +o pipefail; tail -c +$((offset + 1)) "$1" | head -c $((length - 4)) | xz -dc >"$2" 2>/dev/null) || true
 	# Another compression: let the kernel unpack itself.
 	[ "$(head -c 4 "$2" | tail -c 3)" = ELF ] || cp "$1" "$2"
-}
-
-# A policy with one type, enough for labels to be valid. Everything is permissive.
-selinux_policy() {
-	local r=$1 c
-	mkdir -p "$r/etc/selinux/tiny/policy" "$r/etc/selinux/tiny/contexts/files"
-	printf 'SELINUX=permissive\nSELINUXTYPE=tiny\n' >"$r/etc/selinux/config"
-	echo 'system_u:system_r:init_t:s0' >"$r/etc/selinux/tiny/contexts/initrc_context"
 }
 
 build() {
