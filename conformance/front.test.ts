@@ -158,17 +158,47 @@ async function reaped(box: Box): Promise<void> {
 }
 
 function testEngine(ground: Ground): void {
-  test('argv and the environment reach the engine as they are', async () => {
-    await using box = new Box(ground)
+  /** The front with another engine beside it. */
+  const withEngine = (box: Box, script: string): string => {
     const folder = `${box.folder}/fake`
     mkdirSync(folder)
     writeFileSync(`${folder}/runt`, compile(lowerFront(), (MACHINES[0] as Machine).target).bytes) // there is always one
-    writeFileSync(`${folder}/runt-engine`, '#!/bin/sh\nprintf "%s|" "$@"; printf "%s" "$MARK"; exit 7\n')
+    writeFileSync(`${folder}/runt-engine`, `#!/bin/sh\n${script}\n`)
     for (const name of ['runt', 'runt-engine']) chmodSync(`${folder}/${name}`, 0o755)
+    return `${folder}/runt`
+  }
+
+  test('argv and the environment reach the engine as they are', async () => {
+    await using box = new Box(ground)
+    const front = withEngine(box, 'printf "%s|" "$@"; printf "%s" "$MARK"; exit 7')
     const words = ['create', '', 'a b', '--x=1', '-']
-    const { status, stdout } = spawnSync(`${folder}/runt`, words, { env: { MARK: 'here' }, encoding: 'utf8' })
+    const { status, stdout } = spawnSync(front, words, { env: { MARK: 'here' }, encoding: 'utf8' })
     assert.is(stdout, 'create||a b|--x=1|-|here')
     assert.is(status, 7)
+  })
+
+  test('but for what would be orders for what the engine is made of', async () => {
+    await using box = new Box(ground)
+    const front = withEngine(box, 'exec /usr/bin/env')
+    const orders = { BUN_OPTIONS: '--preload=/x', BUN_: '', BUN_JSC_x: '1' }
+    for (const env of [{ A: '1', ...orders, BUN: '2', B_N_: '3' }, { ...orders, Z: '' }, orders, {}]) {
+      const { stdout } = spawnSync(front, ['list'], { env, encoding: 'utf8' })
+      const expected = Object.entries(env).filter(([name]) => !name.startsWith('BUN_'))
+      assert.equal(
+        stdout
+          .split('\n')
+          .filter((line) => line !== '' && !/^(PWD|OLDPWD|SHLVL|_)=/.test(line))
+          .sort(),
+        expected.map((entry) => entry.join('=')).sort(),
+      )
+    }
+  })
+
+  test('a module that the environment names is not loaded', async () => {
+    await using box = new Box(ground)
+    writeFileSync(box.path('module.js'), 'console.log("loaded")')
+    const { stdout } = await box.command(['--version'], { env: { BUN_OPTIONS: `--preload=${box.path('module.js')}` } })
+    assert.match(stdout, /^runt version/)
   })
 }
 

@@ -4,12 +4,12 @@
 // the engine would not do again.
 
 import { AT } from '../linux/open-flags.ts'
-import { PlanBuilder } from '../plan/builder.ts'
+import { PlanBuilder, u64 } from '../plan/builder.ts'
 import { lowerArgv, lowerEnvironment, WORD } from '../plan/entry.ts'
 import type { Plan, Value } from '../plan/step.ts'
 import { copyString, expectPrefix, expectText, putText } from '../plan/text.ts'
 import { KEPT_COMMANDS } from '../plan/ticket.ts'
-import type { Front } from './calls.ts'
+import { eachString, type Front } from './calls.ts'
 import { lowerDelete, lowerStart, lowerState } from './commands.ts'
 import { defaultRoot, lowerUsersRoot } from './root.ts'
 import { lowerRun } from './run.ts'
@@ -20,6 +20,9 @@ const PATH_ROOM = 4096
 /** What the engine is called, beside the front. */
 export const ENGINE = 'runt-engine'
 
+/** Bun reads BUN_OPTIONS, BUN_JSC_* and others even in an executable that it made. */
+const ENGINES_OWN = 'BUN_'
+
 /** Global flags that change nothing of what the front does: they say where problems are told, and it tells none. */
 const VALUE_FLAGS = ['--log', '--log-format'] as const
 const BARE_FLAGS = ['--systemd-cgroup'] as const
@@ -29,6 +32,7 @@ export function lowerFront(): Plan {
   const plan = new PlanBuilder(STDERR, 0, { loops: true })
   const front: Front = { plan, path: plan.buffer('path', PATH_ROOM + WORD), engine: plan.label('engine') }
   const argv = lowerArgv(plan)
+  lowerOwnEnvironment(front, argv)
   const word = plan.add(argv, WORD, plan.value('word'))
   const unset = defaultRoot(front)
   const root = lowerGlobalFlags(front, word, unset)
@@ -36,6 +40,32 @@ export function lowerFront(): Plan {
   lowerCommands(front, argv, word, root)
   lowerEngine(front, argv)
   return plan.finish()
+}
+
+/**
+ * Leave out what the engine's own machinery would take for orders: options, modules to load before all others, a debugger. The
+ * pointers move up in their place, which is ours to write to.
+ */
+function lowerOwnEnvironment(front: Front, argv: Value): void {
+  const { plan } = front
+  const environment = lowerEnvironment(plan, argv)
+  const to = plan.add(environment, 0, plan.value('kept'))
+  const pointer = plan.struct('pointer', [u64(0)])
+  const putPointer = (value: Value | 0): void => {
+    plan.store(pointer.address, 8, value)
+    for (const half of [0, 4]) plan.put(plan.add(to, half), plan.add(pointer.field(half, 4), 0))
+  }
+  eachString(front, environment, (entry) => {
+    const kept = plan.label('kept_entry')
+    const next = plan.label('next_entry')
+    expectPrefix(plan, entry, ENGINES_OWN, kept)
+    plan.jump(next)
+    plan.place(kept)
+    putPointer(entry)
+    plan.add(to, WORD, to)
+    plan.place(next)
+  })
+  putPointer(0)
 }
 
 /** Step over the global flags. @param unset the root that nobody has given @returns the state root; `word` points to the command's name then */
