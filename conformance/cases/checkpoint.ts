@@ -1,6 +1,6 @@
 // checkpoint and restore: not in the specification, and what engines and users of runc expect of them.
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import {
   chmodSync,
   closeSync,
@@ -20,7 +20,7 @@ import type { Box } from '../box.ts'
 import { failed, succeeded } from '../box.ts'
 import { type Edits, NAMESPACES } from '../bundle.ts'
 import { check, skip } from '../case.ts'
-import { COUNTER, criuVersion, OWN_STREAMS, requireFeature, Saved } from '../checkpoint.ts'
+import { COUNTER, OWN_STREAMS, requireFeature, Saved } from '../checkpoint.ts'
 
 const onlyRunt = (box: Box, reason: string): void => {
   if (box.runtime.name !== 'runt') skip(reason)
@@ -340,79 +340,6 @@ check('K6', 'clocks go on where they were', async (box) => {
   const outside = (performance.now() - started) / 1000
   assert.ok(passed >= 0 && passed < outside - 1.4, `${passed} s, and ${outside} s outside`)
 })
-
-check('K6', 'a connection of TCP goes on', async (box) => {
-  if (!existsSync('/usr/sbin/iptables')) skip('criu locks the network by iptables, which is not here')
-  if (criuVersion(box) < 4) skip('a criu before 4 does not unlock the network by the iptables of today')
-  const saved = new Saved(box)
-  const network = await NetworkNamespace.make()
-  let client: ChildProcess | undefined
-  try {
-    const script = `${OWN_STREAMS}; nc -l -p 5000 -e sh -c 'while read line; do echo got $line; done' & ${COUNTER}`
-    await saved.launch({ '/linux/namespaces': network.namespaces }, script)
-    const connection = network.spawn(['busybox', 'nc', '127.0.0.1', '5000'])
-    client = connection.child
-    await connection.says('one', /got one/)
-    assert.match(failed(await saved.checkpoint()).stderr, box.runtime.name === 'runt' ? /--tcp-established/ : /criu/)
-    await connection.says('two', /got two/)
-    succeeded(await saved.checkpoint('--tcp-established'))
-    client.stdin?.write('three\n')
-    await saved.standsStill()
-    await saved.restored('--tcp-established')
-    await connection.says('four', /got three\ngot four/)
-  } finally {
-    client?.kill('SIGKILL')
-    network.end()
-  }
-})
-
-/** A network namespace that a process of ours holds. */
-class NetworkNamespace {
-  readonly #holder: ChildProcess
-
-  private constructor(holder: ChildProcess) {
-    this.#holder = holder
-  }
-
-  static async make(): Promise<NetworkNamespace> {
-    const script = 'busybox ip link set lo up && echo up && exec sleep 60'
-    const holder = spawn('unshare', ['-n', 'sh', '-c', script], { stdio: ['ignore', 'pipe', 'ignore'] })
-    await new Promise((resolve) => holder.stdout?.once('data', resolve))
-    return new NetworkNamespace(holder)
-  }
-
-  get namespaces(): object[] {
-    const path = `/proc/${this.#holder.pid}/ns/net`
-    return NAMESPACES.map((namespace) => (namespace.type === 'network' ? { ...namespace, path } : namespace))
-  }
-
-  spawn(command: readonly string[]): {
-    readonly child: ChildProcess
-    says(line: string, answer: RegExp): Promise<void>
-  } {
-    const words = ['-n', '-t', `${this.#holder.pid}`, ...command]
-    const child = spawn('nsenter', words, { stdio: ['pipe', 'pipe', 'ignore'] })
-    let heard = ''
-    child.stdout.on('data', (chunk: Buffer) => {
-      heard += chunk.toString()
-    })
-    return {
-      child,
-      async says(line, answer) {
-        child.stdin.write(`${line}\n`)
-        const deadline = Date.now() + 10_000
-        while (!answer.test(heard)) {
-          assert.ok(Date.now() < deadline, `no ${answer} in ${JSON.stringify(heard)}`)
-          await sleep(10)
-        }
-      },
-    }
-  }
-
-  end(): void {
-    this.#holder.kill('SIGKILL')
-  }
-}
 
 /** flock(1) of the host, with what it needs. */
 const HOST_PROGRAMS = ['/usr', '/lib', '/lib64'].map((path) => ({
