@@ -1,7 +1,7 @@
 // What cases of checkpoint and restore share: a CRIU that works on this machine, and the two commands with their folders.
 
 import { spawnSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
@@ -19,6 +19,18 @@ export function requireFeature(box: Box, name: string): void {
     encoding: 'utf8',
   })
   if (status !== 0) skip(`${stdout}${stderr}`.trim())
+}
+
+/** prlimit(2) of other users' processes and pipes beyond fs.pipe-max-size take it. */
+export function hasResourceRight(): boolean {
+  const CAP_SYS_RESOURCE = 1n << 24n
+  const effective = /^CapEff:\s*(\w+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0'
+  return (BigInt(`0x${effective}`) & CAP_SYS_RESOURCE) !== 0n
+}
+
+/** Its server of lazy pages takes a pipe of 4 MiB, and does not look whether it got one. */
+export function canServeLazyPages(): boolean {
+  return hasResourceRight() || Number(readFileSync('/proc/sys/fs/pipe-max-size', 'utf8')) >= 4 << 20
 }
 
 /** Its first number. */

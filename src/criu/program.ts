@@ -1,6 +1,10 @@
 // The host's criu: where it is, which version it is, and what it can do on this kernel.
 
 import { RuntError } from '../errors.ts'
+import { F } from '../linux/fcntl.ts'
+import { pipe } from '../native/descriptors.ts'
+import { close } from '../native/file.ts'
+import { trySyscall } from '../native/syscall.ts'
 import { findProgram } from '../process/search.ts'
 import { type CriuFeatures, type CriuRequest, type CriuResponse, REQUEST } from './messages.ts'
 import { ask, startWorker } from './swrk.ts'
@@ -59,6 +63,23 @@ export async function requireFeature({ program }: Criu, feature: keyof CriuFeatu
   const { features } = await askOnce(program, { type: REQUEST.FEATURE_CHECK, features: { [feature]: true } })
   if (features?.[feature] === true) return
   throw new RuntError('host', `--${flag}: ${program} has no ${FEATURES[feature]} on this machine`)
+}
+
+/** As large CRIU's server of lazy pages makes a pipe. */
+const PAGE_SERVER_PIPE = 1 << 22
+
+/**
+ * CRIU doesn't look whether it got the pipe that serves lazy pages, and fails when the first page is asked for: "splice: Bad
+ * file descriptor". pipe(7): one beyond fs.pipe-max-size takes CAP_SYS_RESOURCE.
+ * @returns a warning when it won't get one
+ */
+export function lazyServerTrouble(): string | undefined {
+  const [read, write] = pipe()
+  const result = trySyscall('fcntl', read, F.SETPIPE_SZ, PAGE_SERVER_PIPE)
+  close(read)
+  close(write)
+  if (result >= 0) return undefined
+  return `--lazy-pages: criu will fail to serve them: it needs CAP_SYS_RESOURCE, or sysctl fs.pipe-max-size=${PAGE_SERVER_PIPE}`
 }
 
 async function askOnce(program: string, request: CriuRequest): Promise<CriuResponse> {

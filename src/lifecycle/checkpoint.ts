@@ -3,7 +3,7 @@
 
 import { freezerDirectory, isFrozen, tryThaw } from '../cgroup/freezer.ts'
 import { type CriuOptions, REQUEST } from '../criu/messages.ts'
-import { findCriu, requireFeature } from '../criu/program.ts'
+import { findCriu, lazyServerTrouble, requireFeature } from '../criu/program.ts'
 import { ask, type Listener } from '../criu/swrk.ts'
 import { RuntError } from '../errors.ts'
 import { type MountEntry, mountsOf } from '../host/mounts.ts'
@@ -74,7 +74,11 @@ export async function checkpointContainer(store: Store, id: string, options: Che
   if (options.preDump || options.parentPath !== undefined) {
     await requireFeature(criu, 'mem_track', options.preDump ? 'pre-dump' : 'parent-path')
   }
-  if (options.lazyPages) await requireFeature(criu, 'lazy_pages', 'lazy-pages')
+  if (options.lazyPages) {
+    await requireFeature(criu, 'lazy_pages', 'lazy-pages')
+    const trouble = lazyServerTrouble()
+    if (trouble !== undefined) warn(trouble)
+  }
   openFolders(options, LOG)[Symbol.dispose]()
   const mounts = options.preDump ? [] : mountsOf(container.pid)
   const streams = options.preDump ? [] : streamNames(container, mounts)
