@@ -21,7 +21,7 @@ SOURCES := $(shell find src -name '*.ts' ! -name '*.test.ts' ! -path '*/generate
 GENERATED := src/config/generated/validators.js
 PACKAGES := node_modules/.package-lock.json
 
-.PHONY: help build run test bench soak conformance engines rules vm-test check golden install uninstall clean
+.PHONY: help build run test bench soak migration conformance engines rules vm-test check golden install uninstall clean
 
 help:
 	@echo 'make build                      dist/runt and, beside it, its engine and the addon that loads'
@@ -34,6 +34,7 @@ help:
 	@echo 'make vm-test                    in a virtual machine with cgroup v2, systemd, AppArmor, SELinux; VM_TESTS=PART selects'
 	@echo 'make bench RUNS=N               beside runc and crun, interleaved ($(RUNS) runs)'
 	@echo 'make soak                       load and endurance beside runc and crun, and races for RACE_SECONDS; sizes: conformance/soak.ts'
+	@echo 'make migration                  moves a running container in each way that CRIU knows; RUNTIME=PATH moves beside it'
 	@echo 'make golden                     write the expected texts of the tests anew'
 	@echo 'make install PREFIX= DESTDIR=   install to $(PREFIX); make uninstall removes it'
 	@echo 'make clean                      remove what was built'
@@ -91,6 +92,10 @@ soak: build
 	@sh bin/debian-packages busybox-static runc crun
 	@RACE_SECONDS=$(RACE_SECONDS) $(BUN) conformance/race.test.ts
 	@$(BUN) conformance/soak.ts
+
+migration: build
+	@sh bin/debian-packages busybox-static iproute2 iptables runc
+	@$(BUN) conformance/migration.ts --runtime dist/runt $(if $(filter-out dist/runt,$(RUNTIME)),--runtime '$(RUNTIME)') --runs 5
 
 conformance: $(if $(filter dist/runt,$(RUNTIME)),build,$(PACKAGES))
 	@sh bin/debian-packages busybox-static libseccomp2

@@ -5,6 +5,8 @@
 #   test FILE...              files of tests
 #   podman                    Podman with the systemd manager
 #   checkpoint                checkpoints of Podman and Docker, with both managers
+#   migration [FLAG...]       containers that move from host to host
+#   criu WORD...              any of these with the CRIU of dist/criu, which is newer than the machine's own
 set -eu
 mkdir -p /tmp/vm
 [ -e /tmp/vm/bun ] || cp -L node_modules/.bin/bun /tmp/vm/bun
@@ -24,6 +26,13 @@ test)
 		/tmp/vm/bun "$file" || status=1
 	done
 	exit $status
+	;;
+migration)
+	exec /tmp/vm/bun conformance/migration.ts --runtime /tmp/vm/runt --runtime /usr/sbin/runc "$@"
+	;;
+criu)
+	[ -e /tmp/vm/criu ] || cp -R dist/criu /tmp/vm/
+	PATH=/tmp/vm/criu:$PATH exec "$0" "$@"
 	;;
 podman)
 	chmod 755 /tmp/vm

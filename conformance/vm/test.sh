@@ -6,6 +6,9 @@ cd "$(dirname "$0")/../.."
 # $options: words for the machine
 inside() { conformance/vm/vm.sh run ${options:-} --share-ro "$PWD" --timeout 3600 --env PATIENCE=10 -- conformance/vm/inside.sh "$@"; }
 
+# The machine's own criu is too old for connections of TCP.
+newer_criu() { RUNT_CRIU_CACHE=$PWD/dist/criu bin/debian-criu >/dev/null; }
+
 part() {
 	options=
 	case $1 in
@@ -16,12 +19,13 @@ part() {
 	systemd) inside test conformance/systemd.test.ts ;;
 	selinux) options='--selinux'; inside test conformance/selinux.test.ts ;;
 	apparmor) inside test conformance/apparmor.test.ts ;;
+	migration) newer_criu && inside criu cases '' K6 && inside criu migration --megabytes 16 --runs 1 ;;
 	cgroups) inside test src/cgroup/fs.test.ts src/cgroup/exec.test.ts src/cgroup/oom.test.ts src/cgroup/stats.test.ts ;;
 	*) echo "test.sh: no part $1" >&2; return 2 ;;
 	esac
 }
 
-[ $# -gt 0 ] || set -- cgroups apparmor selinux podman checkpoint systemd fs-cases systemd-cases hybrid-cases
+[ $# -gt 0 ] || set -- cgroups apparmor selinux podman checkpoint systemd fs-cases systemd-cases hybrid-cases migration
 failed=
 for name; do
 	echo "## $name"
