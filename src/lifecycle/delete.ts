@@ -6,6 +6,7 @@ import type { Cgroup } from '../cgroup/manager.ts'
 import { RuntError } from '../errors.ts'
 import { SIGNAL } from '../linux/signals.ts'
 import { debug, warn } from '../log.ts'
+import { tracerOf } from '../process/tracer.ts'
 import { isAlive, reap, signalProcess, waitForEnd } from '../process/wait.ts'
 import { type Container, stateOf } from './container.ts'
 import { runAllHooks } from './hooks.ts'
@@ -105,13 +106,20 @@ function killInit({ id, pid, startTime, cgroup }: Container): void {
   // What v1's freezer holds can't even die.
   if (signalProcess(pid, startTime, SIGNAL.SIGKILL) && isFrozen(cgroup)) tryThaw(cgroup)
   if (isAlive(pid, startTime) && !waitForEnd(pid, PATIENCE) && isAlive(pid, startTime)) {
+    const hint = whyAlive(pid, cgroup)
     throw new RuntError(
       'container-status',
-      `container ${id}: init ${pid} did not end within ${PATIENCE / 1000} s of SIGNAL.SIGKILL`,
-      isFrozen(cgroup)
-        ? { hint: `a cgroup above ${cgroup.path} is frozen: nothing dies there before it is thawed` }
-        : {},
+      `container ${id}: init ${pid} did not end within ${PATIENCE / 1000} s of SIGKILL`,
+      hint === undefined ? {} : { hint },
     )
   }
   reap(pid) // when it is a child of ours
+}
+
+/** One that is traced may be left of a restore whose criu waits forever. */
+function whyAlive(pid: number, cgroup: Cgroup): string | undefined {
+  if (isFrozen(cgroup)) return `a cgroup above ${cgroup.path} is frozen: nothing dies there before it is thawed`
+  const tracer = tracerOf(pid)
+  if (tracer === undefined) return undefined
+  return `process ${tracer.pid} (${tracer.command}) traces ${tracer.traced}, and must see its end first: end process ${tracer.pid}`
 }
