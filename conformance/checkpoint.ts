@@ -1,7 +1,7 @@
 // What cases of checkpoint and restore share: a CRIU that works on this machine, and the two commands with their folders.
 
 import { spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import * as assert from 'uvu/assert'
@@ -33,8 +33,14 @@ export function canServeLazyPages(): boolean {
   return hasResourceRight() || Number(readFileSync('/proc/sys/fs/pipe-max-size', 'utf8')) >= 4 << 20
 }
 
+/** What open connections take. */
+export function requireNetworkLock(box: Box): void {
+  if (!existsSync('/usr/sbin/iptables')) skip('criu locks the network by iptables, which is not here')
+  if (criuVersion(box) < 4) skip('a criu before 4 does not unlock the network by the iptables of today')
+}
+
 /** Its first number. */
-export function criuVersion(box: Box): number {
+function criuVersion(box: Box): number {
   const { stdout } = spawnSync(`${requireCriu(box)}/criu`, ['--version'], { encoding: 'utf8' })
   return Number(/(\d+)\./.exec(stdout)?.[1] ?? 0)
 }

@@ -1,21 +1,15 @@
 // Connections of TCP of a container, checkpointed and restored.
 
-import { existsSync } from 'node:fs'
 import * as assert from 'uvu/assert'
-import { type Box, failed, succeeded } from '../box.ts'
-import { check, skip } from '../case.ts'
-import { COUNTER, criuVersion, OWN_STREAMS, Saved } from '../checkpoint.ts'
+import { failed, succeeded } from '../box.ts'
+import { check } from '../case.ts'
+import { COUNTER, OWN_STREAMS, requireNetworkLock, Saved } from '../checkpoint.ts'
 import { NetworkNamespace } from '../network-namespace.ts'
 import { listenForConsole } from '../terminal.ts'
 
 const PORT = 5000
 /** Says what it hears. */
 const ECHO = `sh -c 'while read line; do echo got $line; done'`
-
-function requireNetworkLock(box: Box): void {
-  if (!existsSync('/usr/sbin/iptables')) skip('criu locks the network by iptables, which is not here')
-  if (criuVersion(box) < 4) skip('a criu before 4 does not unlock the network by the iptables of today')
-}
 
 check('K6', 'a connection of TCP goes on', async (box) => {
   requireNetworkLock(box)

@@ -3,6 +3,7 @@
 import { mkdirSync } from 'node:fs'
 import * as assert from 'uvu/assert'
 import { type Ground, succeeded } from '../box.ts'
+import { requireNetworkLock } from '../checkpoint.ts'
 import { ADDRESS, Lan } from './lan.ts'
 import { type Figures, Move } from './move.ts'
 import { Peer } from './peer.ts'
@@ -24,6 +25,7 @@ export async function migrate(ground: Ground, way: Way, megabytes: number): Prom
   await using target = new Place(ground, there, blocks)
   const shared = source.box.path('shared')
   mkdirSync(shared)
+  requireNetworkLock(source.box)
   requireWay(source.box, way)
   lan.plug(here)
   await source.start()

@@ -73,7 +73,7 @@ export class Move {
   /** Afterwards it goes on, on the other host. */
   async restore(name: string, ...flags: readonly string[]): Promise<void> {
     const folders = ['--image-path', this.folder(name), '--work-path', this.work]
-    const words = ['restore', '--detach', ...this.target.consoleFlags, ...folders, TCP, ...flags]
+    const words = ['restore', '--detach', ...this.target.launchFlags, ...folders, TCP, ...flags]
     succeeded(await this.target.command(words))
     this.#plug()
     this.#goesOn = performance.now()

@@ -35,7 +35,8 @@ export class Place implements AsyncDisposable {
     this.#console = listenForConsole(this.box.path('console'))
   }
 
-  get consoleFlags(): string[] {
+  /** Of create and restore. */
+  get launchFlags(): string[] {
     return ['--bundle', this.box.bundle, '--console-socket', this.#console.path]
   }
 
@@ -52,7 +53,7 @@ export class Place implements AsyncDisposable {
   }
 
   async start(): Promise<void> {
-    succeeded(await this.command(['create', ...this.consoleFlags]))
+    succeeded(await this.command(['create', ...this.launchFlags]))
     succeeded(await this.command(['start']))
     await this.terminal.until(/ready/)
     await this.site.container.listensTo(PORT)
