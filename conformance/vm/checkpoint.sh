@@ -10,7 +10,7 @@ name=vm-checkpoint
 teller='n=0; trap "n=\$((n+1)); echo n=\$n" USR1; trap "exit 7" TERM; echo ready; while :; do sleep 0.2; done'
 
 clean_up() {
-	call rm --force $name other >/dev/null 2>&1 || :
+	for each in $name other; do call rm --force "$each" >/dev/null 2>&1 || :; done
 	[ ! -e "$work/docker.pid" ] || kill "$(cat "$work/docker.pid")"
 	wait
 	rm -rf "$work"
@@ -124,7 +124,7 @@ fi
 expect 'exec is in there' "$(call exec $name cat /proc/self/cgroup)" 0::/
 if [ $engine = podman ]; then
 	# This kernel keeps track of what changes.
-	save --pre-checkpoint --export "$work/first"
+	expect 'a pre-checkpoint has nothing to say' "$(save --pre-checkpoint --export "$work/first" 2>&1)" ''
 	count $name 3
 	save --with-previous --export "$work/second"
 	expect 'what is saved twice is less' "$([ "$(memory checkpoint)" -lt "$(memory pre-checkpoint)" ] && echo less)" less

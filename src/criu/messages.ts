@@ -41,6 +41,7 @@ export const REQUEST = {
   NOTIFY: 6,
   FEATURE_CHECK: 9,
   VERSION: 10,
+  SINGLE_PRE_DUMP: 13,
 } as const
 
 /** enum criu_cg_mode */

@@ -36,10 +36,15 @@ export async function findCriu(): Promise<Criu> {
   return criu
 }
 
-/** @param what needs it, as the sentence begins @throws RuntError 'host' */
-export function requireVersion({ program, version }: Criu, oldest: Version, what: string): void {
+export function isAtLeast({ version }: Criu, oldest: Version): boolean {
   const [major, minor] = version
-  if (major > oldest[0] || (major === oldest[0] && minor >= oldest[1])) return
+  return major > oldest[0] || (major === oldest[0] && minor >= oldest[1])
+}
+
+/** @param what needs it, as the sentence begins @throws RuntError 'host' */
+export function requireVersion(criu: Criu, oldest: Version, what: string): void {
+  if (isAtLeast(criu, oldest)) return
+  const { program, version } = criu
   throw new RuntError(
     'host',
     `${program} ${version.join('.')} is too old: ${what} needs ${oldest.join('.')} or newer`,

@@ -2,8 +2,8 @@
 // in runtime.md: runc's command.
 
 import { freezerDirectory, isFrozen, tryThaw } from '../cgroup/freezer.ts'
-import { type CriuOptions, REQUEST } from '../criu/messages.ts'
-import { findCriu, lazyServerTrouble, requireFeature } from '../criu/program.ts'
+import { type CriuOptions, type CriuRequest, REQUEST } from '../criu/messages.ts'
+import { type Criu, findCriu, isAtLeast, lazyServerTrouble, requireFeature } from '../criu/program.ts'
 import { ask, type Listener } from '../criu/swrk.ts'
 import { RuntError } from '../errors.ts'
 import { type MountEntry, mountsOf } from '../host/mounts.ts'
@@ -98,13 +98,18 @@ export async function checkpointContainer(store: Store, id: string, options: Che
     if (!options.preDump) {
       writeFileAtomically(`${options.imagePath}/${DESCRIPTORS_FILE}`, JSON.stringify(streams), 0o600)
     }
-    const type = options.preDump ? REQUEST.PRE_DUMP : REQUEST.DUMP
+    const type = options.preDump ? preDumpOf(criu) : REQUEST.DUMP
     requireSuccess(await ask(worker, { type, opts }, listener(id, options)), `container ${id}`, criu, folders)
   } finally {
     // A criu that was killed has no time to thaw what it froze.
     if (!wasPaused && isFrozen(container.cgroup)) tryThaw(container.cgroup)
   }
   if (!options.leaveRunning && !options.preDump) await destroy(store, container)
+}
+
+/** After a PRE_DUMP criu waits for the next, and complains on stderr when none comes; one alone is known since 3.17. */
+function preDumpOf(criu: Criu): CriuRequest['type'] {
+  return isAtLeast(criu, [3, 17]) ? REQUEST.SINGLE_PRE_DUMP : REQUEST.PRE_DUMP
 }
 
 function listener(id: string, { statusFd }: CheckpointOptions): Listener {
