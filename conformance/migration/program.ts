@@ -6,8 +6,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { PATIENCE } from '../patience.ts'
 import type { Terminal } from '../terminal.ts'
 
-/** Bytes of a variable: 4096 times its number and the tick that wrote it, as SEVEN.SEVEN: digits. */
-export const BLOCK = 16 * 4096
+const TIMES = 1024
+/** Bytes of a variable: so many times its number and the tick that wrote it, as SEVEN.SEVEN: digits. */
+export const BLOCK = 16 * TIMES
 /** A variable more, every so many ticks; at the others one of the first quarter is written anew. */
 const GROWS_EVERY = 8
 const HOT = 4
@@ -20,18 +21,26 @@ const LONG_US = 60_000 * PATIENCE
 export const PORT = 5000
 
 /**
+ * Room on the heap for what comes later, as a share of what is there at the start. To the kernel a heap that grows has changed
+ * altogether, and pre-dumps would be in vain; so it is made large once: variables that go again, below one that stays.
+ */
+const SPARE = 4
+
+/**
  * The script of the container's init. On its terminal it answers "how N" (how far it is, and how far apart ticks were when they
  * were too far: microseconds) and "sum N" (the SHA-256 of its memory); a child of it answers each line of a TCP connection.
  * @param blocks that it has from the start
  */
 export function script(blocks: number): string {
-  const doubled = 'b=$b$b$b$b; '.repeat(6)
+  const doubled = 'b=$b$b$b$b; '.repeat(Math.log2(TIMES) / 2)
   return `nc -l -p ${PORT} -e sh -c 'while read -r line; do echo "got $line."; done' </dev/null >/dev/null 2>&1 &
 fill() { b=$((${NUMBERS_FROM}+$1)).$((${NUMBERS_FROM}+$2)):; ${doubled}eval "m$1=\\$b"; }
 all() { i=0; while [ $i -lt $count ]; do eval "printf %s \\"\\$m$i\\""; i=$((i+1)); done; }
 clock() { now=$EPOCHREALTIME; now=\${now%.*}\${now#*.}; }
 n=0 count=0 gaps= summed=
 while [ $count -lt ${blocks} ]; do fill $count 0; count=$((count+1)); done
+i=0; while [ $i -lt ${Math.ceil(blocks / SPARE)} ]; do eval "s$i=$b"; i=$((i+1)); done
+top=$b; while [ $i -gt 0 ]; do i=$((i-1)); unset s$i; done
 echo kept >/dev/shm/kept
 echo ready; clock; last=$now
 while :; do
@@ -57,7 +66,7 @@ export function memoryAt(ticks: number, blocks: number): { readonly count: numbe
   }
   const hash = createHash('sha256')
   for (const [index, tick] of written.entries()) {
-    hash.update(`${NUMBERS_FROM + index}.${NUMBERS_FROM + tick}:`.repeat(BLOCK / 16))
+    hash.update(`${NUMBERS_FROM + index}.${NUMBERS_FROM + tick}:`.repeat(TIMES))
   }
   return { count: written.length, sum: hash.digest('hex') }
 }
