@@ -181,6 +181,7 @@ check('G4', 'devices.list has the rules', async (box) => {
 
 check('G1', 'below a frozen cgroup a container is refused', async (box) => {
   needs('freezer')
+  if (isBySystemd(box.runtime)) skip('a path is none of systemd')
   const above = `${CGROUPS}/freezer${box.cgroup}`
   mkdirSync(above, { recursive: true })
   writeFileSync(`${above}/freezer.state`, 'FROZEN')
