@@ -9,7 +9,6 @@ const ARCHITECTURE = process.arch === 'arm64' ? 'SCMP_ARCH_AARCH64' : 'SCMP_ARCH
 interface Condition {
   readonly caps?: readonly string[]
   readonly arches?: readonly string[]
-  readonly minKernel?: string
 }
 
 interface Profile {

@@ -2,7 +2,7 @@
 // is quick, signals of that moment are the program's.
 
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'uvu'
@@ -10,6 +10,7 @@ import * as assert from 'uvu/assert'
 import { Box, Ground, succeeded } from './box.ts'
 import { linkBuilt, missingForTests } from './built.ts'
 import { baseConfig } from './bundle.ts'
+import { children } from './programs.ts'
 import { findRuntime } from './runtime.ts'
 
 const reason = missingForTests()
@@ -48,15 +49,6 @@ async function endOf({ child, ended }: Running): ReturnType<() => Running['ended
   if (end === undefined) child.kill('SIGKILL')
   assert.ok(end, 'it goes on waiting')
   return end
-}
-
-function children(pid: number): number[] {
-  try {
-    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-    return text.trim().split(' ').filter(Boolean).map(Number)
-  } catch {
-    return []
-  }
 }
 
 /** Init as soon as it is there. @param depth of it below runt */

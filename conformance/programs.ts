@@ -16,8 +16,9 @@ export async function waitForPrograms(pid: number, ...commands: string[]): Promi
   await waitUntil(areThere, () => `${commands.join(' and ')} should run, and there is ${running.join(', ')}`)
 }
 
-function children(pid: number): number[] {
-  return read(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean).map(Number)
+/** Those of its first thread; none, of a process that is no more. */
+export function children(pid: number): number[] {
+  return read(`/proc/${pid}/task/${pid}/children`).trim().split(' ').filter(Boolean).map(Number)
 }
 
 function commandLine(pid: number): string {

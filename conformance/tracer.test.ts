@@ -8,12 +8,13 @@ import { callNative } from '../src/native/ffi.ts'
 import { tracerOf } from '../src/process/tracer.ts'
 import { reap } from '../src/process/wait.ts'
 import { waitUntil } from './patience.ts'
+import { children } from './programs.ts'
 
 const PTRACE_SEIZE = 0x4206
 const missing = process.getuid?.() === 0 ? undefined : 'needs root'
 
-function childOf({ pid }: ChildProcess): number {
-  return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim())
+function childOf({ pid = -1 }: ChildProcess): number {
+  return children(pid)[0] ?? 0
 }
 
 if (missing === undefined) {
