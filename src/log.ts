@@ -2,6 +2,7 @@
 
 import { O } from './linux/open-flags.ts'
 import { open, writeAll } from './native/file.ts'
+import { printableLines } from './printable.ts'
 
 export type LogFormat = 'text' | 'json'
 export type LogLevel = 'debug' | 'info' | 'warning' | 'error'
@@ -45,18 +46,22 @@ export function warn(message: string): void {
 export function logError(message: string, fields: Readonly<Record<string, unknown>> = {}): void {
   if (sink.fd !== STDERR) write('error', message, fields)
   if (sink.fd === STDERR && sink.format === 'json') write('error', message, fields)
-  else tell(STDERR, `runt: ${message}\n`)
+  else tell(STDERR, `runt: ${printableLines(message)}\n`)
 }
 
 function write(level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>): void {
   const time = new Date().toISOString()
   const line =
     sink.format === 'json'
-      ? JSON.stringify({ level, msg: message, time, ...fields }, (_, value) =>
-          typeof value === 'bigint' ? `${value}` : value,
-        )
-      : `time="${time}" level=${level} msg=${JSON.stringify(message)}`
+      ? JSON.stringify({ level, msg: message, time, ...fields }, member)
+      : `time="${time}" level=${level} msg=${JSON.stringify(printableLines(message))}`
   tell(sink.fd, `${line}\n`)
+}
+
+/** Members of a JSON line: people look at logs in terminals, too. */
+function member(_: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return `${value}`
+  return typeof value === 'string' ? printableLines(value) : value
 }
 
 /** Callers may have closed stderr or, as containerd's shim, opened it for reading only; a log's disk may be full. */

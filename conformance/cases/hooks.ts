@@ -312,3 +312,13 @@ check('K3', 'what a hook printed before its time was up is in the error, too', a
   const said = await box.rejected({ '/hooks': { createRuntime: [{ ...speaks('exec sleep 5'), timeout: 1 }] } })
   assert.match(said, SAID)
 })
+
+const steers = { path: '/bin/sh', args: ['sh', '-c', "printf 'a\\033[2Jb\\233c\\nd\\177'; exit 3"], env: ENV }
+
+for (const kind of [...HOST_HOOKS, 'startContainer'] as const) {
+  check('K3', `what a failing ${kind} hook printed doesn't steer the terminal of the caller`, async (box) => {
+    const { stderr } = failed(await box.run({ '/hooks': { [kind]: [steers] } }))
+    assert.match(stderr, /a.+\[2Jb/)
+    assert.not.match(stderr, /[^\P{Cc}\n]/u)
+  })
+}

@@ -1,6 +1,7 @@
 // Words of runt for the caller: all on stdout.
 
 import { writeAll } from '../native/file.ts'
+import { printable } from '../printable.ts'
 
 const STDOUT = 1
 
@@ -24,7 +25,7 @@ export function toJson(value: unknown): string {
 
 /** Columns padded to their widest cell. What steers a terminal isn't shown: some cells come from others' files. */
 export function table(lines: readonly (readonly string[])[]): string {
-  const rows = lines.map((line) => line.map((cell) => cell.replace(/\p{Cc}/gu, '?')))
+  const rows = lines.map((line) => line.map(printable))
   const widths: number[] = []
   for (const row of rows)
     for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, cell.length)

@@ -1,5 +1,7 @@
 // What may be wrong with a config, as data: one shape for schema errors, failed checks and unsupported properties.
 
+import { printable } from '../printable.ts'
+
 /** A problem before anybody has looked where in the file it is. */
 export interface Finding {
   /** JSON pointer of the property, also when it is missing. */
@@ -29,7 +31,7 @@ export function describeProblem(problem: ConfigProblem, file = 'config.json'): s
   const about = pointer === '' ? '' : ` ${pointer}:`
   const value = found === '' ? '' : ` found ${found},`
   const guess = suggestion === undefined ? '' : `; did you mean ${JSON.stringify(suggestion)}?`
-  return `${file}:${line}:${column}:${about}${value} ${message}${guess}`
+  return printable(`${file}:${line}:${column}:${about}${value} ${message}${guess}`)
 }
 
 /** Collects findings of checks. A value of undefined says that nothing is there, or nothing worth to be shown. */

@@ -6,6 +6,7 @@ import { debug } from '../log.ts'
 import { memoryFile, pipe, poll } from '../native/descriptors.ts'
 import { close } from '../native/file.ts'
 import { SyscallError, syscall } from '../native/syscall.ts'
+import { printable } from '../printable.ts'
 import { spawn } from '../process/spawn.ts'
 import { describeStatus, reap } from '../process/wait.ts'
 import type { State } from './container.ts'
@@ -107,5 +108,5 @@ function listen(pid: number, output: number, said: Excerpt, timeout: number | un
 /** What a hook said, as the end of the sentence about it. */
 function printed(said: Excerpt): string {
   const text = said.text().trim()
-  return text === '' ? '' : `: ${text}`
+  return text === '' ? '' : `: ${printable(text)}`
 }

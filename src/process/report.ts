@@ -5,6 +5,7 @@ import { RuntError } from '../errors.ts'
 import { ERRNO, errnoName, errnoText } from '../linux/errno.ts'
 import { HOOK_FAILED } from '../plan/messages.ts'
 import type { Plan, Step } from '../plan/step.ts'
+import { printable } from '../printable.ts'
 import type { Failure } from './sync.ts'
 import { describeStatus } from './wait.ts'
 
@@ -125,7 +126,7 @@ export function failureError(label: StepLabel | undefined, failure: Failure): Ru
   const where = label.origin === '' ? '' : `${pointerText(label.origin)}: `
   if (label.about === HOOK_FAILED) {
     const output = failure.text.trim()
-    const said = output === '' ? '' : `: ${output}`
+    const said = output === '' ? '' : `: ${printable(output)}`
     return new RuntError('hook', `${where}hook failed: ${describeStatus(failure.code)}${said}`, { data })
   }
   const error = errnoName(failure.code)
