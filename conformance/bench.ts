@@ -2,17 +2,17 @@
 //
 // - Interleaved (A B C A B C …) after a warm-up, so that whatever else the machine does hits all alike. Medians are told;
 //   ratios are worth quoting, absolute times are not.
+// - Every container has a new id, as engines have it.
 // - CPU is user + system time of the whole tree of processes: this process adopts and reaps all that a runtime leaves, so
 //   the kernel adds their times to its RUSAGE_CHILDREN.
 // - Debian's crun refuses a hybrid cgroup tree. On such a machine all three run in one mount namespace in which it is a
 //   plain v1 tree; runt on the machine as it is has a table of its own.
 
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { callNative } from '../src/native/ffi.ts'
-import { IMAGES_FOLDER } from '../src/plan/ticket.ts'
 import { Ground } from './box.ts'
 import { baseConfig, edited, makeRootfs, missingForBundles } from './bundle.ts'
 import { defaultProfile } from './default-profile.ts'
@@ -31,9 +31,7 @@ const CANDIDATES: Readonly<Record<string, readonly string[]>> = {
 }
 const STEPS = ['create', 'start', 'state', 'delete'] as const
 const CYCLE = 'create+start+state+delete'
-/** Before runt has kept an image of this call. */
-const FIRST = ['run, first time', 'create, first time', 'exec, first time'] as const
-const ROWS = ['run', CYCLE, ...STEPS, 'exec', ...FIRST] as const
+const ROWS = ['run', CYCLE, ...STEPS, 'exec'] as const
 /** The container that exec is measured in. */
 const IDLE = 'idle'
 type Row = (typeof ROWS)[number]
@@ -137,25 +135,21 @@ function startIdle(subject: Subject): void {
 }
 
 function measure(subject: Subject, counts: boolean): void {
-  const samples: [Row, Sample][] = [['run', timed(subject, 'run', '--bundle', subject.bundle, 'bench')]]
+  const samples: [Row, Sample][] = [['run', timed(subject, 'run', '--bundle', subject.bundle, newId())]]
+  const id = newId()
   const steps = STEPS.map((step): [Row, Sample] => {
     const flags = step === 'create' ? ['--bundle', subject.bundle] : step === 'delete' ? ['--force'] : []
-    return [step, timed(subject, step, ...flags, 'bench')]
+    return [step, timed(subject, step, ...flags, id)]
   })
   samples.push(...steps, [CYCLE, sum(steps.map(([, sample]) => sample))])
   samples.push(['exec', timed(subject, 'exec', IDLE, 'true')])
-  for (const row of FIRST) {
-    rmSync(`${subject.stateRoot}/${IMAGES_FOLDER}`, { recursive: true, force: true })
-    const [name = ''] = row.split(',')
-    const words = name === 'exec' ? [IDLE, 'true'] : ['--bundle', subject.bundle, 'bench']
-    samples.push([row, timed(subject, name, ...words)])
-    if (name === 'create') command(subject, ['delete', '--force', 'bench'])
-  }
-  // The next round's calls are to find what was kept.
-  command(subject, ['run', '--bundle', subject.bundle, 'bench'])
-  command(subject, ['create', '--bundle', subject.bundle, 'bench'])
-  command(subject, ['delete', '--force', 'bench'])
   if (counts) for (const [row, sample] of samples) subject.samples[row].push(sample)
+}
+
+/** Every container has an id of its own, as engines have it. */
+let containers = 0
+function newId(): string {
+  return `bench-${containers++}`
 }
 
 function timed(subject: Subject, ...args: string[]): Sample {
@@ -252,7 +246,7 @@ function printFilterCost(subjects: readonly Subject[]): boolean[] {
       // What the one before leaves to the kernel to do hits both alike.
       const order = pair % 2 === 0 ? [subject.bundle, confined] : [confined, subject.bundle]
       for (const bundle of order) {
-        const sample = timed(subject, 'run', '--bundle', bundle, 'bench')
+        const sample = timed(subject, 'run', '--bundle', bundle, newId())
         if (pair >= 0) samples[bundle]?.push(sample)
       }
     }

@@ -1,16 +1,15 @@
-// The short way: an image that does runt's part as well. Each of its steps fails once, and what the front keeps is used only
-// where it is right.
+// The short way: an image that does runt's part as well. Each of its steps fails once, and each call finds what is there then.
 
 import { spawn, spawnSync } from 'node:child_process'
 import {
   chmodSync,
-  chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
+  unlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
@@ -28,6 +27,7 @@ import { ERRNO } from '../src/linux/errno.ts'
 import { withFile } from '../src/machine/testing/run.ts'
 import { Box, Ground, succeeded } from './box.ts'
 import { linkBuilt, missingForTests } from './built.ts'
+import type { Edits } from './bundle.ts'
 import { FAULT_ID, faultOptions, leftovers, makeFaultBundle } from './fault-bundle.ts'
 import { findRuntime } from './runtime.ts'
 
@@ -43,7 +43,7 @@ if (reason !== undefined) {
   const runtime = linkBuilt(`${folder}/runtime`)
   const ground = new Ground(findRuntime(runtime))
   await testFaults(folder, runtime)
-  testKept(ground, runtime)
+  testAgain(ground)
   testStandIn(ground)
   test.after(() => {
     ground[Symbol.dispose]()
@@ -103,103 +103,80 @@ async function testFaults(folder: string, runtime: string): Promise<void> {
   }
 }
 
-function keptFiles(box: Box): string[] {
-  const folder = `${box.stateRoot}/@images`
-  return existsSync(folder) ? readdirSync(folder).map((name) => `${folder}/${name}`) : []
-}
-
-function testKept(ground: Ground, runtime: string): void {
-  /** Whether this call was answered without the engine: one that can't be executed tells. */
-  const withoutEngine = (box: Box, words: readonly string[], env: NodeJS.ProcessEnv = process.env) => {
-    const engine = `${runtime}-engine`
-    chmodSync(engine, 0o644)
-    try {
-      return spawnSync(runtime, ['--root', box.stateRoot, ...words], { encoding: 'utf8', env, cwd: box.folder })
-    } finally {
-      chmodSync(engine, 0o755)
-    }
-  }
-  const prepared = async (box: Box): Promise<string[]> => {
-    box.configure({ '/process/args': ['sh', '-c', 'echo said; exit 3'] })
-    const words = ['run', '--bundle', box.bundle, box.id]
-    const first = await box.command(words, { cwd: box.folder })
-    assert.equal([first.stdout, first.status], ['said\n', 3])
-    return words
-  }
-
-  test('a call that is made again needs no engine', async () => {
-    await using box = new Box(ground)
-    const words = await prepared(box)
-    for (let time = 0; time < 3; time++) {
-      const { status, stdout, stderr } = withoutEngine(box, words)
-      assert.equal({ status, stdout, stderr }, { status: 3, stdout: 'said\n', stderr: '' })
-      box.assertNothingLeft()
-    }
-  })
-
-  const changes: Readonly<Record<string, (box: Box) => void>> = {
-    'the config': (box) => box.configure({ '/process/args': ['sh', '-c', 'echo else; exit 3'] }),
-    'a byte of the config': (box) => {
-      const file = `${box.bundle}/config.json`
-      writeFileSync(file, readFileSync(file, 'utf8').replace('echo said', 'echo sold'))
+/** Nothing of a call is kept for the next one: each finds what is there then. */
+function testAgain(ground: Ground): void {
+  const changes: Readonly<Record<string, { readonly edits: Edits; change(box: Box): void; readonly said: string }>> = {
+    'a word that begins with a control character': {
+      edits: { '/process/args': ['echo', '\x01'] },
+      change: (box) => box.configure({ '/process/args': ['echo', '\x01else'] }),
+      said: '\x01else\n',
     },
-    "the image's users": (box) => {
-      mkdirSync(`${box.rootfs}/etc`, { recursive: true })
-      writeFileSync(`${box.rootfs}/etc/passwd`, 'root:x:0:0::/elsewhere:/bin/sh\n')
+    'where a link of the image leads': {
+      edits: {
+        '/process/args': ['cat', '/two/file'],
+        '/mounts/-': { destination: '/link', type: 'bind', source: 'SOURCE', options: ['bind'] },
+      },
+      change(box) {
+        unlinkSync(`${box.rootfs}/link`)
+        symlinkSync('/two', `${box.rootfs}/link`)
+      },
+      said: 'of the source\n',
     },
-    'the owner of what was kept': (box) => chownSync(keptFiles(box)[0] ?? '', 1000, 0),
-    'who may write to what was kept': (box) => chmodSync(keptFiles(box)[0] ?? '', 0o722),
-    'what was kept, into something else': (box) => writeFileSync(keptFiles(box)[0] ?? '', '\x7fELF'.padEnd(4000, 'x')),
-    'the engine': () => utimesSync(`${runtime}-engine`, new Date(), new Date()),
+    "the image's users, with the same size and time": {
+      edits: { '/process/args': ['sh', '-c', 'echo $HOME'] },
+      change: (box) => writeUsers(box, '/two'),
+      said: '/two\n',
+    },
+    'a bind source, from a folder to a file': {
+      edits: {
+        '/process/args': ['sh', '-c', 'cat /target 2>&1'],
+        '/mounts/-': { destination: '/target', type: 'bind', source: 'SOURCE', options: ['bind'] },
+      },
+      change(box) {
+        rmSync(box.path('source'), { recursive: true })
+        rmSync(`${box.rootfs}/target`, { recursive: true })
+        writeFileSync(box.path('source'), 'a file\n')
+      },
+      said: 'a file\n',
+    },
   }
-  for (const [what, change] of Object.entries(changes)) {
-    test(`it does after a change of ${what}`, async () => {
+  for (const [what, { edits, change, said }] of Object.entries(changes)) {
+    test(`what has changed since the last call counts: ${what}`, async () => {
       await using box = new Box(ground)
-      const words = await prepared(box)
-      assert.is(withoutEngine(box, words).status, 3)
+      mkdirSync(box.path('source'))
+      writeFileSync(box.path('source/file'), 'of the source\n')
+      for (const folder of ['one', 'two']) mkdirSync(`${box.rootfs}/${folder}`)
+      symlinkSync('/one', `${box.rootfs}/link`)
+      mkdirSync(`${box.rootfs}/etc`, { recursive: true })
+      writeUsers(box, '/one')
+      box.configure(JSON.parse(JSON.stringify(edits).replace('SOURCE', box.path('source'))))
+      const words = ['run', '--bundle', box.bundle, box.id]
+      for (let time = 0; time < 2; time++) assert.is.not((await box.command(words)).stdout, said)
       change(box)
-      assert.match(withoutEngine(box, words).stderr, /runt-engine can't be executed/)
+      assert.is((await box.command(words)).stdout, said)
+      box.assertNothingLeft()
     })
   }
 
-  test('it does for other words, another folder, handed-on sockets and other limits', async () => {
+  test('what can not be had any more is told, and nothing is left', async () => {
     await using box = new Box(ground)
-    const words = await prepared(box)
-    const others = [
-      [...words.slice(0, -1), `${box.id}x`],
-      ['run', '--keep', ...words.slice(1)],
-      ['run', '--bundle', '.', box.id],
-      words.slice(0, -1),
-    ]
-    for (const other of others) assert.match(withoutEngine(box, other).stderr, /runt-engine can't/)
-    assert.match(withoutEngine(box, words, { ...process.env, LISTEN_FDS: '1' }).stderr, /runt-engine can't/)
-    const limited = ['-c', `ulimit -Sn 77; exec "$0" "$@"`, runtime, '--root', box.stateRoot, ...words]
-    chmodSync(`${runtime}-engine`, 0o644)
-    assert.match(spawnSync('sh', limited, { encoding: 'utf8', cwd: box.folder }).stderr, /runt-engine can't/)
-    const elsewhere = spawnSync(runtime, ['--root', box.stateRoot, ...words], { encoding: 'utf8', cwd: '/' })
-    chmodSync(`${runtime}-engine`, 0o755)
-    assert.match(elsewhere.stderr, /runt-engine can't/)
-  })
-
-  test('what was kept and can not be had any more is told as ever', async () => {
-    await using box = new Box(ground)
-    const words = await prepared(box)
+    box.configure({ '/process/args': ['sh', '-c', 'echo said; exit 3'] })
+    const words = ['run', '--bundle', box.bundle, box.id]
+    const first = await box.command(words)
+    assert.equal([first.stdout, first.status], ['said\n', 3])
     rmSync(`${box.rootfs}/bin/sh`)
-    const { status, stderr } = await box.command(words, { cwd: box.folder })
+    const { status, stderr } = await box.command(words)
     assert.is(status, 1)
     assert.match(stderr, /exec: "sh": executable file not found in \$PATH/)
     box.assertNothingLeft()
   })
+}
 
-  test('what is kept is bounded', async () => {
-    await using box = new Box(ground)
-    box.configure({ '/process/args': ['true'] })
-    for (let each = 0; each < 70; each++) {
-      const words = ['--root', box.stateRoot, 'run', '--bundle', box.bundle, `${box.id}${'a'.repeat(each)}`]
-      assert.is(spawnSync(runtime, words).status, 0)
-    }
-    assert.ok(keptFiles(box).length <= 64)
-  })
+/** An /etc/passwd that looks the same from outside, whatever the home is. */
+function writeUsers(box: Box, home: string): void {
+  const file = `${box.rootfs}/etc/passwd`
+  writeFileSync(file, `root:x:0:0::${home}:/bin/sh\n`)
+  utimesSync(file, 1, 1)
 }
 
 function testStandIn(ground: Ground): void {

@@ -1,18 +1,16 @@
 // The front: the program that users call as `runt`. Small, static, made of steps like a container's init. It answers start,
-// state and delete by itself where a container's card says that it may, and executes images that were kept of run, create and
-// exec; for everything else, and whenever anything is not as it expects, it becomes the engine (runt-engine beside it) with the same words, and nothing has happened yet that
-// the engine would not do again.
+// state and delete by itself where a container's card says that it may; for everything else, and whenever anything is not as it
+// expects, it becomes the engine (runt-engine beside it) with the same words, and nothing has happened yet that the engine
+// would not do again.
 
 import { AT } from '../linux/open-flags.ts'
 import { PlanBuilder, u64 } from '../plan/builder.ts'
 import { lowerArgv, lowerEnvironment, WORD } from '../plan/entry.ts'
 import type { Plan, Value } from '../plan/step.ts'
 import { copyString, expectPrefix, expectText, putText } from '../plan/text.ts'
-import { KEPT_COMMANDS } from '../plan/ticket.ts'
 import { eachString, type Front } from './calls.ts'
 import { lowerDelete, lowerStart, lowerState } from './commands.ts'
 import { defaultRoot, lowerUsersRoot } from './root.ts'
-import { lowerRun } from './run.ts'
 
 const STDERR = 2
 const PATH_ROOM = 4096
@@ -37,7 +35,7 @@ export function lowerFront(): Plan {
   const unset = defaultRoot(front)
   const root = lowerGlobalFlags(front, word, unset)
   lowerUsersRoot(front, argv, { root, unset })
-  lowerCommands(front, argv, word, root)
+  lowerCommands(front, word, root)
   lowerEngine(front, argv)
   return plan.finish()
 }
@@ -115,21 +113,9 @@ const COMMANDS = [
   { name: 'delete', flags: ['--force', '-f'], lower: lowerDelete },
 ] as const
 
-function lowerCommands(front: Front, argv: Value, word: Value, root: Value): void {
+function lowerCommands(front: Front, word: Value, root: Value): void {
   const { plan, engine } = front
   const text = plan.load(word, 8)
-  const launch = plan.label('launch')
-  const none = plan.label('none')
-  for (const name of KEPT_COMMANDS) {
-    const other = plan.label('other_command')
-    expectText(plan, text, name, other)
-    plan.jump(launch)
-    plan.place(other)
-  }
-  plan.jump(none)
-  plan.place(launch)
-  lowerRun(front, argv, text, root)
-  plan.place(none)
   for (const { name, flags, lower } of COMMANDS) {
     const other = plan.label('other_command')
     expectText(plan, text, name, other)

@@ -18,7 +18,7 @@ export function permittedCapabilities(): bigint {
 }
 
 /** Our effective, permitted and inheritable capabilities as the kernel gives them. */
-export function capabilityData(): Uint8Array {
+function capabilityData(): Uint8Array {
   const header = new Uint8Array(8)
   new DataView(header.buffer).setUint32(0, CAPABILITY_VERSION_3, true)
   const data = new Uint8Array(24)

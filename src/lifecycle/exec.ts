@@ -36,7 +36,7 @@ import { checkId } from './id.ts'
 import { compileHere } from './image.ts'
 import type { Profile } from './profile.ts'
 import { forwardSignals } from './signals.ts'
-import { becomeSoloExec, type PreparedExec, soloCall } from './solo-exec.ts'
+import { becomeSoloExec, type PreparedExec } from './solo-exec.ts'
 import { standIn } from './stand-in.ts'
 import { requireStatus, statusOf } from './status.ts'
 import type { Store } from './store.ts'
@@ -67,7 +67,6 @@ export interface ExecOptions {
  */
 export async function execProcess(store: Store, options: ExecOptions, profile: Profile): Promise<number> {
   checkId(options.id)
-  const call = options.supervised || !isExecutable() ? undefined : soloCall(store, options)
   const container = store.load(options.id)
   const target = openInit(store, container, options.ignorePaused)
   try {
@@ -75,7 +74,7 @@ export async function execProcess(store: Store, options: ExecOptions, profile: P
     // Before the program is there: who starts it may signal at once.
     using signals = options.detach ? undefined : forwardSignals()
     const prepared = await prepareExec(container, options)
-    if (call !== undefined) becomeSoloExec(store, container, options, prepared, call)
+    if (!options.supervised && isExecutable()) becomeSoloExec(container, options, prepared)
     for (const warning of prepared.warnings) warn(warning)
     const running = await enter(container, options, prepared, target, signals?.interrupted, profile)
     if (options.detach) {

@@ -29,7 +29,6 @@ import { homeVariable } from './conversation.ts'
 import type { CreateOptions } from './create.ts'
 import { gatherFacts, ungrantable } from './facts.ts'
 import { compileHere } from './image.ts'
-import { type KeptCall, keepImage } from './kept-image.ts'
 import { newRecord } from './record.ts'
 import type { Store } from './store.ts'
 
@@ -66,17 +65,6 @@ export function becomeSolo(store: Store, options: CreateOptions & Partial<SoloOp
   if (solo === undefined) return
   const { facts, image } = solo
   store.makeRoot()
-  const { config, filter } = prepared
-  const call: KeptCall = {
-    command: options.mode === 'create' ? 'create' : 'run',
-    words,
-    unchanged: [
-      ...(filter === undefined ? [] : [filter.library]),
-      ...(needsHome(config.process?.env ?? []) ? [`${config.root.path}/etc/passwd`] : []),
-    ],
-    files: [{ at: `${config.bundle}/config.json`, contents: encoder.encode(config.text) }],
-  }
-  keepImage(store, call, facts, image.bytes)
   becomeImage(image.bytes, [process.execPath, '--supervised', ...words], facts.preservedFds)
 }
 

@@ -18,7 +18,6 @@ import {
 } from '../native/file.ts'
 import { failedWith, SyscallError } from '../native/syscall.ts'
 import { CARD_FILE, EXIT_FILE, FAILURE_FILE, FOLDER_FILES, INIT_FILE } from '../plan/card.ts'
-import { IMAGES_FOLDER } from '../plan/ticket.ts'
 import { parseStat } from '../process/wait.ts'
 import type { Container } from './container.ts'
 import { isLocked, type Lock, lockIfThere, lockNewFolder } from './lock.ts'
@@ -149,17 +148,6 @@ export class Store {
   /** Where compiled filters of system calls are kept. */
   get filters(): string {
     return `${this.root}/@filters`
-  }
-
-  /** Where the front looks for images that were kept. One that can't be kept is no loss. */
-  keepImage(slot: string, file: Uint8Array): void {
-    const folder = `${this.root}/${IMAGES_FOLDER}`
-    try {
-      makeDirectory(folder, 0o700)
-      writeFileAtomically(`${folder}/${slot}`, file, 0o700)
-    } catch (error) {
-      if (!(error instanceof SyscallError)) throw error
-    }
   }
 
   /** @throws RuntError when there is no such container, or its state can't be read */

@@ -387,7 +387,7 @@ const SOLO_EXEC: SoloExec = {
   checks: [{ path: '/sys/fs/cgroup/freezer/golden/freezer.state', position: 0, byte: 'T' }],
   leaf: '/sys/fs/cgroup/unified/golden',
   home: { entry: 'HOME=/root', passwd: { inode: 7n, size: 80n, modified: { seconds: 1n, nanoseconds: 2 } } },
-  pidFileWord: 1,
+  pidFile: '/run/pid',
   engine: '/usr/bin/runt-engine',
 }
 

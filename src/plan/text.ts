@@ -73,17 +73,3 @@ export function skipString(plan: PlanBuilder, string: Value): void {
   plan.add(string, 1, string)
   plan.branch(byte, 'ne', 0, again)
 }
-
-/** Go on when two strings are the same, else at `otherwise`. */
-export function expectSame(plan: PlanBuilder, one: Value, other: Value, otherwise: Label): void {
-  const left = plan.add(one, 0, plan.value('left'))
-  const right = plan.add(other, 0, plan.value('right'))
-  const byte = plan.value('byte')
-  const again = plan.label('again')
-  plan.place(again)
-  plan.load(left, 1, byte)
-  plan.branch(byte, 'ne', plan.load(right, 1), otherwise)
-  plan.add(left, 1, left)
-  plan.add(right, 1, right)
-  plan.branch(byte, 'ne', 0, again)
-}

@@ -51,10 +51,7 @@ export function lowerRecord(context: Context, { card, pidFile }: Solo, time: Dat
   const { plan, slots } = context
   const { pid, stat, statLength } = born
   const digits = lowerDigits(context, born)
-  if (pidFile !== undefined) {
-    const beside = plan.string(`${pidFile}.${context.facts.id}.tmp`)
-    lowerPidFile(context, { path: plan.string(pidFile).address, beside: beside.address }, born, undo)
-  }
+  if (pidFile !== undefined) lowerPidFile(context, pidFile, born, undo)
   if (card !== undefined) {
     const found = statDescriptor(context, slots.pidfd)
     const object = plan.struct('card', [card.bytes])
@@ -76,13 +73,9 @@ function lowerKeep(context: Context, name: string, address: Operand, length: Len
 }
 
 /** The pid in decimal, written beside and renamed. */
-export function lowerPidFile(
-  context: ProcessContext,
-  { path, beside }: { readonly path: Operand; readonly beside: Address },
-  born: Born,
-  undo: Undo,
-): void {
-  const { plan } = context
+export function lowerPidFile(context: ProcessContext, path: string, born: Born, undo: Undo): void {
+  const { plan, facts } = context
+  const beside = `${path}.${facts.id}.tmp`
   undo.onFailure('remove_pid_file', () => plan.syscall('unlinkat', [AT.FDCWD, beside, 0]))
   writeFile(context, AT.FDCWD, beside, born.stat.address, lowerDigits(context, born), 0o644)
   plan.syscall('renameat2', [AT.FDCWD, beside, AT.FDCWD, path, 0])

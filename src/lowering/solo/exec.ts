@@ -1,5 +1,4 @@
-// exec by an image that needs nobody: what solo.ts is for a container, for one more process in it. The front may execute it again
-// and again, as long as the container is the one that it was made for.
+// exec by an image that needs nobody: what solo.ts is for a container, for one more process in it.
 
 import type { ProcessConfig } from '../../config/types.ts'
 import { ERRNO } from '../../linux/errno.ts'
@@ -7,16 +6,14 @@ import { NAMESPACES } from '../../linux/namespaces.ts'
 import { AT, O, RESOLVE } from '../../linux/open-flags.ts'
 import { STATX } from '../../linux/statx.ts'
 import { u64 } from '../../plan/builder.ts'
-import { WORD } from '../../plan/entry.ts'
-import type { Plan, Value } from '../../plan/step.ts'
-import { copyString, putText } from '../../plan/text.ts'
+import type { Plan } from '../../plan/step.ts'
 import type { ProcessContext } from '../context.ts'
 import { lowerReserveSlots, moveToSlot } from '../descriptors.ts'
 import { lowerExecHostSide, lowerExecP1, lowerJoinPid, newExecContext } from '../exec.ts'
 import type { ProcessFacts } from '../facts.ts'
 import { openIn } from '../in-root.ts'
 import { statDescriptor } from '../statx.ts'
-import { type Born, lowerBirth, lowerExpectProgram, lowerExpectReady, lowerLines, lowerReply } from './birth.ts'
+import { lowerBirth, lowerExpectProgram, lowerExpectReady, lowerLines, lowerReply } from './birth.ts'
 import { lowerCheck } from './cgroup.ts'
 import { lowerPidFile } from './claim.ts'
 import { lowerBecomeEngine, lowerExitAs } from './end.ts'
@@ -40,12 +37,9 @@ export interface SoloExec {
   readonly leaf: string | undefined
   /** HOME=…, when the program is to have it, and the container's /etc/passwd, which says so; undefined when it has none. */
   readonly home: { readonly entry: string; readonly passwd: KnownFile | undefined } | undefined
-  /** Where the pid is written: the word of the call that says it, counted from the last one. */
-  readonly pidFileWord: number | undefined
+  readonly pidFile: string | undefined
   readonly engine: string
 }
-
-const PATH_ROOM = 4096
 
 /** The plan of a process that is added to a container by its own image. @param solo what runt would have found out */
 export function lowerSoloExec(config: ProcessConfig, facts: ProcessFacts, solo: SoloExec): Plan {
@@ -69,7 +63,7 @@ export function lowerSoloExec(config: ProcessConfig, facts: ProcessFacts, solo: 
   )
   plan.syscall('close', [slots.lock]) // it only kept a place, and is the channel: when P1 goes, that must be heard
   lowerExpectReady(context, born, undo)
-  if (solo.pidFileWord !== undefined) lowerNamedPidFile(context, solo.pidFileWord, born, undo)
+  if (solo.pidFile !== undefined) lowerPidFile(context, solo.pidFile, born, undo)
   lowerReply(context, solo.home?.entry)
   lowerExpectProgram(context, born, undo)
   plan.rescueAt(undefined)
@@ -136,26 +130,4 @@ function lowerSamePasswd(context: ProcessContext, { home }: SoloExec): void {
     plan.require(found.field(offset, width), 'eq', known.field(8 * index, width), ERRNO.ESTALE, '/etc/passwd')
   }
   plan.syscall('close', [file])
-}
-
-/** PATH and PATH.tmp, from the words of this very call. */
-function lowerNamedPidFile(context: ProcessContext, word: number, born: Born, undo: Undo): void {
-  const { plan } = context
-  const entry = plan.add(plan.entry(), 0, plan.value('entry'))
-  const pointer = plan.add(entry, WORD, plan.value('pointer'))
-  const left = plan.load(entry, 4, plan.value('words'))
-  const again = plan.label('next_word')
-  const there = plan.label('there')
-  plan.place(again)
-  plan.branch(left, 'eq', word + 1, there)
-  plan.add(left, -1, left)
-  plan.add(pointer, WORD, pointer)
-  plan.jump(again)
-  plan.place(there)
-  const path: Value = plan.load(pointer, 8, plan.value('pid_file'))
-  const beside = plan.buffer('pid_file_beside', PATH_ROOM + 16)
-  const to = plan.add(beside.address, 0, plan.value('end'))
-  copyString(plan, path, to, { end: plan.add(beside.at(PATH_ROOM), 0), tooLong: undo.now })
-  putText(plan, to, '.tmp')
-  lowerPidFile(context, { path, beside: beside.address }, born, undo)
 }
