@@ -261,6 +261,21 @@ check('K2', 'pids.limit holds', async (box) => {
   assert.match(result.stderr, /fork|Resource temporarily unavailable/)
 })
 
+check('K2', 'update takes -1 for no limit, as a word of its own', async (box) => {
+  needs('pids')
+  await box.launch('sleep 100', {
+    '/linux/resources/pids': { limit: 20 },
+    '/linux/resources/memory': { limit: 64 * MIB, swap: 64 * MIB },
+    '/linux/resources/cpu': { quota: 50_000, period: 100_000 },
+  })
+  const unlimited = ['--pids-limit', '--memory', '--memory-swap', '--cpu-quota'].flatMap((flag) => [flag, '-1'])
+  succeeded(await box.command(['update', ...unlimited, box.id]))
+  assert.is(box.knob('pids', 'pids.max'), 'max')
+  assert.is(box.knob('cpu', 'cpu.cfs_quota_us'), '-1')
+  assert.ok(Number(box.knob('memory', 'memory.limit_in_bytes')) > 2 ** 60)
+  await box.kill('KILL')
+})
+
 check('B20', 'a cgroup that was there before keeps what is in it', async (box) => {
   needs('pids')
   const sibling = siblingOf(box)

@@ -452,6 +452,16 @@ check('K2', 'spec writes a config that can be run, and does not overwrite one', 
   const config = JSON.parse(readFileSync(`${box.bundle}/config.json`, 'utf8'))
   assert.equal(config.process.args, ['sh'])
   failed(await box.command(['spec', '--bundle', box.bundle]))
+  const process = { ...config.process, terminal: false, args: ['echo', 'inside'] }
+  writeFileSync(`${box.bundle}/config.json`, JSON.stringify({ ...config, process }))
+  assert.match(succeeded(await box.command(['run', '--bundle', box.bundle, box.id])).stdout, /^inside$/m)
+})
+
+check('K2', 'spec lists a cgroup namespace on cgroup v2 alone', async (box) => {
+  succeeded(await box.command(['spec', '--bundle', box.bundle]))
+  const config = JSON.parse(readFileSync(`${box.bundle}/config.json`, 'utf8'))
+  const types = config.linux.namespaces.map(({ type }: { type: string }) => type)
+  assert.is(types.includes('cgroup'), existsSync('/sys/fs/cgroup/cgroup.procs'), types.join(' '))
 })
 
 check('K2', '--version has the lines that engines read', async (box) => {

@@ -43,9 +43,51 @@ test('a negative flag is on when it is given, and only then', () => {
 })
 
 test('a boolean flag does not take the operand', () => {
-  const args = parseArgs(['--detach', 'id'], FLAGS)
-  assert.is(args.boolean('detach'), true)
-  assert.equal(args.operands, ['id'])
+  for (const id of ['id', 'true', 'false']) {
+    const args = parseArgs(['--detach', id], FLAGS)
+    assert.is(args.boolean('detach'), true)
+    assert.equal(args.operands, [id])
+  }
+})
+
+test('a boolean flag is true or false as it is told', () => {
+  for (const [word, value] of [
+    ['--detach=true', true],
+    ['-d=1', true],
+    ['-detach=T', true],
+    ['--detach=false', false],
+    ['-d=0', false],
+  ] as const) {
+    assert.is(parseArgs([word, 'id'], FLAGS).boolean('detach'), value, word)
+  }
+  assert.is(parseArgs(['--no-pivot=false'], FLAGS).boolean('no-pivot'), false)
+  assert.is(parseArgs(['--no-pivot=true'], FLAGS).boolean('no-pivot'), true)
+})
+
+test('short flags without values may share a dash', () => {
+  const flags: readonly Flag[] = [...FLAGS, { name: 'quiet', short: 'q', kind: 'boolean', help: '' }]
+  const args = parseArgs(['-dq', 'id'], flags)
+  assert.equal([args.boolean('detach'), args.boolean('quiet')], [true, true])
+})
+
+test('a value may begin with a dash, be empty, and have any letters', () => {
+  for (const value of ['-1', '-x', '-', '', '--unknown=1', 'a\nb=c']) {
+    const args = parseArgs(['--bundle', value, '-d', 'id'], FLAGS)
+    assert.is(args.string('bundle'), value)
+    assert.is(args.boolean('detach'), true)
+    assert.equal(args.operands, ['id'])
+    assert.is(parseArgs([`-b=${value}`], FLAGS).string('bundle'), value)
+  }
+})
+
+test('for a misspelt flag the one that was meant is named', () => {
+  for (const word of ['--detatch', '-detatch', '--detahc=true']) {
+    assert.throws(
+      () => parseArgs([word, 'id'], FLAGS),
+      (error: unknown) => error instanceof RuntError && error.hint === 'did you mean --detach?',
+      word,
+    )
+  }
 })
 
 test('what follows an operand belongs to another when it is told so', () => {
@@ -96,6 +138,10 @@ const REFUSED: readonly (readonly [words: readonly string[], why: RegExp])[] = [
   [['-bundle', '-detach', 'id'], /flag needs an argument: --bundle/],
   [['--bundle'], /flag needs an argument: --bundle/],
   [['--bundle', '--detach', 'id'], /flag needs an argument: --bundle/],
+  [['-b', '-d=true', 'id'], /flag needs an argument: --bundle/],
+  [['-b', '--', 'id'], /flag needs an argument: --bundle/],
+  [['--detach=maybe', 'id'], /--detach "maybe" is neither true nor false/],
+  [['-db', '/x'], /unknown flag -db/],
 ]
 
 for (const [words, why] of REFUSED) {

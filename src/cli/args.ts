@@ -1,8 +1,9 @@
-// One command's words → flags and operands. The only file that knows minimist, and its five traps:
-// ids that look like numbers, --no-… flags, flags behind the operands of exec, unknown flags, long flags with one dash.
+// One command's words → flags and operands. The table of flags tells which words are flags and which of them take a value;
+// they are written as --name=value, which minimist (known to this file alone) reads in one way only.
 
 import minimist from 'minimist'
 import { RuntError } from '../errors.ts'
+import { nearest } from '../nearest.ts'
 
 export interface Flag {
   /** Without dashes. */
@@ -32,31 +33,16 @@ export interface ParseOptions {
 
 /** @throws RuntError 'usage' for an unknown flag or one without its value */
 export function parseArgs(words: readonly string[], flags: readonly Flag[], options: ParseOptions = {}): Parsed {
-  const own = withTwoDashes(options.stopEarly === true ? words.slice(0, firstOperand(words, flags)) : words, flags)
-  checkValues(own, flags)
-  const parsed = minimist([...own], {
-    string: ['_', ...flags.filter(({ kind }) => kind === 'string').map(({ name }) => name)],
-    boolean: flags.filter(({ kind }) => kind === 'boolean').map(({ name }) => positive(name)),
-    alias: Object.fromEntries(
-      flags.flatMap(({ name, short }) => (short === undefined ? [] : [[short, positive(name)]])),
-    ),
-    unknown: (word) => {
-      if (!word.startsWith('-') || word === '-') return true
-      throw new RuntError('usage', `unknown flag ${word}`)
-    },
-  })
-  const all = (name: string): unknown[] => {
-    const value: unknown = parsed[name]
-    return Array.isArray(value) ? value : [value]
-  }
+  const { given, operands } = split(words, flags, options.stopEarly === true)
+  const namesOf = (kind: Flag['kind']) => flags.filter((flag) => flag.kind === kind).map(({ name }) => name)
+  const parsed = minimist(given, { string: namesOf('string'), boolean: namesOf('boolean') })
+  const all = (name: string): unknown[] => [parsed[name]].flat()
   const strings = (name: string): string[] => all(name).filter((value) => typeof value === 'string')
   return {
-    // Behind the first operand nothing is ours, not even "--".
-    operands: [...parsed._, ...words.slice(own.length)],
+    operands,
     strings,
     string: (name) => strings(name).at(-1),
-    // minimist reads --no-pivot as pivot=false, as it does a flag that wasn't given: ask the words themselves.
-    boolean: (name) => (name.startsWith('no-') ? given(own, name) : all(name).at(-1) === true),
+    boolean: (name) => all(name).at(-1) === true,
     number(name, least, most) {
       const text = this.string(name)
       if (text === undefined) return undefined
@@ -67,54 +53,62 @@ export function parseArgs(words: readonly string[], flags: readonly Flag[], opti
   }
 }
 
-/** Where the first operand stands, or the "--" before it. */
-function firstOperand(words: readonly string[], flags: readonly Flag[]): number {
-  let index = 0
-  for (let word = words[0]; word !== undefined && /^-./.test(word) && word !== '--'; word = words[index]) {
-    const flag = flagOf(word, flags)
-    index += flag?.kind === 'string' ? 2 : 1
+/** The flags among the words, as --name=value, and the operands; all is one behind "--", or an operand that stops early. */
+function split(words: readonly string[], flags: readonly Flag[], stopEarly: boolean) {
+  const given: string[] = []
+  const operands: string[] = []
+  const left = words[Symbol.iterator]()
+  for (const word of left) {
+    const isOperand = !/^-./.test(word)
+    if (isOperand) operands.push(word)
+    if (word === '--' || (isOperand && stopEarly)) return { given, operands: [...operands, ...left] }
+    if (!isOperand) given.push(...spelledOut(word, left, flags))
   }
-  return Math.min(words[index] === '--' ? index + 1 : index, words.length)
+  return { given, operands }
 }
 
+/** @param following the words behind it: a flag takes its value from there */
+function spelledOut(word: string, following: Iterator<string>, flags: readonly Flag[]): string[] {
+  const [, name = '', value] = /^(--?[^=]+)(?:=(.*))?$/s.exec(word) ?? []
+  const flag = flagOf(name, flags)
+  if (flag === undefined) return groupOf(word, flags) ?? refuse(word, flags)
+  if (flag.kind === 'boolean') return [`--${flag.name}=${truth(flag, value ?? 'true')}`]
+  return [`--${flag.name}=${value ?? nextValue(flag, following, flags)}`]
+}
+
+/** -bundle is --bundle, as in programs written in Go: containerd's shim restores with -no-subreaper. */
 function flagOf(word: string, flags: readonly Flag[]): Flag | undefined {
   return flags.find(({ name, short = name }) => [`--${name}`, `-${name}`, `-${short}`].includes(word))
 }
 
-/** -bundle is --bundle, as in programs written in Go: containerd's shim restores with -no-subreaper. */
-function withTwoDashes(words: readonly string[], flags: readonly Flag[]): readonly string[] {
-  const end = words.indexOf('--')
-  return words.map((word, index) => {
-    const name = /^-([^-=]{2}[^=]*)/.exec(word)?.[1]
-    const isLong = (end < 0 || index < end) && flags.some((flag) => flag.name === name)
-    return isLong ? `-${word}` : word
-  })
-}
-
-/** pivot for no-pivot, which minimist negates by itself. */
-function positive(name: string): string {
-  return name.startsWith('no-') ? name.slice('no-'.length) : name
-}
-
-/** Is a negative flag among the words? */
-function given(words: readonly string[], name: string): boolean {
-  for (const word of words) {
-    if (word === '--') return false
-    if (word === `--${name}` || word === `--${name}=true`) return true
-  }
-  return false
+/** -aq is -a -q. */
+function groupOf(word: string, flags: readonly Flag[]): string[] | undefined {
+  const group = [...word.slice(1)].map((letter) => flags.find(({ short }) => short === letter))
+  return group.every((flag) => flag?.kind === 'boolean') ? group.map((flag) => `--${flag?.name}=true`) : undefined
 }
 
 /**
- * A string flag at the end, or before another flag, has no value: minimist would make it ''. Podman takes a runtime that says
+ * The next word, whatever it looks like (--memory -1), but for another flag. Podman takes a runtime that says
  * these words of restore --lsm-mount-context for one that restores into pods.
  */
-function checkValues(words: readonly string[], flags: readonly Flag[]): void {
-  for (const [index, word] of words.entries()) {
-    if (word === '--') return
-    const next = words[index + 1]
-    if (flagOf(word, flags)?.kind === 'string' && (next === undefined || /^--?[A-Za-z]/.test(next))) {
-      throw new RuntError('usage', `flag needs an argument: ${word}`)
-    }
-  }
+function nextValue({ name }: Flag, following: Iterator<string>, flags: readonly Flag[]): string {
+  const { done = false, value } = following.next()
+  if (!done && value !== '--' && flagOf(value.replace(/=.*/s, ''), flags) === undefined) return value
+  throw new RuntError('usage', `flag needs an argument: --${name}`)
+}
+
+/** The words that Go's flags take. */
+function truth({ name }: Flag, text: string): boolean {
+  if (/^(1|t|true)$/i.test(text)) return true
+  if (/^(0|f|false)$/i.test(text)) return false
+  throw new RuntError('usage', `--${name} ${JSON.stringify(text)} is neither true nor false`)
+}
+
+function refuse(word: string, flags: readonly Flag[]): never {
+  const name = word.replace(/^-+|=.*/gs, '')
+  const meant = nearest(
+    name,
+    flags.map((flag) => flag.name),
+  )
+  throw new RuntError('usage', `unknown flag ${word}`, meant === undefined ? {} : { hint: `did you mean --${meant}?` })
 }

@@ -1,6 +1,8 @@
 // The list of commands; help, completion and the manual read it. Each is loaded when it is called.
 
-import type { Commands } from './command.ts'
+import { RuntError } from '../errors.ts'
+import { nearest } from '../nearest.ts'
+import type { Command, Commands } from './command.ts'
 
 export const COMMANDS: Commands = {
   checkpoint: async () => (await import('./commands/checkpoint.ts')).checkpoint,
@@ -23,4 +25,13 @@ export const COMMANDS: Commands = {
   state: async () => (await import('./commands/state.ts')).state,
   update: async () => (await import('./commands/update.ts')).update,
   validate: async () => (await import('./commands/validate.ts')).validate,
+}
+
+/** @throws RuntError 'usage' when there is no command of that name */
+export function loadCommand(name: string): Promise<Command> {
+  const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+  if (load !== undefined) return load()
+  const meant = nearest(name, Object.keys(COMMANDS))
+  const hint = meant === undefined ? 'runt help lists the commands' : `did you mean ${meant}?`
+  throw new RuntError('usage', `unknown command ${JSON.stringify(name)}`, { hint })
 }

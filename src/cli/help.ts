@@ -1,17 +1,14 @@
 // Help texts, from the list of commands.
 
-import { RuntError } from '../errors.ts'
 import type { Flag } from './args.ts'
-import { COMMANDS } from './commands.ts'
+import { COMMANDS, loadCommand } from './commands.ts'
 import { GLOBAL_FLAGS } from './global-flags.ts'
 import { table } from './output.ts'
 
 /** @param name a command, or undefined for all of them */
 export async function helpText(name: string | undefined): Promise<string> {
   if (name === undefined) return overview()
-  const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
-  if (load === undefined) throw new RuntError('usage', `unknown command ${JSON.stringify(name)}`)
-  const command = await load()
+  const command = await loadCommand(name)
   const flags = command.flags.length === 0 ? '' : `\nFlags:\n${flagTable(command.flags)}`
   const details = (command.details ?? []).map((text) => `\n${wrap(text)}`).join('')
   return `runt ${name} ${command.operands}\n\n  ${command.summary}\n${details}${flags}`

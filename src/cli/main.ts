@@ -5,7 +5,7 @@ import { isRootless, openStore } from '../lifecycle/state-root.ts'
 import { configureLog, type LogFormat, logError } from '../log.ts'
 import { type Flag, type Parsed, parseArgs } from './args.ts'
 import type { Command, Globals } from './command.ts'
-import { COMMANDS } from './commands.ts'
+import { COMMANDS, loadCommand } from './commands.ts'
 import { GLOBAL_FLAGS } from './global-flags.ts'
 import { print } from './output.ts'
 
@@ -32,11 +32,7 @@ async function main(words: readonly string[]): Promise<number> {
 }
 
 async function runCommand(name: string, words: readonly string[], globals: Globals): Promise<number> {
-  const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
-  if (load === undefined) {
-    throw new RuntError('usage', `unknown command ${JSON.stringify(name)}`, { hint: 'runt help lists the commands' })
-  }
-  const command = await load()
+  const command = await loadCommand(name)
   try {
     return await runParsed(command, words, globals)
   } catch (error) {

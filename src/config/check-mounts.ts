@@ -1,11 +1,11 @@
 // Checks of /mounts (runtime-spec config.md, Mounts).
 
 import { DESCRIBING_PROC_FILES } from '../linux/proc-files.ts'
+import { nearest } from '../nearest.ts'
 import { checkRanges } from './check-linux.ts'
 import type { Check, Checks } from './checks.ts'
 import type { OciConfig } from './generated/oci.d.ts'
 import { mountOptionNames, parseMountOptions, splitAtCommas } from './mount-options.ts'
-import { nearest } from './nearest.ts'
 import { mountKind } from './normalize.ts'
 import { absolutePath, cleanPath } from './path.ts'
 import type { Report } from './problems.ts'

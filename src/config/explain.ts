@@ -1,8 +1,8 @@
 // What the schemas have against a config, said for people. Loaded only when they have something against it.
 
+import { nearest } from '../nearest.ts'
 import type { Explain, SchemaError } from './generated/explain.js'
 import { config, process as program, resources } from './generated/explain.js'
-import { nearest } from './nearest.ts'
 import { type Finding, show, step } from './problems.ts'
 
 const TYPES: Readonly<Record<string, string>> = {
