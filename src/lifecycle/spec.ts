@@ -1,5 +1,6 @@
 // spec: a config.json to start from, with what every container should have.
 
+import { readHierarchies } from '../cgroup/hierarchy.ts'
 import { RuntError } from '../errors.ts'
 import { O } from '../linux/open-flags.ts'
 import { close, open, tryUnlink, writeAll } from '../native/file.ts'
@@ -53,7 +54,7 @@ const DEFAULT_CONFIG = {
   ],
   linux: {
     resources: { devices: [{ allow: false, access: 'rwm' }] },
-    namespaces: ['pid', 'network', 'ipc', 'uts', 'mount', 'cgroup'].map((type) => ({ type })),
+    namespaces: ['pid', 'network', 'ipc', 'uts', 'mount'].map((type) => ({ type })),
     maskedPaths: [
       '/proc/acpi',
       '/proc/asound',
@@ -78,9 +79,17 @@ const HOST_SYSFS = {
   options: ['rbind', 'nosuid', 'noexec', 'nodev', 'ro'],
 }
 
+/** What runc's has as well: on cgroup v1 programs look for their cgroups where the host has them. */
+const CGROUP_NAMESPACE = { type: 'cgroup' }
+
+function withCgroupNamespace(config: typeof DEFAULT_CONFIG): typeof DEFAULT_CONFIG {
+  const { linux } = config
+  return { ...config, linux: { ...linux, namespaces: [...linux.namespaces, CGROUP_NAMESPACE] } }
+}
+
 /** A user has no network namespace to make devices in, no limits, and one uid and gid to map. */
-function rootlessConfig(uid: number, gid: number): typeof DEFAULT_CONFIG & object {
-  const { mounts, linux } = DEFAULT_CONFIG
+function rootlessConfig(config: typeof DEFAULT_CONFIG, uid: number, gid: number): typeof DEFAULT_CONFIG {
+  const { mounts, linux } = config
   const possible = mounts.map((mount) => {
     if (mount.destination === '/sys') return HOST_SYSFS
     if (mount.options === undefined) return mount
@@ -88,11 +97,11 @@ function rootlessConfig(uid: number, gid: number): typeof DEFAULT_CONFIG & objec
   })
   const { resources: _, ...rest } = linux
   return {
-    ...DEFAULT_CONFIG,
+    ...config,
     mounts: possible,
     linux: {
       ...rest,
-      namespaces: ['pid', 'ipc', 'uts', 'mount', 'cgroup', 'user'].map((type) => ({ type })),
+      namespaces: [...linux.namespaces.filter(({ type }) => type !== 'network'), { type: 'user' }],
       uidMappings: [{ containerID: 0, hostID: uid, size: 1 }],
       gidMappings: [{ containerID: 0, hostID: gid, size: 1 }],
     } as unknown as typeof linux,
@@ -101,7 +110,8 @@ function rootlessConfig(uid: number, gid: number): typeof DEFAULT_CONFIG & objec
 
 /** @throws RuntError when there is a config.json already */
 export function writeSpec(bundle: string, { rootless }: { readonly rootless: boolean }): void {
-  const config = rootless ? rootlessConfig(process.geteuid?.() ?? 0, process.getegid?.() ?? 0) : DEFAULT_CONFIG
+  const plain = readHierarchies().mode === 'v2' ? withCgroupNamespace(DEFAULT_CONFIG) : DEFAULT_CONFIG
+  const config = rootless ? rootlessConfig(plain, process.geteuid?.() ?? 0, process.getegid?.() ?? 0) : plain
   const path = `${bundle}/config.json`
   try {
     const fd = open(path, O.WRONLY | O.CREAT | O.EXCL, 0o666)
