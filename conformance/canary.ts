@@ -1,7 +1,18 @@
 // Files of the host that no container may touch: what is in them is noted, and compared afterwards.
 
 import { createHash } from 'node:crypto'
-import { lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import * as assert from 'uvu/assert'
 
 export class Canary {
@@ -21,6 +32,21 @@ export class Canary {
     assert.equal(describe(this.folder), this.#before, `the host's files after ${when}`)
     const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
     assert.not.ok(mounts.includes(this.folder), `mounted over the host's files after ${when}`)
+  }
+}
+
+/** Mode, owner and times of a device of the host are the same after what is done in between; put right again if not. */
+export async function assertDeviceUntouched(path: string, act: () => Promise<void>): Promise<void> {
+  const before = statSync(path)
+  try {
+    await act()
+    const { mode, uid, gid, mtimeMs } = statSync(path)
+    assert.equal({ mode, uid, gid }, { mode: before.mode, uid: before.uid, gid: before.gid }, path)
+    assert.ok(mtimeMs >= before.mtimeMs, `${path} is older than before`)
+  } finally {
+    chmodSync(path, before.mode)
+    chownSync(path, before.uid, before.gid)
+    utimesSync(path, new Date(), new Date())
   }
 }
 

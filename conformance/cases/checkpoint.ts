@@ -19,6 +19,7 @@ import * as assert from 'uvu/assert'
 import type { Box } from '../box.ts'
 import { failed, succeeded } from '../box.ts'
 import { type Edits, NAMESPACES } from '../bundle.ts'
+import { assertDeviceUntouched } from '../canary.ts'
 import { check, skip } from '../case.ts'
 import { COUNTER, canServeLazyPages, hasResourceRight, OWN_STREAMS, requireFeature, Saved } from '../checkpoint.ts'
 
@@ -213,6 +214,17 @@ check('K6', 'binds of folders and files and masks are there again', async (box) 
   await saved.counts()
   assert.is(await seen(), before)
   assert.is(readFileSync(`${volume}/new`, 'utf8'), 'new\n')
+})
+
+check('K6', "what is done to a mask that is there again doesn't change the host's null device", async (box) => {
+  const saved = new Saved(box)
+  await saved.launch({ '/linux/maskedPaths': ['/proc/keys'] })
+  succeeded(await saved.checkpoint())
+  await saved.restored()
+  await assertDeviceUntouched('/dev/null', async () => {
+    const { stdout } = await box.command(['exec', box.id, 'sh', '-c', 'chmod 606 /proc/keys 2>&1; cat /proc/keys'])
+    assert.match(stdout, /^chmod: .*Read-only file system\n$/)
+  })
 })
 
 check('K6', 'read-only paths are there again', async (box) => {

@@ -3,6 +3,8 @@
 import { spawnSync } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, statSync, writeFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
+import { NAMESPACES } from '../bundle.ts'
+import { assertDeviceUntouched } from '../canary.ts'
 import { check, skip } from '../case.ts'
 
 const STAT = 'stat -c "%F %t:%T %a %u:%g"'
@@ -73,6 +75,19 @@ check('F7', 'a device that is there as asked is left alone', async (box) => {
 check('F8', 'two nodes of one device', async (box) => {
   const twice = ['/dev/one', '/dev/two'].map((path) => ({ path, type: 'c', major: 1, minor: 3, fileMode: 0o666 }))
   assert.is(await box.sh('echo x >/dev/one && echo x >/dev/two && echo both', { '/linux/devices': twice }), 'both')
+})
+
+check('F9', "what root of a user namespace does to a device doesn't change that of the host", async (box) => {
+  const mappings = [{ containerID: 0, hostID: 0, size: 65_536 }]
+  await assertDeviceUntouched('/dev/full', async () => {
+    const script = 'chmod 606 /dev/full; chown 0:1 /dev/full; touch -t 200001010000 /dev/full'
+    const said = await box.sh(`(${script}) 2>/dev/null; echo x >/dev/null && echo written`, {
+      '/linux/namespaces': [...NAMESPACES, { type: 'user' }],
+      '/linux/uidMappings': mappings,
+      '/linux/gidMappings': mappings,
+    })
+    assert.is(said, 'written')
+  })
 })
 
 function makeNode(path: string, type: 'b' | 'c', major: number, minor: number): void {

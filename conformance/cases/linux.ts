@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
 import { NAMESPACES } from '../bundle.ts'
+import { assertDeviceUntouched } from '../canary.ts'
 import { check, needsKernel, skip } from '../case.ts'
 
 check('H6', 'sysctl', async (box) => {
@@ -35,6 +36,23 @@ check('H10', 'masked files and folders can be read, and are empty', async (box) 
     '/linux/maskedPaths': ['/etc/passwd', '/mnt', '/proc/version', '/sys/firmware'],
   })
   assert.match(said, /^0\n0$/)
+})
+
+const CHANGES = ['chmod 606', 'chown 0:1', 'touch -t 200001010000']
+
+check('H10', "what is done to a masked file doesn't change the host's null device", async (box) => {
+  await assertDeviceUntouched('/dev/null', async () => {
+    const script = `${CHANGES.map((change) => `${change} /proc/keys`).join('; ')}; : >/proc/keys`
+    assert.is(await box.sh(`(${script}) 2>/proc/keys; echo done`, { '/linux/maskedPaths': ['/proc/keys'] }), 'done')
+  })
+})
+
+check('H10', 'neither mode nor owner nor times of a mask can be changed', async (box) => {
+  await assertDeviceUntouched('/dev/null', async () => {
+    const script = ['/proc/keys', '/mnt'].flatMap((path) => CHANGES.map((change) => `${change} ${path} 2>&1`))
+    const said = await box.sh([...script, 'true'].join('; '), { '/linux/maskedPaths': ['/proc/keys', '/mnt'] })
+    assert.is(said.match(/Read-only file system/g)?.length, script.length, said)
+  })
 })
 
 check('H10', 'a masked folder can not be written to', async (box) => {

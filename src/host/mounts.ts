@@ -5,6 +5,8 @@ import { readFile } from '../native/file.ts'
 
 export interface MountEntry {
   readonly id: number
+  /** What of the file system it shows, from that one's root. */
+  readonly root: string
   /** Where it is, from the process's root. */
   readonly point: string
   /** tmpfs, ext4 … */
@@ -25,6 +27,7 @@ export function parseMounts(mountinfo: string): MountEntry[] {
       const fields = line.split(' ')
       return {
         id: Number(fields[0]),
+        root: decodeField(fields[3] ?? ''),
         point: decodeField(fields[4] ?? ''),
         // Optional fields end with a dash; none of those before it is one.
         type: fields[fields.indexOf('-', 6) + 1] ?? '',

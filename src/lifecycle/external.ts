@@ -34,7 +34,7 @@ export function externalRecord(config: Config): ExternalRecord {
   }
 }
 
-/** How CRIU calls what stands for the host's null device: it masks files. */
+/** How CRIU calls what masks files; restore takes the host's null device for it, on a mount that is read-only as before. */
 export const NULL_DEVICE = '/dev/null'
 
 /**
@@ -49,9 +49,9 @@ export function externalMounts(
   rootfs: string,
   mounts: readonly MountEntry[],
 ): Map<string, string> {
-  const types = new Map(mounts.map(({ point, type }) => [point, type]))
+  const seen = new Map(mounts.map((mount) => [mount.point, mount]))
   const placeOf = (path: string): string | undefined =>
-    [path, resolveInRoot(rootfs, path)].find((place) => types.has(place))
+    [path, resolveInRoot(rootfs, path)].find((place) => seen.has(place))
   const found = new Map<string, string>()
   for (const path of [...binds, ...cgroups.flatMap((folder) => cgroupPlaces(folder, cgroup)), ...devices]) {
     const place = placeOf(path)
@@ -59,10 +59,14 @@ export function externalMounts(
   }
   for (const path of maskedPaths) {
     const place = placeOf(path)
-    // A folder is masked by a file system of the container's own.
-    if (place !== undefined && types.get(place) !== 'tmpfs') found.set(place, NULL_DEVICE)
+    if (place !== undefined && !isEmptyFolder(seen.get(place))) found.set(place, NULL_DEVICE)
   }
   return found
+}
+
+/** A folder is masked by a whole file system, a file by a node in one. */
+function isEmptyFolder(mount: MountEntry | undefined): boolean {
+  return mount?.type === 'tmpfs' && mount.root === '/'
 }
 
 /**

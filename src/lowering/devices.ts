@@ -2,13 +2,13 @@
 
 import type { Config, Device } from '../config/types.ts'
 import { ERRNO } from '../linux/errno.ts'
-import { OPEN_TREE } from '../linux/mount-flags.ts'
+import { MOUNT_ATTR, OPEN_TREE } from '../linux/mount-flags.ts'
 import { AT, O, S_IF, S_IFMT } from '../linux/open-flags.ts'
 import { STATX } from '../linux/statx.ts'
 import type { Operand } from '../plan/step.ts'
 import { type Context, has } from './context.ts'
 import { makeFolders, openInRoot } from './in-root.ts'
-import { attach } from './rootfs.ts'
+import { attach, setMountAttributes } from './rootfs.ts'
 import { statDescriptor } from './statx.ts'
 
 /** What every container finds in /dev (config-linux.md, Default Devices). */
@@ -139,6 +139,8 @@ function bindDevice(context: Context, folder: Operand, name: string, device: Wan
     about: `host's ${device.path}`,
   })
   checkDevice(context, tree, device, `host's ${device.path} is another file`)
+  // The inode is the host's: its mode, owner and times are not for the container to change. Devices are written to all the same.
+  setMountAttributes(context, tree, { set: MOUNT_ATTR.RDONLY })
   const create = { kind: 'open-flags', flags: O.RDONLY | O.CREAT | O.EXCL | O.NOFOLLOW | O.CLOEXEC } as const
   plan.syscall('openat', [folder, name, create, 0], { ignore: { EEXIST: 'it is mounted over' } })
   attach(context, tree, openNode(context, folder, name))
@@ -209,11 +211,21 @@ function lowerPtmx({ plan }: Context, dev: Operand, free: boolean): void {
   plan.place(done)
 }
 
-/** A source for masks: the null device's inode, verified, opened before anything of the image can be in the way. */
+/**
+ * The null device that masks are made of: the container's own node, so that nothing of the host's can be changed through a
+ * mask; the host's where /dev is bound and may have anything in it.
+ * @returns an O_PATH descriptor of a verified inode
+ */
 export function lowerNullDevice(context: Context): Operand {
-  const { plan } = context
-  const flags = { kind: 'open-flags', flags: O.PATH | O.NOFOLLOW | O.CLOEXEC } as const
-  const fd = plan.syscall('openat', [AT.FDCWD, '/dev/null', flags, 0], { name: 'null' })
-  checkDevice(context, fd, { type: 'c', major: 1, minor: 3, path: "host's /dev/null" }, 'is another file')
+  const { plan, config } = context
+  const bound = isDevBound(config)
+  const flags = O.PATH | O.NOFOLLOW
+  const fd = bound
+    ? plan.syscall('openat', [AT.FDCWD, '/dev/null', { kind: 'open-flags', flags: flags | O.CLOEXEC }, 0], {
+        name: 'null',
+      })
+    : openInRoot(context, '/dev/null', { flags, name: 'null' })
+  const path = bound ? "host's /dev/null" : '/dev/null'
+  checkDevice(context, fd, { type: 'c', major: 1, minor: 3, path }, 'is another file')
   return fd
 }

@@ -1,4 +1,4 @@
-// linux.maskedPaths and linux.readonlyPaths, before the pivot: their sources are the host's, their targets descriptors.
+// linux.maskedPaths and linux.readonlyPaths, before the pivot: sources and targets are descriptors.
 
 import { FSMOUNT_CLOEXEC, MOUNT_ATTR, MOVE_MOUNT, OPEN_TREE } from '../linux/mount-flags.ts'
 import { AT, O } from '../linux/open-flags.ts'
@@ -25,7 +25,7 @@ export function lowerMaskedPaths(context: Context): void {
   if (config.linux.maskedPaths.length === 0) return
   const masks: Partial<Record<'device' | 'folder', Operand>> = {}
   plan.section('/linux/maskedPaths', 'masks', () => {
-    masks.device = lowerNullDevice(context)
+    masks.device = lowerNullMask(context)
     masks.folder = lowerEmptyFolder(context)
   })
   const { device, folder: empty } = masks
@@ -46,6 +46,20 @@ export function lowerMaskedPaths(context: Context): void {
       plan.place(absent)
     })
   }
+}
+
+/**
+ * The null device on a read-only mount, so that nobody changes its inode through a mask. Only a mount of this namespace can be
+ * cloned again: it is put over our copy of the host's.
+ */
+function lowerNullMask(context: Context): Operand {
+  const { plan } = context
+  const clone = AT.EMPTY_PATH | OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC
+  const mask = plan.syscall('open_tree', [lowerNullDevice(context), '', clone], { name: 'null_mask' })
+  setMountAttributes(context, mask, { set: MOUNT_ATTR.RDONLY })
+  const flags = { kind: 'open-flags', flags: O.PATH | O.NOFOLLOW | O.CLOEXEC } as const
+  attach(context, mask, plan.syscall('openat', [AT.FDCWD, '/dev/null', flags, 0], { name: 'host_null' }))
+  return mask
 }
 
 /**
