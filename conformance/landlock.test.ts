@@ -117,6 +117,12 @@ function declareTests(ground: Ground): void {
     assert.match(stderr, /annotations\["runt.landlock"\]: \/nowhere: openat: ENOENT/)
   })
 
+  test('a misspelt annotation runs nothing unconfined', async () => {
+    await using box = new Box(ground)
+    const stderr = await box.rejected({ '/annotations': { 'runt.landlok': JSON.stringify({ paths: [PROGRAMS] }) } })
+    assert.match(stderr, /runt\.landlok.*did you mean "runt.landlock"\?/)
+  })
+
   test('rules that make no sense are told with the place in config.json', async () => {
     await using box = new Box(ground)
     const stderr = await box.rejected(annotated({ paths: [{ paths: ['/'], access: ['read'] }] }))

@@ -1,5 +1,6 @@
 // Checks of what stands at the top of config.json (runtime-spec config.md).
 
+import { ownAnnotations } from './annotations.ts'
 import type { Check, Checks } from './checks.ts'
 import { exitRecord } from './exit-record.ts'
 import { landlock } from './landlock.ts'
@@ -44,4 +45,4 @@ const names: Check = (config, report, namespaces) => {
   }
 }
 
-export const CONTAINER_CHECKS: Checks = { version, root, names, landlock, exitRecord }
+export const CONTAINER_CHECKS: Checks = { version, root, names, ownAnnotations, landlock, exitRecord }

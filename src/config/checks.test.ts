@@ -427,6 +427,17 @@ const CASES: Readonly<Record<string, Case>> = {
       ],
     ],
   },
+  ownAnnotations: {
+    good: [{ '/annotations': { 'org.x': '', runt: '', 'runtime.x': '' } }],
+    bad: [
+      [
+        { '/annotations': { 'runt.landlok': '{}', 'RUNT.exit-record': 'true', 'runt.moon': '' } },
+        '/annotations/runt.landlok: runt has no annotation of this name: there are runt.exit-record and runt.landlock; did you mean "runt.landlock"?',
+        '/annotations/RUNT.exit-record: runt has no annotation of this name: there are runt.exit-record and runt.landlock; did you mean "runt.exit-record"?',
+        '/annotations/runt.moon: runt has no annotation of this name: there are runt.exit-record and runt.landlock',
+      ],
+    ],
+  },
   landlock: {
     good: [{ '/annotations': { 'runt.landlock': '{"scoped": ["signal"]}', other: '{' } }],
     bad: [

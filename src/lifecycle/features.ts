@@ -2,10 +2,9 @@
 // not on the host, not on a list of its own. features.md, features-linux.md
 
 import { PROPERTY_PREFIX } from '../cgroup/systemd/annotations.ts'
+import { OWN_ANNOTATIONS } from '../config/annotations.ts'
 import { SPEC_VERSION } from '../config/check-container.ts'
-import { EXIT_RECORD_ANNOTATION } from '../config/exit-record.ts'
 import type { OciConfig } from '../config/generated/oci.d.ts'
-import { LANDLOCK_ANNOTATION } from '../config/landlock.ts'
 import { mountOptionNames } from '../config/mount-options.ts'
 import { HOOK_KINDS } from '../config/types.ts'
 import { findUnsupported } from '../config/unsupported.ts'
@@ -42,7 +41,7 @@ export function featuresOf({ version, commit, checkpoint }: Build): Readonly<Rec
       'org.opencontainers.runc.checkpoint.enabled': `${checkpoint}`,
     },
     // Annotations of a config that change what runt does.
-    potentiallyUnsafeConfigAnnotations: [EXIT_RECORD_ANNOTATION, LANDLOCK_ANNOTATION, PROPERTY_PREFIX],
+    potentiallyUnsafeConfigAnnotations: [...OWN_ANNOTATIONS, PROPERTY_PREFIX],
   }
 }
 
