@@ -4,6 +4,7 @@ import { closeSync, existsSync, openSync, readdirSync, readFileSync, writeFileSy
 import * as assert from 'uvu/assert'
 import { type Box, succeeded } from '../box.ts'
 import type { Edits } from '../bundle.ts'
+import { assertDeviceUntouched } from '../canary.ts'
 import { check, skip } from '../case.ts'
 import { execute } from '../runtime.ts'
 
@@ -377,4 +378,22 @@ check('K2', 'the program has the default action for every signal', async (box) =
   const status = await box.sh('exec cat /proc/self/status')
   assert.match(status, /^SigBlk:\s+0+$/m)
   assert.match(status, /^SigIgn:\s+0+$/m)
+})
+
+const STREAM_CHANGES = 'chmod 606 /proc/self/fd/0; chown 0:1 /proc/self/fd/0; touch -t 200001010000 /proc/self/fd/0'
+
+check('K3', "a stream that is the host's null device doesn't let its mode be changed", async (box) => {
+  await assertDeviceUntouched('/dev/null', async () => {
+    assert.is(await box.sh(`(${STREAM_CHANGES}) 2>/tmp/said; read word || echo empty; cat`), 'empty')
+  })
+})
+
+check('K3', "a stream of exec that is the host's null device doesn't let its mode be changed", async (box) => {
+  await box.create({ '/process/args': ['sleep', '100'] })
+  await assertDeviceUntouched('/dev/null', async () => {
+    const { stdout } = succeeded(
+      await box.command(['exec', box.id, 'sh', '-c', `(${STREAM_CHANGES}) 2>/tmp/said; cat`]),
+    )
+    assert.is(stdout, '')
+  })
 })

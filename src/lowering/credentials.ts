@@ -2,10 +2,12 @@
 
 import type { CapabilitySet, Process } from '../config/types.ts'
 import { CAPABILITY_NAMES, capabilityBit, capabilityNumber } from '../linux/capabilities.ts'
+import { AT, O, S_IF, S_IFMT } from '../linux/open-flags.ts'
 import { PR } from '../linux/prctl.ts'
 import { RLIMITS } from '../linux/rlimits.ts'
 import { STATX } from '../linux/statx.ts'
-import { u32, u64 } from '../plan/builder.ts'
+import { type DataObject, u32, u64 } from '../plan/builder.ts'
+import type { Label } from '../plan/step.ts'
 import type { ProcessContext } from './context.ts'
 import { statDescriptor } from './statx.ts'
 
@@ -38,22 +40,25 @@ export function lowerNoNewPrivileges({ plan, config }: ProcessContext): void {
   )
 }
 
-/** Standard streams belong to the program's user, so that it may open them again through /proc/self/fd. */
-export function lowerStdioOwner(context: ProcessContext): void {
+/**
+ * Standard streams belong to the program's user, so that it may open them again through /proc/self/fd. Those that are the
+ * host's null device, as engines give them, become the container's own: through a stream its mode could be changed for everybody.
+ */
+export function lowerStandardStreams(context: ProcessContext): void {
   const { plan, config } = context
   const user = config.process?.user
   if (user === undefined) return
   plan.section('/process/user', undefined, () => {
     for (const fd of [0, 1, 2]) {
       const next = plan.label('next')
+      const another = plan.label('another')
       const found = statDescriptor(context, fd, { about: `descriptor ${fd}`, onError: { EBADF: next } })
+      branchUnlessNull(context, found, another)
+      lowerOwnNull(context, fd, next)
+      plan.jump(next)
+      plan.place(another)
       // A branch compares 31 bits; with a larger uid the owner is just set again.
       if (user.uid <= 0x7fffffff) plan.branch(found.field(STATX.uid, 4), 'eq', user.uid, next)
-      const owned = plan.label('owned')
-      // /dev/null is everybody's
-      plan.branch(found.field(STATX.rdevMajor, 4), 'ne', 1, owned)
-      plan.branch(found.field(STATX.rdevMinor, 4), 'eq', 3, next)
-      plan.place(owned)
       const same = 0xffffffff
       plan.syscall('fchown', [fd, user.uid, same], {
         about: `descriptor ${fd}`,
@@ -66,6 +71,25 @@ export function lowerStdioOwner(context: ProcessContext): void {
       plan.place(next)
     }
   })
+}
+
+/** A container that has no null device keeps the stream that it was given. */
+function lowerOwnNull(context: ProcessContext, fd: number, otherwise: Label): void {
+  const { plan } = context
+  const flags = { kind: 'open-flags', flags: O.RDWR | O.NOFOLLOW | O.NOCTTY | O.CLOEXEC } as const
+  const own = plan.syscall('openat', [AT.FDCWD, '/dev/null', flags, 0], {
+    name: 'own_null',
+    path: 'container',
+    onError: { '*': otherwise },
+  })
+  branchUnlessNull(context, statDescriptor(context, own), otherwise)
+  plan.syscall('dup3', [own, fd, 0])
+}
+
+function branchUnlessNull({ plan }: ProcessContext, found: DataObject, otherwise: Label): void {
+  plan.branch(found.field(STATX.mode, 2, S_IFMT), 'ne', S_IF.CHR, otherwise)
+  plan.branch(found.field(STATX.rdevMajor, 4), 'ne', 1, otherwise)
+  plan.branch(found.field(STATX.rdevMinor, 4), 'ne', 3, otherwise)
 }
 
 /** The bounding set, then the ids, then the other sets: each needs rights that the next takes away. capabilities(7) */

@@ -2,7 +2,7 @@
 
 import type { Field } from '../plan/step.ts'
 import type { ProcessContext } from './context.ts'
-import { lowerNoNewPrivileges, lowerRlimits, lowerStdioOwner, lowerUser } from './credentials.ts'
+import { lowerNoNewPrivileges, lowerRlimits, lowerStandardStreams, lowerUser } from './credentials.ts'
 import { lowerFindProgram } from './execve.ts'
 import { lowerLandlock } from './landlock.ts'
 import { lowerLabels } from './lsm.ts'
@@ -12,7 +12,7 @@ import { lowerIoPriority, lowerMemoryPolicy, lowerScheduler } from './scheduling
 /** @returns where the program's path stands; undefined when the config has no process */
 export function lowerIdentity(context: ProcessContext, cwd: CwdEntry): Field | undefined {
   lowerRlimits(context)
-  lowerStdioOwner(context)
+  lowerStandardStreams(context)
   lowerScheduler(context)
   lowerIoPriority(context)
   lowerMemoryPolicy(context)
