@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
 import type { Box } from '../box.ts'
-import { hierarchies, isBySystemd, succeeded } from '../box.ts'
+import { failed, hierarchies, isBySystemd, succeeded } from '../box.ts'
 import { check, skip } from '../case.ts'
 
 const CGROUPS = '/sys/fs/cgroup'
@@ -48,6 +48,21 @@ check('G2', 'a cgroupsPath can not leave the hierarchy', async (box) => {
   const result = await box.tryCreate({ '/linux/cgroupsPath': `/../../../..${box.cgroup}` })
   if (result.status !== 0) return
   assert.is(cgroupOf((await box.state()).pid, 'pids'), box.cgroup)
+})
+
+check('G2', 'a cgroup that the container has made goes with it, whatever bytes are its name', async (box) => {
+  await box.create()
+  for (const folder of box.cgroupFolders()) mkdirSync(Buffer.from(`${folder}/\xff \xc3`, 'latin1'))
+  await box.delete('--force')
+  box.assertNothingLeft()
+})
+
+check('G2', 'a cgroupsPath that leads through a file is refused, and leaves no record', async (box) => {
+  needs('memory')
+  if (isBySystemd(box.runtime)) skip('a path is none of systemd')
+  for (const hierarchy of hierarchies()) mkdirSync(`${hierarchy}${box.cgroup}`, { recursive: true })
+  failed(await box.tryCreate({ '/linux/cgroupsPath': `${box.cgroup}/memory.limit_in_bytes/below` }))
+  assert.equal(box.records(), [])
 })
 
 check('G2', 'without cgroupsPath the container has a cgroup of its own', async (box) => {

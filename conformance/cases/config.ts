@@ -1,8 +1,8 @@
 // bundle.md, config.md: what a bundle is, and which configs are refused.
 
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
-import { bindFolder, failed } from '../box.ts'
+import { bindFolder, failed, succeeded } from '../box.ts'
 import { check } from '../case.ts'
 
 check('A1', 'a bundle without config.json is refused', async (box) => {
@@ -20,6 +20,17 @@ check('A1', 'a config that is no JSON is refused', async (box) => {
   writeFileSync(`${box.bundle}/config.json`, '{ "ociVersion": "1.0.2",')
   failed(await box.command(['create', '--bundle', box.bundle, box.id]))
   box.assertNothingLeft()
+})
+
+check('A1', 'the path of a bundle may have any bytes', async (box) => {
+  const link = Buffer.from(`${box.folder}/\xff \xc3`, 'latin1')
+  symlinkSync(box.bundle, link)
+  box.configure({ '/process/args': ['echo', 'there'] })
+  const words = `exec "$@" --bundle "$(printf '${box.folder}/\\377 \\303')" ${box.id}`
+  const named = await box.command(['run'], { starter: ['sh', '-c', words, 'sh'] })
+  assert.is(succeeded(named).stdout, 'there\n')
+  const inside = `cd "$(printf '${box.folder}/\\377 \\303')" && exec "$@" ${box.id}`
+  assert.is(succeeded(await box.command(['run'], { starter: ['sh', '-c', inside, 'sh'] })).stdout, 'there\n')
 })
 
 check('A2', 'a relative root.path starts at the bundle', async (box) => {

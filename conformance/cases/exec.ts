@@ -47,6 +47,13 @@ check('K2', 'exec runs a command in all namespaces and the root of the container
   assert.is(parts[2]?.trim(), 'conformance\n1')
 })
 
+check('K2', 'exec takes words of any bytes', async (box) => {
+  await idle(box)
+  const starter = ['sh', '-c', `exec "$@" "$(printf '\\377 \\303')"`, 'sh']
+  const script = 'echo -n "$0" | od -An -tx1'
+  assert.is(await said(box, script, [], { starter }), 'ff 20 c3')
+})
+
 check('K2', 'exec in a created container', async (box) => {
   await box.create()
   assert.is(await said(box, 'echo in; hostname'), 'in\nconformance')

@@ -4,7 +4,7 @@ import type { Resources } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
 import { ERRNO } from '../linux/errno.ts'
 import { AT } from '../linux/open-flags.ts'
-import { exists, tryRemoveDirectory } from '../native/file.ts'
+import { exists, isGone, tryRemoveDirectory } from '../native/file.ts'
 import { SyscallError, trySyscall } from '../native/syscall.ts'
 import { placesOf, writeSettings } from './apply.ts'
 import { enableControllers, fillCpuset } from './controllers.ts'
@@ -180,19 +180,12 @@ export function removeCgroup(cgroup: Cgroup): void {
 
 /** @returns false when something in it is busy @throws SyscallError when it may not be removed at all */
 function removeTree(directory: string): boolean {
-  if (removed(directory)) return true
-  try {
-    for (const child of childrenOf(directory)) if (!removeTree(child)) return false
-  } catch (error) {
-    if (error instanceof SyscallError && error.errno === ERRNO.ENOENT) return true
-    throw error
-  }
-  return removed(directory)
+  return removed(directory) || (childrenOf(directory).every(removeTree) && removed(directory))
 }
 
 function removed(directory: string): boolean {
   const result = tryRemoveDirectory(directory)
-  if (result === 0 || result === -ERRNO.ENOENT) return true
+  if (result === 0 || isGone(directory)) return true
   if (result === -ERRNO.EBUSY || result === -ERRNO.ENOTEMPTY) return false
   throw new SyscallError('unlinkat', -result, directory)
 }

@@ -1,12 +1,11 @@
 // A cgroup's files: read whole in one call, written in one call. And short waits, since the kernel finishes some things later.
 
 import { errnoName, errnoText } from '../linux/errno.ts'
+import { decodeName, encodeName } from '../linux/names.ts'
 import { AT, O } from '../linux/open-flags.ts'
 import { close, open } from '../native/file.ts'
 import { failedWith, syscall, trySyscall } from '../native/syscall.ts'
 
-const encoder = new TextEncoder()
-const decoder = new TextDecoder()
 const buffer = new Uint8Array(4096)
 
 /**
@@ -17,7 +16,7 @@ const buffer = new Uint8Array(4096)
 export function readKnob(path: string): string {
   const fd = open(path, O.RDONLY)
   try {
-    return decoder.decode(buffer.subarray(0, syscall('read', fd, buffer, buffer.length))).trimEnd()
+    return decodeName(buffer.subarray(0, syscall('read', fd, buffer, buffer.length))).trimEnd()
   } finally {
     close(fd)
   }
@@ -65,7 +64,7 @@ function tryOpen(path: string): number {
 }
 
 function tryWrite(fd: number, text: string): number {
-  const bytes = encoder.encode(text)
+  const bytes = encodeName(text)
   return Math.min(trySyscall('write', fd, bytes, bytes.length), 0)
 }
 

@@ -1,6 +1,7 @@
 // linux.cgroupsPath → the container's place below every cgroup mount point.
 
 import { RuntError } from '../errors.ts'
+import { encodeName } from '../linux/names.ts'
 
 /** NAME_MAX of the kernel's file systems. */
 const LONGEST_NAME = 255
@@ -17,7 +18,7 @@ export function cgroupPath(cgroupsPath: string | undefined, id: string): string 
   if (/[\0\n]/.test(cgroupsPath)) throw refuse(cgroupsPath, 'NUL and newline are not allowed')
   const parts = cgroupsPath.split('/').filter((part) => part !== '' && part !== '.')
   if (parts.includes('..')) throw refuse(cgroupsPath, '".." is not allowed')
-  if (parts.some((part) => new TextEncoder().encode(part).length > LONGEST_NAME)) {
+  if (parts.some((part) => encodeName(part).length > LONGEST_NAME)) {
     throw refuse(cgroupsPath, `no part may be longer than ${LONGEST_NAME} bytes`)
   }
   return `/${parts.join('/')}`

@@ -3,7 +3,7 @@
 import { RuntError } from '../errors.ts'
 import { ERRNO } from '../linux/errno.ts'
 import { SIGNAL } from '../linux/signals.ts'
-import { listDirectory, readFile } from '../native/file.ts'
+import { isGone, listDirectory, readFile } from '../native/file.ts'
 import { failedWith, SyscallError, trySyscall } from '../native/syscall.ts'
 import { isFrozen, tryFreeze, tryThaw } from './freezer.ts'
 import { readKnobIfPresent, tryWriteKnob, waitUntil } from './knob.ts'
@@ -33,15 +33,21 @@ export function pidsIn(directory: string, recursive: boolean): number[] {
     if (!recursive) return pids
     return childrenOf(directory).reduce((all, child) => all.concat(pidsIn(child, true)), pids)
   } catch (error) {
-    if (failedWith(error, 'ENOENT', 'ENODEV')) return []
+    if (failedWith(error, 'ENODEV') || isGone(directory)) return []
     throw error
   }
 }
 
+/** The folders in a folder; none when it is gone. */
 export function childrenOf(directory: string): string[] {
-  return listDirectory(directory)
-    .filter(({ kind }) => kind === 'directory')
-    .map(({ name }) => `${directory}/${name}`)
+  try {
+    return listDirectory(directory)
+      .filter(({ kind }) => kind === 'directory')
+      .map(({ name }) => `${directory}/${name}`)
+  } catch (error) {
+    if (isGone(directory)) return []
+    throw error
+  }
 }
 
 function ownPids(directory: string): number[] {

@@ -3,11 +3,13 @@
 import { logFields, RuntError } from '../errors.ts'
 import { isRootless, openStore } from '../lifecycle/state-root.ts'
 import { configureLog, type LogFormat, logError } from '../log.ts'
+import { callerWords } from '../native/caller.ts'
 import { type Flag, type Parsed, parseArgs } from './args.ts'
 import type { Command, Globals } from './command.ts'
 import { COMMANDS, loadCommand } from './commands.ts'
 import { GLOBAL_FLAGS } from './global-flags.ts'
 import { print } from './output.ts'
+import { absolute } from './path.ts'
 
 const ERROR_STATUS = 1
 
@@ -86,10 +88,6 @@ function readGlobals(flags: Parsed): Globals {
   }
 }
 
-function absolute(path: string): string {
-  return path.startsWith('/') ? path : `${process.cwd()}/${path}`
-}
-
 function logFormat(flags: Parsed): LogFormat {
   const format = flags.string('log-format') ?? 'text'
   if (format === 'text' || format === 'json') return format
@@ -107,4 +105,4 @@ function report(error: unknown): number {
   return ERROR_STATUS
 }
 
-process.exit(await main(process.argv.slice(2)).catch(report))
+process.exit(await main(callerWords()).catch(report))

@@ -1,5 +1,6 @@
 // Checks of what stands at the top of config.json (runtime-spec config.md).
 
+import { encodeName } from '../linux/names.ts'
 import { ownAnnotations } from './annotations.ts'
 import type { Check, Checks } from './checks.ts'
 import { exitRecord } from './exit-record.ts'
@@ -39,7 +40,7 @@ const names: Check = (config, report, namespaces) => {
     const name = config[property]
     if (name === undefined || name === '') continue
     if (!namespaces.has('uts')) report(`/${property}`, name, 'needs a uts namespace in /linux/namespaces')
-    if (name.length * 3 > LONGEST_NAME && new TextEncoder().encode(name).length > LONGEST_NAME) {
+    if (name.length * 3 > LONGEST_NAME && encodeName(name).length > LONGEST_NAME) {
       report(`/${property}`, name, `must be at most ${LONGEST_NAME} bytes long`)
     }
   }

@@ -3,7 +3,7 @@
 import { RuntError } from '../errors.ts'
 import { failedWith, type SyscallError } from '../native/syscall.ts'
 import { normalize } from './normalize.ts'
-import { absolutePath } from './path.ts'
+import { cleanPath } from './path.ts'
 import { type ConfigProblem, describeProblem } from './problems.ts'
 import { readConfigFile } from './read.ts'
 import type { Config } from './types.ts'
@@ -16,13 +16,13 @@ const TOLD = 40
 
 /**
  * Read, validate and normalise the config.json of a bundle (runtime-spec bundle.md, config.md).
- * @param bundle absolute, or relative to the working directory
+ * @param bundle absolute
  * @throws RuntError 'bundle' when there is no readable file, 'config-invalid', 'config-unsupported'
  */
 export async function loadConfig(bundle: string): Promise<Config> {
   const text = readConfig(bundle)
   const verdict = await validateText(text)
-  if (verdict.kind === 'valid') return normalize(verdict.config, absoluteBundle(bundle), text)
+  if (verdict.kind === 'valid') return normalize(verdict.config, cleanPath(bundle), text)
   const { problems } = verdict
   const lines = problems.slice(0, TOLD).map((problem) => describeProblem(problem))
   if (problems.length > TOLD) lines.push(`config.json: and ${problems.length - TOLD} more problems`)
@@ -36,10 +36,6 @@ export async function loadConfig(bundle: string): Promise<Config> {
 export async function validateBundle(bundle: string): Promise<readonly ConfigProblem[]> {
   const verdict = await validateText(readConfig(bundle))
   return verdict.kind === 'valid' ? [] : verdict.problems
-}
-
-function absoluteBundle(bundle: string): string {
-  return bundle.startsWith('/') ? absolutePath(bundle, '/') : absolutePath(bundle, process.cwd())
 }
 
 function readConfig(bundle: string): string {

@@ -2,6 +2,7 @@
 
 import { RuntError } from '../errors.ts'
 import { F } from '../linux/fcntl.ts'
+import { callerEnvironment } from '../native/caller.ts'
 import { pipe } from '../native/descriptors.ts'
 import { close } from '../native/file.ts'
 import { trySyscall } from '../native/syscall.ts'
@@ -27,7 +28,7 @@ const HINT = 'checkpoint and restore are done by CRIU: install the package criu,
  * @throws RuntError 'host' when there is none, or one that is too old
  */
 export async function findCriu(): Promise<Criu> {
-  const program = findProgram('criu', process.env.PATH)
+  const program = findProgram('criu', callerEnvironment().PATH)
   if (program === undefined) throw new RuntError('host', 'criu: not found in $PATH', { hint: HINT })
   const { version } = await askOnce(program, { type: REQUEST.VERSION })
   const { major_number: major = 0, minor_number: minor = 0 } = version ?? {}

@@ -1,6 +1,7 @@
 // Where a user is at home: the container's own /etc/passwd, and the only use of that file (CVE-2016-3697).
 
 import { ERRNO } from '../linux/errno.ts'
+import { decodeName } from '../linux/names.ts'
 import { O, RESOLVE, S_IF, S_IFMT } from '../linux/open-flags.ts'
 import { close, type FileStatus, open, readAll, status, tryOpen, tryOpenBelow } from '../native/file.ts'
 import { failedWith } from '../native/syscall.ts'
@@ -69,7 +70,7 @@ function readPlain(fd: number): string {
   const found = status('', fd)
   if (found === undefined || (found.mode & S_IFMT) !== S_IF.REG) return ''
   const bytes = readAll(fd, LARGEST_PASSWD)
-  return bytes === undefined ? '' : new TextDecoder().decode(bytes)
+  return bytes === undefined ? '' : decodeName(bytes)
 }
 
 /** passwd(5) */

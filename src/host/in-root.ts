@@ -1,6 +1,7 @@
 // Where a path leads inside a root file system, links to nothing included: openat2(2) can't say that.
 
 import { ERRNO } from '../linux/errno.ts'
+import { decodeName } from '../linux/names.ts'
 import { O, RESOLVE } from '../linux/open-flags.ts'
 import { close, open, tryOpenBelow } from '../native/file.ts'
 import { trySyscall } from '../native/syscall.ts'
@@ -64,5 +65,5 @@ function walk(root: number, path: string): string | undefined {
 function linkTarget(root: number, path: string): string | undefined {
   const buffer = new Uint8Array(4096)
   const length = trySyscall('readlinkat', root, path, buffer, buffer.length)
-  return length < 0 ? undefined : new TextDecoder().decode(buffer.subarray(0, length))
+  return length < 0 ? undefined : decodeName(buffer.subarray(0, length))
 }

@@ -1,5 +1,6 @@
 // What uname(2) says in a UTS namespace.
 
+import { encodeName } from '../linux/names.ts'
 import { readFile } from '../native/file.ts'
 import { syscall } from '../native/syscall.ts'
 import { withinNamespace } from './within.ts'
@@ -24,7 +25,7 @@ export function writeUtsNames(file: string, { hostname, domainname }: UtsNames):
       ['sethostname', hostname],
       ['setdomainname', domainname],
     ] as const) {
-      const bytes = new TextEncoder().encode(name)
+      const bytes = encodeName(name)
       syscall(call, bytes, bytes.length)
     }
   })

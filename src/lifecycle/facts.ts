@@ -14,6 +14,7 @@ import { F } from '../linux/fcntl.ts'
 import { has } from '../lowering/context.ts'
 import { capabilitySet } from '../lowering/credentials.ts'
 import type { ConsoleTarget, Facts, Mode } from '../lowering/facts.ts'
+import { callerEnvironment } from '../native/caller.ts'
 import { readLink } from '../native/file.ts'
 import { trySyscall } from '../native/syscall.ts'
 import type { SeccompFilter } from '../seccomp/filter.ts'
@@ -167,7 +168,7 @@ export function consoleTarget(
 
 /** Socket activation: systemd's LISTEN_FDS, when it speaks of us. sd_listen_fds(3) */
 function callerListenFds(): number | undefined {
-  const { LISTEN_FDS, LISTEN_PID } = process.env
+  const { LISTEN_FDS, LISTEN_PID } = callerEnvironment()
   if (LISTEN_FDS === undefined || !/^[1-9]\d{0,3}$/.test(LISTEN_FDS)) return undefined
   if (LISTEN_PID !== undefined && LISTEN_PID !== `${process.pid}`) return undefined
   return Number(LISTEN_FDS)

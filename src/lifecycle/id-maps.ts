@@ -6,6 +6,7 @@ import { RuntError } from '../errors.ts'
 import { inFirstUserNamespace, permittedCapabilities } from '../host/probe.ts'
 import { capabilityBit } from '../linux/capabilities.ts'
 import { idMapText } from '../linux/id-map.ts'
+import { callerEnvironment } from '../native/caller.ts'
 import { writeKnob } from '../native/file.ts'
 import { runProgram } from '../process/run-program.ts'
 import { findProgram } from '../process/search.ts'
@@ -75,7 +76,7 @@ function isOwnAlone({ own }: Kind, mappings: readonly IdMapping[]): boolean {
 
 function callHelper(pid: number, kind: Kind, mappings: readonly IdMapping[]): void {
   const { program, grants, own } = kind
-  const path = findProgram(program, process.env.PATH)
+  const path = findProgram(program, callerEnvironment().PATH)
   if (path === undefined) {
     throw failed(kind, `${program}: executable file not found in $PATH`, {
       hint: 'an ordinary user may map no more than his own id without it: install it (Debian: package uidmap)',

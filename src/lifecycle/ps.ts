@@ -1,6 +1,7 @@
 // ps: which processes a container has, and what the host's ps(1) says of them.
 
 import { RuntError } from '../errors.ts'
+import { callerEnvironment } from '../native/caller.ts'
 import { runProgram } from '../process/run-program.ts'
 import { findProgram } from '../process/search.ts'
 import { checkId } from './id.ts'
@@ -49,7 +50,7 @@ function wordsOf(line: string): string[] {
 }
 
 function runPs(options: readonly string[]): string {
-  const path = findProgram('ps', process.env.PATH)
+  const path = findProgram('ps', callerEnvironment().PATH)
   if (path === undefined) {
     throw new RuntError('host', 'ps: executable file not found in $PATH', {
       hint: 'install it (procps), or ask for --format json',

@@ -12,6 +12,7 @@ import { needsHome } from '../lowering/execve.ts'
 import type { ProcessFacts } from '../lowering/facts.ts'
 import { lowerSoloExec, type SoloExec } from '../lowering/solo/exec.ts'
 import type { Image } from '../machine/codegen.ts'
+import { callerWords } from '../native/caller.ts'
 import { exists, readFileIfPresent } from '../native/file.ts'
 import type { Plan } from '../plan/step.ts'
 import { verify } from '../plan/verify.ts'
@@ -36,7 +37,7 @@ export interface PreparedExec {
 export function becomeSoloExec(container: Container, options: ExecOptions, prepared: PreparedExec): void {
   const solo = soloExecImage(container, options, prepared, process.execPath)
   if (solo === undefined) return
-  const words = [process.execPath, '--supervised', ...process.argv.slice(2)]
+  const words = [process.execPath, '--supervised', ...callerWords()]
   becomeImage(solo.image.bytes, words, prepared.facts.preservedFds)
 }
 

@@ -19,6 +19,7 @@ import { TIME_MARK } from '../lowering/solo/clock.ts'
 import type { Calendar } from '../lowering/solo/facts.ts'
 import { lowerSolo } from '../lowering/solo/solo.ts'
 import type { Image } from '../machine/codegen.ts'
+import { callerWords } from '../native/caller.ts'
 import type { Plan } from '../plan/step.ts'
 import { verify } from '../plan/verify.ts'
 import { becomeImage } from '../process/become.ts'
@@ -60,7 +61,7 @@ export interface Prepared {
  * then nothing has happened.
  */
 export function becomeSolo(store: Store, options: CreateOptions & Partial<SoloOptions>, prepared: Prepared): void {
-  const words = process.argv.slice(2)
+  const words = callerWords()
   const solo = soloImage(store, options, prepared, process.execPath)
   if (solo === undefined) return
   const { facts, image } = solo

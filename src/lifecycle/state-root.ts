@@ -3,6 +3,7 @@
 import { RuntError } from '../errors.ts'
 import { isRootless } from '../host/probe.ts'
 import { O, S_IF, S_IFMT } from '../linux/open-flags.ts'
+import { callerEnvironment } from '../native/caller.ts'
 import { close, type FileStatus, makeDirectory, open, status } from '../native/file.ts'
 import { SyscallError } from '../native/syscall.ts'
 import { Store } from './store.ts'
@@ -20,7 +21,7 @@ const PRIVATE = 0o1700
 export function openStore(given: string | undefined): Store {
   if (given !== undefined) return new Store(given)
   if (!isRootless()) return new Store(ROOT)
-  const { XDG_RUNTIME_DIR } = process.env
+  const { XDG_RUNTIME_DIR } = callerEnvironment()
   if (XDG_RUNTIME_DIR?.startsWith('/')) return new Store(`${XDG_RUNTIME_DIR}/runt`, PRIVATE)
   const uid = process.geteuid?.() ?? 0
   if (uid === 0) return new Store(ROOT)

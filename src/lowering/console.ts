@@ -3,6 +3,7 @@
 import { ERRNO } from '../linux/errno.ts'
 import { TIOC } from '../linux/ioctls.ts'
 import { OPEN_TREE } from '../linux/mount-flags.ts'
+import { encodeName } from '../linux/names.ts'
 import { AT, O } from '../linux/open-flags.ts'
 import { STATX } from '../linux/statx.ts'
 import { u32, u64 } from '../plan/builder.ts'
@@ -28,7 +29,7 @@ export function lowerConsoleSocket(context: ProcessContext): void {
   plan.section(ORIGIN, `console socket ${target.path}`, () => {
     const flags = { kind: 'open-flags', flags: O.PATH | O.CLOEXEC } as const
     moveToSlot(context, plan.syscall('openat', [AT.FDCWD, target.path, flags, 0], { name: 'path' }), slots.path)
-    const name = new TextEncoder().encode(`/proc/self/fd/${slots.path}\0`)
+    const name = encodeName(`/proc/self/fd/${slots.path}\0`)
     const address = plan.constant(`sockaddr_un /proc/self/fd/${slots.path}`, [new Uint8Array([AF_UNIX, 0]), name])
     const socket = plan.syscall('socket', [AF_UNIX, SOCK_STREAM_CLOEXEC, 0], { name: 'socket' })
     plan.syscall('connect', [socket, address.address, 2 + name.length])

@@ -2,6 +2,7 @@
 
 import type { Mount, MountOptions } from '../config/types.ts'
 import { MOUNT_ATTR, MS } from '../linux/mount-flags.ts'
+import { encodeName } from '../linux/names.ts'
 
 /** One parameter of a file system: a flag, or a key with a value. */
 export type FsParameter = readonly [key: string, value?: string]
@@ -26,8 +27,6 @@ const PSEUDO = new Set([
 /** fsconfig(2) takes values of this many bytes, with the 0 at their end; mount(2) takes all options together in a page. */
 const VALUE_ROOM = 256
 const PAGE = 4096
-
-const encoder = new TextEncoder()
 
 export function isReadonly({ options }: Mount): boolean {
   return (options.attrSet & MOUNT_ATTR.RDONLY) !== 0
@@ -58,7 +57,7 @@ function isSuperblockReadonly(mount: Mount): boolean {
 }
 
 function isLong([, value = '']: FsParameter): boolean {
-  return value.length >= VALUE_ROOM / 4 && encoder.encode(value).length >= VALUE_ROOM
+  return value.length >= VALUE_ROOM / 4 && encodeName(value).length >= VALUE_ROOM
 }
 
 /** lowerdir=a:b::c as parameters of their own, which kernels know since 6.8: layers, and behind "::" those with data only. */
@@ -81,7 +80,7 @@ function overlayLayers(parameter: FsParameter): FsParameter[] {
 export function needsLegacyCall({ kind, type, options, idmap }: Mount): boolean {
   if (kind !== 'filesystem' || type === 'cgroup' || type === 'cgroup2' || idmap !== undefined) return false
   if (options.legacyFlags !== 0) return true
-  return options.data.some((option) => isLong(splitOption(option))) && encoder.encode(textOf(options)).length < PAGE
+  return options.data.some((option) => isLong(splitOption(option))) && encodeName(textOf(options)).length < PAGE
 }
 
 /** Superblock flags by their names in fsconfig(2). */

@@ -5,6 +5,7 @@
 // may write its own, and while nothing of the image is mounted. It is a file of a procfs of our own, reached without
 // crossing a mount, so nobody can put another in its place (CVE-2019-16884, CVE-2019-19921, CVE-2025-52881).
 
+import { encodeName } from '../linux/names.ts'
 import { O, RESOLVE } from '../linux/open-flags.ts'
 import type { Operand, Value } from '../plan/step.ts'
 import type { Context, ProcessContext } from './context.ts'
@@ -95,7 +96,7 @@ function openOwn(
 }
 
 function write({ plan }: ProcessContext, file: Operand, text: string): void {
-  plan.syscall('write', [file, text, new TextEncoder().encode(text).length])
+  plan.syscall('write', [file, text, encodeName(text).length])
 }
 
 /** File systems that have no place for a context of their own: the kernel labels what is in them. */
@@ -117,6 +118,6 @@ export function lowerRootLabel({ plan, config }: Context, mount: Value): void {
   if (mountLabel === undefined) return
   const flags = { kind: 'open-flags', flags: O.RDONLY | O.DIRECTORY | O.CLOEXEC } as const
   const root = plan.syscall('openat', [mount, '.', flags, 0], { name: 'root' })
-  const size = new TextEncoder().encode(mountLabel).length
+  const size = encodeName(mountLabel).length
   plan.syscall('fsetxattr', [root, 'security.selinux', mountLabel, size, 0], { about: `label ${mountLabel}` })
 }

@@ -1,6 +1,7 @@
 // linux.namespaces: P0 joins the ones given by path, P1 is born into the new ones.
 
 import type { Config } from '../config/types.ts'
+import { encodeName } from '../linux/names.ts'
 import { NAMESPACES, type NamespaceType } from '../linux/namespaces.ts'
 import { AT, O } from '../linux/open-flags.ts'
 import type { Value } from '../plan/step.ts'
@@ -94,7 +95,7 @@ export function lowerTimeNamespace({ plan, config }: Context): void {
       const text = Object.entries(offsets)
         .map(([clock, { secs, nanosecs }]) => `${clock} ${secs} ${nanosecs}\n`)
         .join('')
-      plan.syscall('write', [fd, text, new TextEncoder().encode(text).length])
+      plan.syscall('write', [fd, text, encodeName(text).length])
     })
   }
   plan.section(pointerOf(config, 'time'), 'time namespace', () => {

@@ -3,6 +3,7 @@
 import { sysctlPath } from '../config/sysctl.ts'
 import { ERRNO } from '../linux/errno.ts'
 import { FSCONFIG, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC } from '../linux/mount-flags.ts'
+import { encodeName } from '../linux/names.ts'
 import { AT, O } from '../linux/open-flags.ts'
 import { STATX } from '../linux/statx.ts'
 import type { Value } from '../plan/step.ts'
@@ -45,7 +46,7 @@ export function ownProcfs(context: Context): Value {
 export function writeProc(context: Context, procfs: Value, path: string, text: string): void {
   const { plan } = context
   const fd = openBeneath(context, procfs, path, O.WRONLY, 'knob')
-  plan.syscall('write', [fd, text, new TextEncoder().encode(text).length])
+  plan.syscall('write', [fd, text, encodeName(text).length])
   plan.syscall('close', [fd])
 }
 

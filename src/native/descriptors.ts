@@ -2,6 +2,7 @@
 
 import { ERRNO } from '../linux/errno.ts'
 import { F_ADD_SEALS, MFD, SEALS } from '../linux/memfd.ts'
+import { encodeName } from '../linux/names.ts'
 import { O } from '../linux/open-flags.ts'
 import { POLLIN } from '../linux/poll.ts'
 import { close, open } from './file.ts'
@@ -72,7 +73,7 @@ export function receiveDescriptor(
 
 /** sendmsg(2) of a text with one descriptor, which goes with the first byte. */
 export function sendDescriptor(socket: number, text: string, descriptor: number): void {
-  const bytes = new TextEncoder().encode(text)
+  const bytes = encodeName(text)
   using arena = new Arena(bytes.length + 4096)
   const payload = arena.place(bytes)
   const control = new Uint8Array(Number(CONTROL_SIZE))
@@ -102,7 +103,7 @@ export function connectUnix(path: string): number {
 /** @param flags of socket(2): O.NONBLOCK, not to wait for a peer that doesn't accept @returns a descriptor, or -errno */
 export function tryConnectUnix(path: string, flags: number): number {
   const socket = syscall('socket', AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0)
-  const name = new TextEncoder().encode(path.startsWith('\0') ? path : `${path}\0`)
+  const name = encodeName(path.startsWith('\0') ? path : `${path}\0`)
   const address = new Uint8Array(2 + name.length)
   address[0] = AF_UNIX
   address.set(name, 2)

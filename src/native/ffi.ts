@@ -1,6 +1,7 @@
 // The only file that knows ffi-rs. Loads its addon by absolute path (never from /tmp, never by search) and calls libc.
 
 import { createRequire } from 'node:module'
+import { encodeName, hasEscapes } from '../linux/names.ts'
 
 /** ffi-rs's DataType numbers that runt uses, and its tag of an array type. A wrong one aborts the whole process. */
 const TYPE = { STRING: 0, U8_ARRAY: 10, BIGINT: 16 } as const
@@ -56,15 +57,22 @@ export function isExecutable(): boolean {
 }
 
 function describe(library: string, funcName: string, args: readonly NativeArgument[]): Call {
+  const values = args.map(toNative)
   return {
     library,
     funcName,
     retType: TYPE.BIGINT,
-    paramsType: args.map(typeOf),
-    paramsValue: args.map((arg) => (typeof arg === 'number' ? BigInt(arg) : arg)),
+    paramsType: values.map(typeOf),
+    paramsValue: values,
     errno: true,
     freeResultMemory: false,
   }
+}
+
+/** A name that isn't UTF-8 goes as its bytes: the addon's strings are. */
+function toNative(arg: NativeArgument): NativeArgument {
+  if (typeof arg === 'number') return BigInt(arg)
+  return typeof arg === 'string' && hasEscapes(arg) ? encodeName(`${arg}\0`) : arg
 }
 
 function typeOf(arg: NativeArgument): ParameterType {

@@ -2,13 +2,11 @@
 // nothing here may be used on a path inside a container's root filesystem.
 
 import { ERRNO } from '../linux/errno.ts'
+import { decodeName, encodeName } from '../linux/names.ts'
 import { AT, O, openFlagsToArm64 } from '../linux/open-flags.ts'
 import { STATX, STATX_BASIC_STATS, STATX_SIZE } from '../linux/statx.ts'
 import type { NativeArgument } from './ffi.ts'
 import { failedWith, SyscallError, syscall, trySyscall } from './syscall.ts'
-
-const encoder = new TextEncoder()
-const decoder = new TextDecoder()
 
 const toMachine = process.arch === 'arm64' ? openFlagsToArm64 : (flags: number) => flags
 
@@ -69,7 +67,7 @@ export function readAll(fd: number, most = Number.POSITIVE_INFINITY): Uint8Array
 export function readFile(path: string, at: number = AT.FDCWD): string {
   const fd = open(path, O.RDONLY, 0, at)
   try {
-    return decoder.decode(readAll(fd))
+    return decodeName(readAll(fd))
   } finally {
     close(fd)
   }
@@ -99,7 +97,7 @@ export function readBytesIfPresent(path: string): Uint8Array | undefined {
 
 /** Write all of a text or byte array to a descriptor. @param about what an error is to name */
 export function writeAll(fd: number, contents: string | Uint8Array, about = ''): void {
-  let rest = typeof contents === 'string' ? encoder.encode(contents) : contents
+  let rest = typeof contents === 'string' ? encodeName(contents) : contents
   while (rest.length > 0) {
     const result = trySyscall('write', fd, rest, rest.length)
     if (result < 0) throw new SyscallError('write', -result, about)
@@ -111,7 +109,7 @@ export function writeAll(fd: number, contents: string | Uint8Array, about = ''):
 export function writeKnob(path: string, text: string, at: number = AT.FDCWD): void {
   const fd = open(path, O.WRONLY | O.TRUNC, 0, at)
   try {
-    const bytes = encoder.encode(text)
+    const bytes = encodeName(text)
     const result = trySyscall('write', fd, bytes, bytes.length)
     if (result < 0) throw new SyscallError('write', -result, path)
   } finally {
@@ -175,11 +173,17 @@ export function exists(path: string): boolean {
   return trySyscall('faccessat2', AT.FDCWD, path, 0, 0) === 0
 }
 
+/** Is nothing of this name there, as far as anybody can tell? False also for what we may not look at. */
+export function isGone(path: string): boolean {
+  const result = trySyscall('faccessat2', AT.FDCWD, path, 0, AT.SYMLINK_NOFOLLOW)
+  return result === -ERRNO.ENOENT || result === -ERRNO.ENOTDIR || result === -ERRNO.ENAMETOOLONG
+}
+
 /** readlinkat(2). @throws SyscallError */
 export function readLink(path: string): string {
   const buffer = new Uint8Array(4096)
   const length = syscall('readlinkat', AT.FDCWD, path, buffer, buffer.length)
-  return decoder.decode(buffer.subarray(0, length))
+  return decodeName(buffer.subarray(0, length))
 }
 
 /** Where a path leads, all links resolved; the path itself when it leads nowhere. */
@@ -212,7 +216,7 @@ export function listDirectory(path: string): DirectoryEntry[] {
       if (length === 0) return entries
       // struct linux_dirent64: u64 ino, i64 off, u16 reclen, u8 type, name
       for (let at = 0; at < length; at += view.getUint16(at + 16, true)) {
-        const name = decoder.decode(buffer.subarray(at + 19, buffer.indexOf(0, at + 19)))
+        const name = decodeName(buffer.subarray(at + 19, buffer.indexOf(0, at + 19)))
         if (name !== '.' && name !== '..')
           entries.push({ name, kind: buffer[at + 18] === DT_DIR ? 'directory' : 'other' })
       }

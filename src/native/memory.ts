@@ -1,5 +1,6 @@
 // Memory outside the JavaScript heap, for structures that hold pointers: it never moves, and its address is known.
 
+import { encodeName } from '../linux/names.ts'
 import { callNative } from './ffi.ts'
 import { syscall } from './syscall.ts'
 
@@ -42,7 +43,7 @@ export class Arena {
 
   /** A NUL-terminated string. @returns its address */
   placeString(text: string): bigint {
-    return this.place(new TextEncoder().encode(`${text}\0`), 1)
+    return this.place(encodeName(`${text}\0`), 1)
   }
 
   /** A NULL-terminated array of strings (argv, envp). @returns its address */

@@ -1,6 +1,7 @@
 // What the lowerings write with: steps in order, data on the way. The result is a frozen Plan.
 
 import type { ErrnoName } from '../linux/errno.ts'
+import { encodeName } from '../linux/names.ts'
 import { CLONE } from '../linux/namespaces.ts'
 import type { SyscallName } from '../linux/syscalls.ts'
 import {
@@ -58,8 +59,6 @@ export class DataObject {
     return { kind: 'field', data: this.address.data, offset, width, mask }
   }
 }
-
-const encoder = new TextEncoder()
 
 export class PlanBuilder {
   readonly #steps: Step[] = []
@@ -265,7 +264,7 @@ export class PlanBuilder {
   string(text: string): DataObject {
     const known = this.#strings.get(text)
     if (known !== undefined) return known
-    const bytes = encoder.encode(`${text}\0`)
+    const bytes = encodeName(`${text}\0`)
     const object = this.#object([bytes], bytes.length, false, JSON.stringify(text))
     this.#strings.set(text, object)
     return object

@@ -1,6 +1,8 @@
 // A container's card: what the front must know of it to answer by itself, as bytes that it need not parse. It lies beside
 // state.json as soon as the container is created; where there is none, the engine does the work.
 
+import { encodeName } from '../linux/names.ts'
+
 /** Layout of a card, little-endian. A text is {u32 offset, u32 length}, a list {u32 offset}, from the card's start. */
 export const CARD = {
   magic: 0,
@@ -68,9 +70,10 @@ export function encodeCard(card: Card): Uint8Array | undefined {
   let fits = end < CARD_ROOM
   const put = (text: string): number => {
     const start = end
-    const { read, written } = encoder.encodeInto(text, bytes.subarray(start))
-    end += written
-    fits &&= read === text.length && end < CARD_ROOM
+    const more = encodeName(text)
+    end += more.length
+    fits &&= end < CARD_ROOM
+    if (fits) bytes.set(more, start)
     return start
   }
   view.setUint32(CARD.magic, CARD_MAGIC, true)

@@ -23,6 +23,7 @@
 //   instead of any of them: failed(step, code, text), then the image ends.
 //   An end of file on either side means that the other is gone: P1 exits, runt undoes what it made.
 
+import { decodeName, encodeName } from '../linux/names.ts'
 import { MESSAGE, REPLY } from '../plan/messages.ts'
 import { REPORT, REPORT_FAILED } from '../plan/step.ts'
 
@@ -75,7 +76,7 @@ export function decodeMessage(bytes: Uint8Array): Message | Failure {
   const kind = view.getUint32(REPORT.kind, true)
   const value = Number(view.getBigInt64(REPORT.value, true))
   if (kind === REPORT_FAILED) {
-    const text = new TextDecoder().decode(bytes.subarray(REPORT.text, REPORT.text + textLength(bytes)))
+    const text = decodeName(bytes.subarray(REPORT.text, REPORT.text + textLength(bytes)))
     return { kind: 'failed', step: view.getUint32(REPORT.step, true), code: value, text }
   }
   const known = KINDS.get(kind)
@@ -87,7 +88,7 @@ export function decodeMessage(bytes: Uint8Array): Message | Failure {
 export function encodeReply(state: string, home: string | undefined): Uint8Array {
   const encoder = new TextEncoder()
   const stateBytes = encoder.encode(state)
-  const homeBytes = encoder.encode(`${home ?? ''}\0`)
+  const homeBytes = encodeName(`${home ?? ''}\0`)
   if (homeBytes.length > REPLY.homeRoom) throw new RangeError('HOME is too long')
   const length = stateBytes.length === 0 && home === undefined ? REPLY.home : REPLY.state + stateBytes.length
   const bytes = new Uint8Array(length)

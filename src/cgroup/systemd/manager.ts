@@ -6,6 +6,7 @@ import { Bus } from '../../dbus/bus.ts'
 import { BusError, BusUnreachable } from '../../dbus/errors.ts'
 import { isVariant, type Value } from '../../dbus/value.ts'
 import { RuntError } from '../../errors.ts'
+import { callerEnvironment } from '../../native/caller.ts'
 import { exists } from '../../native/file.ts'
 import { encodable, type Property } from './property.ts'
 import type { ManagerKind } from './unit.ts'
@@ -46,7 +47,7 @@ export class UnitManager implements Disposable {
 
   /** @throws RuntError 'cgroup' when it isn't there or doesn't answer */
   static async open(kind: ManagerKind, options: ManagerOptions = {}): Promise<UnitManager> {
-    const { patience = PATIENCE, environment = process.env } = options
+    const { patience = PATIENCE, environment = callerEnvironment() } = options
     const bus = await connect(kind, patience, environment)
     try {
       await bus.subscribe(`type='signal',interface='${MANAGER}',member='JobRemoved'`)

@@ -3,6 +3,7 @@
 import { RuntError } from '../../errors.ts'
 import { CGROUP_MODES, type CriuFlags } from '../../lifecycle/criu-options.ts'
 import type { Flag, Parsed } from '../args.ts'
+import { absolute } from '../path.ts'
 
 export const CRIU_FLAGS: readonly Flag[] = [
   { name: 'image-path', kind: 'string', value: 'DIR', help: 'the folder of the images (./checkpoint)' },
@@ -47,8 +48,4 @@ export function criuFlags(args: Parsed): CriuFlags {
     lazyPages: args.boolean('lazy-pages'),
     manageCgroupsMode,
   }
-}
-
-export function absolute(path: string): string {
-  return path.startsWith('/') ? path : `${process.cwd()}/${path}`
 }

@@ -3,6 +3,7 @@
 import type { CreateOptions } from '../../lifecycle/create.ts'
 import type { Flag, Parsed } from '../args.ts'
 import type { Globals } from '../command.ts'
+import { absolute } from '../path.ts'
 
 export const LAUNCH_FLAGS: readonly Flag[] = [
   { name: 'bundle', short: 'b', kind: 'string', value: 'DIR', help: 'the folder with config.json (.)' },
@@ -23,7 +24,7 @@ export function launchOptions(args: Parsed, globals: Globals, mode: CreateOption
   return {
     id: args.operands[0] ?? '',
     mode,
-    bundle: bundle.startsWith('/') ? bundle : `${process.cwd()}/${bundle}`,
+    bundle: absolute(bundle),
     consoleSocket: args.string('console-socket'),
     pidFile: args.string('pid-file'),
     pidfdSocket: args.string('pidfd-socket'),

@@ -1,5 +1,6 @@
 import type { State } from '../../lifecycle/container.ts'
 import { listAllContainers, listContainers } from '../../lifecycle/state.ts'
+import { callerEnvironment } from '../../native/caller.ts'
 import type { Command } from '../command.ts'
 import { print, table } from '../output.ts'
 import { formatOf } from './format.ts'
@@ -23,7 +24,7 @@ export const list: Command = {
     const format = formatOf(args, ['table', 'json'])
     const allRoots = args.boolean('all-roots')
     const states: readonly (State & { readonly root?: string })[] = allRoots
-      ? await listAllContainers(store, process.env.XDG_RUNTIME_DIR)
+      ? await listAllContainers(store, callerEnvironment().XDG_RUNTIME_DIR)
       : listContainers(store)
     if (args.boolean('quiet')) print(states.map(({ id }) => `${id}\n`).join(''))
     else if (format === 'json') print(JSON.stringify(states))

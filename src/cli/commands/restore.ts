@@ -1,6 +1,7 @@
 import { restoreContainer } from '../../lifecycle/restore.ts'
 import type { Command } from '../command.ts'
-import { absolute, CRIU_FLAGS, criuFlags } from './criu-flags.ts'
+import { absolute } from '../path.ts'
+import { CRIU_FLAGS, criuFlags } from './criu-flags.ts'
 
 export const restore: Command = {
   name: 'restore',

@@ -1,6 +1,7 @@
 import { describeProblem, validateBundle } from '../../lifecycle/validate.ts'
 import type { Command } from '../command.ts'
 import { print, printJson } from '../output.ts'
+import { absolute } from '../path.ts'
 import { formatOf } from './format.ts'
 
 export const validate: Command = {
@@ -18,7 +19,7 @@ export const validate: Command = {
   async run(args) {
     const format = formatOf(args, ['text', 'json'])
     const bundle = args.string('bundle') ?? '.'
-    const problems = await validateBundle(bundle.startsWith('/') ? bundle : `${process.cwd()}/${bundle}`)
+    const problems = await validateBundle(absolute(bundle))
     if (format === 'json') printJson(problems)
     else if (problems.length === 0) print('config.json is valid\n')
     else print(problems.map((problem) => `${describeProblem(problem)}\n`).join(''))

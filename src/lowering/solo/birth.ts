@@ -1,5 +1,6 @@
 // P1 and its parent when that is an image, too: the channel between the two, and the conversation that runt would have had.
 
+import { encodeName } from '../../linux/names.ts'
 import { ALL_FDS, AT, O } from '../../linux/open-flags.ts'
 import { POLLIN } from '../../linux/poll.ts'
 import { SIGNAL } from '../../linux/signals.ts'
@@ -110,7 +111,7 @@ export function lowerExpectReady(context: ProcessContext, { wait }: Born, undo: 
 
 /** What runt answers to `ready`: HOME, and the word to go on. @param home HOME=…, when P1 is to be told */
 export function lowerReply({ plan, slots }: ProcessContext, home = ''): void {
-  const text = new TextEncoder().encode(`${home}\0`)
+  const text = encodeName(`${home}\0`)
   const message = plan.constant(`reply ${home}`, [u32(0), u32(0), text])
   plan.syscall('write', [slots.monitor, message.address, 8 + text.length])
 }

@@ -2,6 +2,7 @@
 
 import { INSTRUCTION_SIZE } from '../../bpf/extended.ts'
 import { BPF, BPF_CGROUP_DEVICE, BPF_F_ALLOW_MULTI, BPF_PROG_TYPE_CGROUP_DEVICE } from '../../linux/bpf-abi.ts'
+import { encodeName } from '../../linux/names.ts'
 import { AT, O } from '../../linux/open-flags.ts'
 import { u32, u64 } from '../../plan/builder.ts'
 import type { Context, ProcessContext } from '../context.ts'
@@ -51,7 +52,7 @@ export function lowerCheck(
 }
 
 function byteLength(text: string): number {
-  return new TextEncoder().encode(text).length
+  return encodeName(text).length
 }
 
 function open({ plan }: ProcessContext, path: string, flags: number): ReturnType<Context['plan']['syscall']> {
