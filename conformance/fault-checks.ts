@@ -39,9 +39,11 @@ export function checkUntouched(step: Step, index: number, plan: Plan): void {
     'openat',
     'faccessat2',
   ]
+  // Only of a stream that is the null device.
+  const stream = step.name === 'dup3' && step.origin === '/process/user'
   const monitor = ['close', 'exit'].includes(step.name)
   assert.ok(
-    tolerant || late || monitor || aside.includes(step.name),
+    tolerant || late || stream || monitor || aside.includes(step.name),
     `step ${index} (${step.name}) failed and nobody noticed`,
   )
 }
