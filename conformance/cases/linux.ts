@@ -23,6 +23,10 @@ for (const [name, why] of [
   })
 }
 
+check('H6', 'sysctl kernel.domainname is refused beside domainname', async (box) => {
+  await box.rejected({ '/domainname': 'one', '/linux/sysctl': { 'kernel.domainname': 'other' } })
+})
+
 check('H6', 'sysctl of a namespace that the container does not have is refused', async (box) => {
   await box.rejected({
     '/linux/namespaces': NAMESPACES.filter(({ type }) => type !== 'ipc'),

@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { chownSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
+import { failed } from '../box.ts'
 import { type Edits, NAMESPACES } from '../bundle.ts'
 import { check } from '../case.ts'
 
@@ -172,3 +173,26 @@ check('F6', 'timeOffsets', async (box) => {
 check('F6', 'timeOffsets without a time namespace are refused', async (box) => {
   await box.rejected({ '/linux/timeOffsets': { boottime: { secs: 5 } } })
 })
+
+/** What is to be made in a joined namespace, by rule; the namespace is the runtime's own. */
+const WRITTEN = [
+  ['H6', 'network', 'a sysctl', { '/linux/sysctl': { 'net.core.somaxconn': '77' }, '/hostname': undefined }],
+  ['H6', 'ipc', 'a sysctl', { '/linux/sysctl': { 'kernel.msgmax': '777' }, '/hostname': undefined }],
+  ['F2', 'uts', 'a host name', { '/hostname': 'changed' }],
+  ['F2', 'uts', 'a domain name', { '/hostname': undefined, '/domainname': 'changed' }],
+  ['F2', 'mount', 'a root', { '/hostname': undefined }],
+] as const
+
+for (const [rule, type, what, edits] of WRITTEN) {
+  check(rule, `${what} is not made in a ${type} namespace that is joined and the runtime's own`, async (box) => {
+    // A host of its own, which may come to harm.
+    const look = 'hostname; cat /proc/sys/kernel/domainname /proc/sys/net/core/somaxconn /proc/sys/kernel/msgmax; pwd'
+    const around = ['unshare', '-niu', 'sh', '-c', `(${look}) >$0.1; "$@"; status=$?; (${look}) >$0.2; exit $status`]
+    const path = `/proc/self/ns/${LINKS[type]}`
+    const namespaces = [...NAMESPACES.filter((each) => each.type !== type), { type, path }]
+    const words = [...around, box.path('host')]
+    const result = await box.runPrepared('true', { ...edits, '/linux/namespaces': namespaces }, words)
+    assert.is(readFileSync(box.path('host.2'), 'utf8'), readFileSync(box.path('host.1'), 'utf8'))
+    assert.match(failed(result).stderr, /host/)
+  })
+}

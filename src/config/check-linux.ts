@@ -116,7 +116,7 @@ const hiddenPaths: Check = ({ linux }, report, namespaces) => {
 }
 
 /** Only parameters of the container's own namespaces: others would change the host. */
-const sysctl: Check = ({ linux }, report, namespaces) => {
+const sysctl: Check = ({ linux, domainname }, report, namespaces) => {
   const first = new Map<string, string>()
   for (const name of Object.keys(linux?.sysctl ?? {})) {
     const pointer = `/linux/sysctl/${step(name)}`
@@ -129,6 +129,8 @@ const sysctl: Check = ({ linux }, report, namespaces) => {
       report(pointer, undefined, 'is not the name of a kernel parameter')
     } else if (path === 'kernel/hostname') {
       report(pointer, undefined, 'is what /hostname is for')
+    } else if (path === 'kernel/domainname' && domainname !== undefined) {
+      report(pointer, undefined, 'is what /domainname is for, which is there, too')
     } else if (namespace === undefined) {
       report(pointer, undefined, 'is not a parameter of a namespace: it would change the host')
     } else if (!namespaces.has(namespace)) {

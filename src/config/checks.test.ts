@@ -396,6 +396,10 @@ const CASES: Readonly<Record<string, Case>> = {
         '/linux/sysctl/net~1ipv4~1ip_forward: needs a namespace of type network in /linux/namespaces',
       ],
       [
+        { ...namespaces('uts'), '/domainname': 'd', '/linux/sysctl': { 'kernel.domainname': 'd' } },
+        '/linux/sysctl/kernel.domainname: is what /domainname is for, which is there, too',
+      ],
+      [
         { ...namespaces('uts'), '/linux/sysctl': { 'kernel.hostname': 'h', 'vm.swappiness': '1' } },
         '/linux/sysctl/kernel.hostname: is what /hostname is for',
         '/linux/sysctl/vm.swappiness: is not a parameter of a namespace: it would change the host',

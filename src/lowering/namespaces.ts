@@ -1,12 +1,17 @@
 // linux.namespaces: P0 joins the ones given by path, P1 is born into the new ones.
 
+import { sysctlNamespace, sysctlPath } from '../config/sysctl.ts'
 import type { Config } from '../config/types.ts'
+import { ERRNO } from '../linux/errno.ts'
 import { encodeName } from '../linux/names.ts'
 import { NAMESPACES, type NamespaceType } from '../linux/namespaces.ts'
 import { AT, O } from '../linux/open-flags.ts'
+import { STATX } from '../linux/statx.ts'
 import type { Value } from '../plan/step.ts'
 import type { Context } from './context.ts'
 import { isNew } from './context.ts'
+import { sysctlPointer } from './procfs.ts'
+import { statDescriptor } from './statx.ts'
 
 /** Made by P1 itself: cgroup when it has joined its cgroup, time when its offsets are written. */
 const MADE_LATER: readonly NamespaceType[] = ['cgroup', 'time']
@@ -25,7 +30,8 @@ interface Given {
  * A namespace may belong to the host's user namespace or to the one that is joined too: what can't be joined before
  * the user namespace is joined after it.
  */
-export function lowerJoinNamespaces({ plan, config }: Context): void {
+export function lowerJoinNamespaces(context: Context): void {
+  const { plan, config } = context
   const given = givenNamespaces(config)
   if (given.length === 0) return
   const descriptors = new Map<Given, Value>()
@@ -34,6 +40,7 @@ export function lowerJoinNamespaces({ plan, config }: Context): void {
       const flags = { kind: 'open-flags', flags: O.RDONLY | O.CLOEXEC } as const
       descriptors.set(namespace, plan.syscall('openat', [AT.FDCWD, namespace.path, flags, 0], { name: 'ns' }))
     })
+    requireAnother(context, namespace, descriptors.get(namespace))
   }
   const user = given.find(({ type }) => type === 'user')
   const others = JOIN_ORDER.flatMap((type) => given.filter((namespace) => namespace.type === type))
@@ -64,6 +71,37 @@ export function lowerJoinNamespaces({ plan, config }: Context): void {
     join(namespace)
     plan.place(joined)
   }
+}
+
+/** A namespace that the config changes must not be the one that the runtime itself is in: the host would be changed. */
+function requireAnother(context: Context, { type, path }: Given, given: Value | undefined): void {
+  const { plan } = context
+  const change = changeOf(context.config, type)
+  if (change === undefined || given === undefined) return
+  plan.section(change.pointer, path, () => {
+    const flags = { kind: 'open-flags', flags: O.RDONLY | O.CLOEXEC } as const
+    const link = `/proc/self/ns/${NAMESPACES[type].link}`
+    const own = statDescriptor(context, plan.syscall('openat', [AT.FDCWD, link, flags, 0], { name: 'own_ns' }))
+    const joined = statDescriptor(context, given)
+    const about = `${change.what} not allowed in host ${type} namespace: ${path} is the host's own`
+    plan.require(joined.field(STATX.inode, 8), 'ne', own.field(STATX.inode, 8), ERRNO.EPERM, about)
+  })
+}
+
+/** What a container writes into a namespace of this type, be it joined or new. */
+function changeOf(
+  config: Config,
+  type: NamespaceType,
+): { readonly pointer: string; readonly what: string } | undefined {
+  if (type === 'mount') return { pointer: '/root/path', what: 'a root of its own is' }
+  const { linux } = config
+  const sysctl = Object.keys(linux.sysctl).find((name) => sysctlNamespace(sysctlPath(name)) === type)
+  if (sysctl !== undefined) {
+    return { pointer: sysctlPointer(sysctl), what: `sysctl ${JSON.stringify(sysctl)}` }
+  }
+  if (type !== 'uts') return undefined
+  if (config.hostname !== undefined) return { pointer: '/hostname', what: 'a name is' }
+  return config.domainname === undefined ? undefined : { pointer: '/domainname', what: 'a name is' }
 }
 
 /** clone3(2) flags of the namespaces that P1 is born into. */

@@ -62,8 +62,11 @@ export function lowerSysctl(context: Context): void {
   const { procfs } = made
   if (procfs === undefined) return
   for (const [key, value] of settings) {
-    plan.section(`/linux/sysctl/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`, key, () =>
-      writeProc(context, procfs, `sys/${sysctlPath(key)}`, value),
-    )
+    plan.section(sysctlPointer(key), key, () => writeProc(context, procfs, `sys/${sysctlPath(key)}`, value))
   }
+}
+
+/** The JSON pointer of a kernel parameter. */
+export function sysctlPointer(name: string): string {
+  return `/linux/sysctl/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
 }
