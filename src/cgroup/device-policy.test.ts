@@ -51,6 +51,8 @@ function isAllowedByProgram(program: Uint8Array, { kind, major, minor, access }:
 
 const number = fc.integer({ min: 0, max: 3 })
 const access = fc.subarray(['r', 'w', 'm'], { minLength: 1 }).map((letters) => letters.join(''))
+/** What the kernel asks for: mknod(2), or open(2) for reading, writing, or both. */
+const asked = fc.constantFrom('m', 'r', 'w', 'rw')
 const someOrAll = fc.option(number, { nil: undefined })
 const rule: fc.Arbitrary<DeviceRule> = fc.record({
   allow: fc.boolean(),
@@ -64,7 +66,7 @@ const request: fc.Arbitrary<Request> = fc.record({
   kind: fc.constantFrom('c', 'b'),
   major: number,
   minor: number,
-  access,
+  access: asked,
 })
 const requests = fc.array(request, { minLength: 20, maxLength: 20 })
 
@@ -108,12 +110,31 @@ test('a list that only allows, after the reset every engine begins with, can alw
 })
 
 const DEFAULT_LIST = [
-  ...['c 1:3 rwm', 'c 1:5 rwm', 'c 1:7 rwm', 'c 1:8 rwm', 'c 1:9 rwm', 'c 5:0 rwm', 'c 5:2 rwm', 'c 10:200 rwm'],
-  ...['c 136:* rwm', 'c *:* m', 'b *:* m'],
+  ...['c *:* m', 'b *:* m', 'c 1:3 rwm', 'c 1:5 rwm', 'c 1:7 rwm', 'c 1:8 rwm', 'c 1:9 rwm', 'c 5:0 rwm', 'c 5:2 rwm'],
+  ...['c 136:* rwm', 'c 10:200 rwm'],
 ]
 
 test('the default devices, and only the lines that are needed', () => {
   assert.equal(v1DeviceList(devicePolicy(DEFAULT_DEVICE_RULES)), { start: 'devices.deny', exceptions: DEFAULT_LIST })
+})
+
+test('exceptions stand in the order of the rules, whatever their kinds', () => {
+  const allows = (type: 'c' | 'b', major: number, minor: number | undefined, access: string): DeviceRule => ({
+    allow: true,
+    type,
+    major,
+    minor,
+    access,
+  })
+  const list: DeviceRule[] = [
+    { allow: false, type: 'a', major: undefined, minor: undefined, access: 'rwm' },
+    allows('c', 10, 229, 'rwm'),
+    allows('b', 8, 20, 'rw'),
+    allows('c', 7, undefined, 'r'),
+    allows('b', 10, 200, 'r'),
+  ]
+  const { exceptions } = v1DeviceList(devicePolicy([...list, ...DEFAULT_DEVICE_RULES]))
+  assert.equal(exceptions, ['c 10:229 rwm', 'b 8:20 rw', 'c 7:* r', 'b 10:200 r', ...DEFAULT_LIST])
 })
 
 test('all devices allowed is one write; an exception to that is another default', () => {

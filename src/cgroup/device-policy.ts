@@ -21,9 +21,13 @@ export interface DeviceCell {
   readonly minor: number | undefined
   /** Letters that are allowed for the devices that have no more specific cell. */
   readonly allowed: number
+  /** The letters of the rules with just these numbers, and the positions of the first one that allows and that denies. */
+  readonly named: number
+  readonly allowedAt: number
+  readonly deniedAt: number
 }
 
-/** Every cell of the policy, those with both numbers first, "all devices" of a kind last. */
+/** Every cell of the policy, by kind: those with both numbers first, "all devices" of the kind last. */
 export type DevicePolicy = readonly DeviceCell[]
 
 function allow(kind: DeviceKind, major: number | undefined, minor: number | undefined, access = 'rwm'): DeviceRule {
@@ -75,6 +79,8 @@ interface Shape {
 interface ShapedRule extends Shape {
   readonly allow: boolean
   readonly letters: number
+  /** Its index in the list. */
+  readonly position: number
 }
 
 const EVERYTHING: Shape = { major: undefined, minor: undefined }
@@ -91,7 +97,16 @@ function cellsOf(kind: DeviceKind, rules: readonly DeviceRule[]): DeviceCell[] {
   for (const { major } of majors) for (const { minor } of minors) addShape(exact, { major, minor })
   const cells: DeviceCell[] = []
   for (const { major, minor } of [...exact, ...majors, ...minors, EVERYTHING]) {
-    cells.push({ kind, major, minor, allowed: verdict(mine, { major, minor }) })
+    let named = 0
+    // What only an intersection of rules names comes last.
+    let [allowedAt, deniedAt] = [rules.length, rules.length]
+    for (const rule of mine) {
+      if (rule.major !== major || rule.minor !== minor) continue
+      named |= rule.letters
+      if (rule.allow) allowedAt = Math.min(allowedAt, rule.position)
+      else deniedAt = Math.min(deniedAt, rule.position)
+    }
+    cells.push({ kind, major, minor, allowed: verdict(mine, { major, minor }), named, allowedAt, deniedAt })
   }
   return cells
 }
@@ -99,11 +114,11 @@ function cellsOf(kind: DeviceKind, rules: readonly DeviceRule[]): DeviceCell[] {
 /** Type a is all devices, whatever the numbers say; with all letters, what came before it is moot. */
 function rulesFor(kind: DeviceKind, rules: readonly DeviceRule[]): ShapedRule[] {
   let mine: ShapedRule[] = []
-  for (const { type, allow, major, minor, access } of rules) {
+  for (const [position, { type, allow, major, minor, access }] of rules.entries()) {
     const letters = bitsOf(access)
     if (type === 'a' && letters === ALL) mine = []
-    if (type === 'a') mine.push({ ...EVERYTHING, allow, letters })
-    else if (type === kind) mine.push({ major, minor, allow, letters })
+    if (type === 'a') mine.push({ ...EVERYTHING, allow, letters, position })
+    else if (type === kind) mine.push({ major, minor, allow, letters, position })
   }
   return mine
 }
@@ -168,25 +183,31 @@ function allowsTheRest(policy: DevicePolicy): boolean {
 }
 
 /**
- * The kernel wants all letters of a request in one exception, so a cell needs its own unless one around it has as much.
+ * The kernel wants all letters of a request in one exception, so a cell needs its own unless one around it has as much. It
+ * never asks for m beside others: mknod(2) needs m, open(2) r and w. Exceptions stay in the order in which they are written,
+ * so that devices.list shows the rules as they are listed.
  * @param flip ALL: speak of what is denied; 0: of what is allowed
  * @returns undefined when a cell lacks what one around it has: a hole
  */
 function v1Exceptions(policy: DevicePolicy, flip: number): string[] | undefined {
-  const lines: string[] = []
+  const lines: { readonly text: string; readonly position: number }[] = []
   for (const cell of policy) {
     const letters = cell.allowed ^ flip
+    let own = letters
     let isCovered = false
     for (const outer of policy) {
       if (outer === cell || outer.kind !== cell.kind || !contains(outer, cell)) continue
-      if (((outer.allowed ^ flip) & ~letters) !== 0) return undefined
-      if ((letters & ~(outer.allowed ^ flip)) === 0) isCovered = true
+      const around = outer.allowed ^ flip
+      if ((around & ~letters) !== 0) return undefined
+      if ((letters & ~around) === 0) isCovered = true
+      if ((around & ~cell.named & ACCESS.m) !== 0) own &= ~ACCESS.m
     }
     if (letters !== 0 && !isCovered) {
-      lines.push(`${cell.kind} ${cell.major ?? '*'}:${cell.minor ?? '*'} ${lettersOf(letters)}`)
+      const text = `${cell.kind} ${cell.major ?? '*'}:${cell.minor ?? '*'} ${lettersOf(own)}`
+      lines.push({ text, position: flip === ALL ? cell.deniedAt : cell.allowedAt })
     }
   }
-  return lines
+  return lines.sort((one, other) => one.position - other.position).map(({ text }) => text)
 }
 
 function lettersOf(bits: number): string {
