@@ -1,19 +1,20 @@
-// A connection to a message bus: calls with their answers, and signals. Everything has a time limit.
+// A connection to a message bus: calls with their answers, and signals. Everything has a deadline and a size.
 //
 // No package: those that npm has for D-Bus speak through node:net and callbacks, bring XML parsers and event streams along
 // (4 MB), and have no time limits. What is needed here is what systemd's manager understands; it fits in this room.
 
 import { BusError, BusUnreachable } from './errors.ts'
-import { decodeMessage, encodeMessage, FIXED_SIZE, MESSAGE_TYPE, type Message, messageLength } from './message.ts'
+import {
+  decodeMessage,
+  encodeMessage,
+  FIXED_SIZE,
+  MESSAGE_TYPE,
+  type Message,
+  messageLength,
+  typeOf,
+} from './message.ts'
 import { Stream } from './stream.ts'
 import type { Value } from './value.ts'
-
-export interface BusOptions {
-  /** Is there a broker behind the socket, or the peer itself, which has no names? */
-  readonly broker: boolean
-  /** For each call, in milliseconds. */
-  readonly patience: number
-}
 
 export interface Call {
   readonly destination: string
@@ -23,33 +24,39 @@ export interface Call {
   /** One type for each of the body's values. */
   readonly signature?: string
   readonly body?: readonly Value[]
+  /** The signature of the answer, where it matters. */
+  readonly answer?: string
 }
 
 const DBUS = { destination: 'org.freedesktop.DBus', path: '/org/freedesktop/DBus', interface: 'org.freedesktop.DBus' }
 
+/** Bytes of signals that are kept while an answer is due. */
+const MOST_KEPT = 1 << 24
+
 export class Bus implements Disposable {
   readonly #stream: Stream
-  readonly #options: BusOptions
+  readonly #broker: boolean
   #serial = 0
-  /** Signals that came while an answer was due. */
-  readonly #signals: Message[] = []
+  /** Signals that came while the last answer was due, not yet decoded. */
+  #signals: Uint8Array[] = []
 
-  private constructor(stream: Stream, options: BusOptions) {
+  private constructor(stream: Stream, broker: boolean) {
     this.#stream = stream
-    this.#options = options
+    this.#broker = broker
   }
 
   /**
    * @param socket path of a Unix socket
+   * @param broker is there a broker behind it, or the peer itself, which has no names?
+   * @param deadline here and below: of performance.now(), for all that is said until the promise is kept
    * @throws BusUnreachable, BusError
    */
-  static async connect(socket: string, options: BusOptions): Promise<Bus> {
-    const deadline = performance.now() + options.patience
+  static async connect(socket: string, broker: boolean, deadline: number): Promise<Bus> {
     const stream = await Stream.connect(socket, deadline)
     try {
       await authenticate(stream, deadline)
-      const bus = new Bus(stream, options)
-      if (options.broker) await bus.call({ ...DBUS, member: 'Hello' })
+      const bus = new Bus(stream, broker)
+      if (broker) await bus.call({ ...DBUS, member: 'Hello' }, deadline)
       return bus
     } catch (error) {
       stream[Symbol.dispose]()
@@ -63,57 +70,79 @@ export class Bus implements Disposable {
 
   /**
    * @returns the answer's values
-   * @throws BusError when the peer refuses, BusUnreachable when none comes in time
+   * @throws BusError when the peer refuses, BusUnreachable when no answer comes in time, or not the kind of one
    */
-  async call({ destination, signature = '', body = [], ...rest }: Call): Promise<readonly Value[]> {
-    const deadline = performance.now() + this.#options.patience
+  async call(
+    { destination, signature = '', body = [], answer, ...rest }: Call,
+    deadline: number,
+  ): Promise<readonly Value[]> {
     const serial = ++this.#serial
-    const to = this.#options.broker ? { destination } : {}
-    this.#send({ type: MESSAGE_TYPE.call, serial, ...to, ...rest, signature, body }, deadline)
-    for (;;) {
-      const message = await this.#next(deadline)
-      if (message.type === MESSAGE_TYPE.signal) this.#signals.push(message)
+    const to = this.#broker ? { destination } : {}
+    this.#stream.send(encodeMessage({ type: MESSAGE_TYPE.call, serial, ...to, ...rest, signature, body }), deadline)
+    this.#signals = []
+    for (let kept = 0; kept <= MOST_KEPT; ) {
+      const bytes = await this.#next(deadline)
+      if (typeOf(bytes) === MESSAGE_TYPE.signal) {
+        this.#signals.push(bytes)
+        kept += bytes.length
+        continue
+      }
+      const message = decoded(bytes)
       if (message.replySerial !== serial) continue
-      if (message.type === MESSAGE_TYPE.reply) return message.body
       if (message.type === MESSAGE_TYPE.error) throw errorOf(message)
+      if (message.type !== MESSAGE_TYPE.reply) continue
+      if (answer === undefined || message.signature === answer) return message.body
+      throw new BusUnreachable(
+        `the bus answers ${rest.member} with ${JSON.stringify(message.signature)}, not "${answer}"`,
+      )
     }
+    throw new BusUnreachable('the bus sends signals instead of an answer')
   }
 
   /** Ask the broker for signals. @param rule D-Bus Specification, Match Rules */
-  async subscribe(rule: string): Promise<void> {
-    if (this.#options.broker) await this.call({ ...DBUS, member: 'AddMatch', signature: 's', body: [rule] })
+  async subscribe(rule: string, deadline: number): Promise<void> {
+    if (this.#broker) await this.call({ ...DBUS, member: 'AddMatch', signature: 's', body: [rule] }, deadline)
   }
 
   /**
-   * The first signal, of those that have come and those to come, that is wanted; others are dropped.
-   * @param patience milliseconds
+   * The first signal, of those that have come since the last call and those to come, that is wanted; others are dropped.
    * @throws BusUnreachable when none comes in time
    */
-  async signal(isWanted: (signal: Message) => boolean, patience: number): Promise<Message> {
-    const deadline = performance.now() + patience
+  async signal(isWanted: (signal: Message) => boolean, deadline: number): Promise<Message> {
     for (;;) {
-      const message = this.#signals.shift() ?? (await this.#next(deadline))
-      if (message.type === MESSAGE_TYPE.signal && isWanted(message)) return message
+      const bytes = this.#signals.shift() ?? (await this.#next(deadline))
+      if (typeOf(bytes) !== MESSAGE_TYPE.signal) continue
+      const message = decoded(bytes)
+      if (isWanted(message)) return message
     }
   }
 
-  #send(message: Message, deadline: number): void {
-    this.#stream.send(encodeMessage(message), deadline)
-  }
-
-  async #next(deadline: number): Promise<Message> {
-    try {
-      const length = messageLength(await this.#stream.peek(FIXED_SIZE, deadline)) ?? 0
-      return decodeMessage(await this.#stream.take(length, deadline))
-    } catch (error) {
-      if (!(error instanceof RangeError || error instanceof TypeError)) throw error
-      throw new BusUnreachable(`the bus does not speak D-Bus: ${error.message}`, { cause: error })
-    }
+  /** The next message, whole. */
+  async #next(deadline: number): Promise<Uint8Array> {
+    const beginning = await this.#stream.peek(FIXED_SIZE, deadline)
+    return this.#stream.take(understood(() => messageLength(beginning)) ?? 0, deadline)
   }
 }
 
+function decoded(bytes: Uint8Array): Message {
+  return understood(() => decodeMessage(bytes))
+}
+
+/** @throws BusUnreachable for bytes that are no message */
+function understood<Result>(read: () => Result): Result {
+  try {
+    return read()
+  } catch (error) {
+    if (!(error instanceof RangeError || error instanceof TypeError)) throw error
+    throw new BusUnreachable(`the bus does not speak D-Bus: ${error.message}`, { cause: error })
+  }
+}
+
+/** How much of what a peer says gets into an error. */
+const LONGEST_WORDS = 1000
+
 function errorOf({ errorName = '', body: [text] }: Message): BusError {
-  return new BusError(errorName, typeof text === 'string' ? text : '')
+  return new BusError(errorName, typeof text === 'string' ? text.slice(0, LONGEST_WORDS) : '')
 }
 
 /**
@@ -127,6 +156,7 @@ async function authenticate(stream: Stream, deadline: number): Promise<void> {
   }
   let answer = await ask('\0AUTH EXTERNAL')
   if (answer === 'DATA' || answer.startsWith('DATA ')) answer = await ask('DATA')
-  if (!answer.startsWith('OK ')) throw new BusUnreachable(`the bus does not let us in: ${answer}`)
+  if (!answer.startsWith('OK '))
+    throw new BusUnreachable(`the bus does not let us in: ${answer.slice(0, LONGEST_WORDS)}`)
   stream.send(new TextEncoder().encode('BEGIN\r\n'), deadline)
 }

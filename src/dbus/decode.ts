@@ -19,6 +19,8 @@ export class Reader {
   readonly #view: DataView
   #at = 0
   #depth = 0
+  /** Of each structure that was met: an array can hold a great many of them. */
+  readonly #members = new Map<string, string[]>()
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes
@@ -72,8 +74,16 @@ export class Reader {
       case 'a':
         return this.#takeArray(type.slice(1))
       default:
-        return membersOf(type).map((member) => this.take(member))
+        return this.#membersOf(type).map((member) => this.take(member))
     }
+  }
+
+  #membersOf(type: string): string[] {
+    const known = this.#members.get(type)
+    if (known !== undefined) return known
+    const members = membersOf(type)
+    this.#members.set(type, members)
+    return members
   }
 
   #takeText(length: number): string {

@@ -13,7 +13,8 @@ test('a signature is a list of complete types', () => {
   assert.equal(typesIn('ssa(sv)a(sa(sv))u'), ['s', 's', 'a(sv)', 'a(sa(sv))', 'u'])
   assert.equal(typesIn('aaya{sv}(i(tt))'), ['aay', 'a{sv}', '(i(tt))'])
   assert.equal(membersOf('(sa(sv)u)'), ['s', 'a(sv)', 'u'])
-  for (const wrong of ['a', '(s', 'z', ')', 'a{s']) assert.throws(() => typesIn(wrong), RangeError, wrong)
+  for (const wrong of ['a', '(s', 'z', ')', 'a{s', '()', 'a()', 'a{}', '(s())'])
+    assert.throws(() => typesIn(wrong), RangeError, wrong)
 })
 
 test('values are aligned and marshalled as the specification says', () => {
@@ -131,6 +132,55 @@ test('a value nested without end is refused', () => {
   }
   const bytes = encodeValues('v', [value])
   assert.throws(() => decodeValues('v', bytes), /nested too deeply/)
+})
+
+/** Types that a peer may put together. */
+const { type: anyType } = fc.letrec<{ type: string }>((tie) => ({
+  type: fc.oneof(
+    { depthSize: 'small' },
+    fc.constantFrom(...'ybnqiuxtdsogvh'),
+    tie('type').map((type) => `a${type}`),
+    fc.array(tie('type'), { minLength: 1, maxLength: 3 }).map((types) => `(${types.join('')})`),
+    fc.tuple(fc.constantFrom(...'ysu'), tie('type')).map(([key, type]) => `a{${key}${type}}`),
+  ),
+}))
+
+test('whatever a signature promises, bytes are read to their end or refused', () => {
+  fc.assert(
+    fc.property(anyType, fc.uint8Array({ maxLength: 200 }), (type, bytes) => {
+      try {
+        decodeValues(type, bytes)
+      } catch (error) {
+        assert.ok(error instanceof RangeError || error instanceof TypeError, `${error}`)
+      }
+    }),
+    { numRuns: 2000 },
+  )
+  fc.assert(
+    fc.property(fc.string({ unit: fc.constantFrom(...'ybsogva(){}'), maxLength: 40 }), (signature) => {
+      try {
+        decodeValues(signature, new Uint8Array(400))
+      } catch (error) {
+        assert.instance(error, RangeError)
+      }
+    }),
+    { numRuns: 2000 },
+  )
+})
+
+test('the largest messages are decoded soon, whatever they are of', () => {
+  const bytes = new Uint8Array(1 << 20)
+  new DataView(bytes.buffer).setUint32(0, bytes.length - 8, true)
+  const deep = (open: string, close: string, depth: number) => `a${open.repeat(depth)}y${close.repeat(depth)}`
+  for (const signature of ['ay', 'an', 'at', 'a(y)', 'a(yy)', 'aay', 'a(ay)', 'as', 'ag', 'av', deep('(', ')', 30)]) {
+    const started = performance.now()
+    try {
+      decodeValues(signature, bytes)
+    } catch (error) {
+      assert.instance(error, RangeError)
+    }
+    assert.ok(performance.now() - started < 5000, signature)
+  }
 })
 
 test.run()

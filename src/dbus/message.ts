@@ -26,8 +26,8 @@ const LITTLE_ENDIAN = 'l'.charCodeAt(0)
 const VERSION = 1
 /** Bytes in front of the fields: among them the lengths of both parts. */
 export const FIXED_SIZE = 16
-/** D-Bus allows 128 MiB; nothing that is asked for here comes near this. */
-const LARGEST = 1 << 24
+/** D-Bus allows 128 MiB; nothing that is asked for here comes near this. What it is decoded to takes some fifty times as much. */
+const LARGEST = 1 << 20
 
 /** Field → its number and type. */
 const FIELDS = {
@@ -69,9 +69,14 @@ export function messageLength(bytes: Uint8Array): number | undefined {
   if (bytes.length < FIXED_SIZE) return undefined
   const view = new DataView(bytes.buffer, bytes.byteOffset, FIXED_SIZE)
   if (view.getUint8(0) !== LITTLE_ENDIAN || view.getUint8(3) !== VERSION) throw new RangeError('no D-Bus message')
-  const length = ((FIXED_SIZE + view.getUint32(12, true) + 7) & ~7) + view.getUint32(4, true)
+  const length = Math.ceil((FIXED_SIZE + view.getUint32(12, true)) / 8) * 8 + view.getUint32(4, true)
   if (length > LARGEST) throw new RangeError(`D-Bus message of ${length} bytes`)
   return length
+}
+
+/** One of MESSAGE_TYPE. @param bytes a whole message, or what it begins with */
+export function typeOf(bytes: Uint8Array): number | undefined {
+  return bytes[1]
 }
 
 /** @param bytes a whole message @throws RangeError */

@@ -34,6 +34,8 @@ function endOf(signature: string, at: number): number {
   if (closing === undefined) return at + 1
   let end = at + 1
   while (signature.charAt(end) !== closing) end = endOf(signature, end)
+  // Nothing would be its value, and an array of them would never end.
+  if (end === at + 1) throw new RangeError(`${JSON.stringify(signature)}: a structure of nothing is no D-Bus type`)
   return end + 1
 }
 

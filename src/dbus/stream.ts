@@ -11,6 +11,8 @@ import { BusUnreachable } from './errors.ts'
 const MSG_DONTWAIT = 0x40
 const MSG_NOSIGNAL = 0x4000
 const ROOM = 1 << 16
+/** Of the handshake, with its end. Nobody says more in one. */
+const LONGEST_LINE = 1 << 14
 /** Milliseconds between two attempts to connect to a socket whose queue is full. */
 const PAUSE = 20
 
@@ -49,9 +51,10 @@ export class Stream implements Disposable {
   send(bytes: Uint8Array, deadline: number): void {
     let rest = bytes
     while (rest.length > 0) {
+      const left = this.#left(deadline)
       const sent = trySyscall('sendto', this.#fd, rest, rest.length, MSG_DONTWAIT | MSG_NOSIGNAL, 0, 0)
       if (sent >= 0) rest = rest.slice(sent)
-      else if (sent === -ERRNO.EAGAIN) pollWritable(this.#fd, this.#left(deadline))
+      else if (sent === -ERRNO.EAGAIN) pollWritable(this.#fd, left)
       else throw new BusUnreachable(new SyscallError('sendto', -sent, this.#about).message)
     }
   }
@@ -61,6 +64,7 @@ export class Stream implements Disposable {
     for (;;) {
       const end = this.#pending.indexOf(LINE_FEED)
       if (end >= 0) return new TextDecoder().decode(this.#take(end + 1)).trimEnd()
+      if (this.#pending.length > LONGEST_LINE) throw new BusUnreachable(`${this.#about} sends a line without an end`)
       await this.#receive(deadline)
     }
   }
@@ -83,11 +87,13 @@ export class Stream implements Disposable {
     return taken
   }
 
+  /** The deadline counts whether or not something is there: who sends on and on gets no further than who is silent. */
   async #receive(deadline: number): Promise<void> {
+    const left = this.#left(deadline)
     const buffer = new Uint8Array(ROOM)
     const length = trySyscall('recvfrom', this.#fd, buffer, ROOM, MSG_DONTWAIT, 0, 0)
     if (length === -ERRNO.EAGAIN) {
-      await pollAsync([this.#fd], this.#left(deadline))
+      await pollAsync([this.#fd], left)
       return
     }
     if (length < 0) throw new BusUnreachable(new SyscallError('recvfrom', -length, this.#about).message)

@@ -116,6 +116,33 @@ test('a unit that is there is not touched', async () => {
   })
 })
 
+test('a unit that systemd does not know is not asked to stop, whatever its name', async () => {
+  const invalid: Answer = { error: ['org.freedesktop.DBus.Error.InvalidArgs', 'Unit name a@b.scope is not valid.'] }
+  await withSystemd({ GetUnit: NO_SUCH_UNIT, StopUnit: invalid }, async (manager, said) => {
+    await manager.stop('a@b.scope')
+    assert.equal(said(), ['GetUnit'])
+  })
+})
+
+test('a unit that runs is found before anything is made', async () => {
+  await withSystemd({}, async (manager) => {
+    assert.match(await refusal(manager.refuseTaken('x.scope')), /systemd has a unit of that name already \(active\)/)
+  })
+  const failed: Answer = { signature: 'v', body: [variant('s', 'failed')] }
+  await withSystemd({ ActiveState: failed }, (manager) => manager.refuseTaken('x.scope'))
+})
+
+test('answers of other kinds are no answers', async () => {
+  for (const script of [
+    { GetUnit: { signature: 'as', body: [['/a']] } },
+    { InvocationID: { signature: 's', body: ['x'] } },
+  ]) {
+    await withSystemd(script, async (manager) => {
+      assert.match(await refusal(manager.invocation('x.scope')), /x\.scope: the bus answers (?:GetUnit|Get) with/)
+    })
+  }
+})
+
 test('a job that fails, and one that never ends, are errors', async () => {
   await withSystemd({ StartTransientUnit: job('dependency') }, async (manager) => {
     assert.match(await refusal(manager.start('x.scope', [])), /could not start it: dependency journalctl -u x\.scope/)
@@ -140,13 +167,14 @@ test('a refusal is told in the words of systemd', async () => {
 test('to stop is to forget as well, and what is gone is stopped', async () => {
   await withSystemd({ StopUnit: job() }, async (manager, said) => {
     await manager.stop('x.scope')
-    assert.equal(said(), ['StopUnit', 'ResetFailedUnit'])
+    assert.equal(said(), ['GetUnit', 'StopUnit', 'ResetFailedUnit'])
   })
   await withSystemd(
     { StopUnit: NO_SUCH_UNIT, ResetFailedUnit: NO_SUCH_UNIT, GetUnit: NO_SUCH_UNIT },
     async (manager) => {
       await manager.stop('x.scope')
       assert.is(await manager.invocation('x.scope'), undefined)
+      await manager.refuseTaken('x.scope')
     },
   )
 })

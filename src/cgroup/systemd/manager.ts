@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { socketsOf } from '../../dbus/address.ts'
-import { Bus } from '../../dbus/bus.ts'
+import { Bus, type Call } from '../../dbus/bus.ts'
 import { BusError, BusUnreachable } from '../../dbus/errors.ts'
 import { isVariant, type Value } from '../../dbus/value.ts'
 import { RuntError } from '../../errors.ts'
@@ -11,7 +11,7 @@ import { exists } from '../../native/file.ts'
 import { encodable, type Property } from './property.ts'
 import type { ManagerKind } from './unit.ts'
 
-/** How long systemd may take to answer, and again to finish a job, in milliseconds. */
+/** How long systemd may take for one of the operations below, with all that is said for it, in milliseconds. */
 const PATIENCE = 30_000
 /** How long a unit of the same name may take to go. */
 const GOING = 10_000
@@ -48,13 +48,14 @@ export class UnitManager implements Disposable {
   /** @throws RuntError 'cgroup' when it isn't there or doesn't answer */
   static async open(kind: ManagerKind, options: ManagerOptions = {}): Promise<UnitManager> {
     const { patience = PATIENCE, environment = callerEnvironment() } = options
-    const bus = await connect(kind, patience, environment)
+    const deadline = performance.now() + patience
+    const bus = await connect(kind, deadline, environment)
     try {
-      await bus.subscribe(`type='signal',interface='${MANAGER}',member='JobRemoved'`)
+      await bus.subscribe(`type='signal',interface='${MANAGER}',member='JobRemoved'`, deadline)
       // Without a subscriber the manager doesn't say when a job is done.
-      await bus.call(methodOf('Subscribe'))
-      const version = await getProperty(bus, OBJECT, MANAGER, 'Version')
-      const root = await getProperty(bus, OBJECT, MANAGER, 'ControlGroup')
+      await bus.call(methodOf('Subscribe'), deadline)
+      const version = await getProperty(bus, OBJECT, MANAGER, 'Version', deadline)
+      const root = await getProperty(bus, OBJECT, MANAGER, 'ControlGroup', deadline)
       const release = Number(/\d+/.exec(`${version}`)?.[0] ?? 0)
       return new UnitManager(bus, patience, release, `${root}`.replace(/\/$/, ''))
     } catch (error) {
@@ -72,76 +73,94 @@ export class UnitManager implements Disposable {
    * @throws RuntError 'cgroup' when there is a unit of that name, systemd refuses, or doesn't finish in time
    */
   async start(unit: string, properties: readonly Property[]): Promise<void> {
-    const call = methodOf('StartTransientUnit', 'ssa(sv)a(sa(sv))', [unit, 'replace', encodable(properties), []])
-    for (const deadline = performance.now() + GOING; ; ) {
+    const call = methodOf('StartTransientUnit', 'ssa(sv)a(sa(sv))', [unit, 'replace', encodable(properties), []], 'o')
+    const deadline = this.#deadline()
+    for (const gone = performance.now() + GOING; ; ) {
       try {
-        await this.#finish(unit, 'start', await this.#bus.call(call))
+        await this.#finish(unit, 'start', await this.#bus.call(call, deadline), deadline)
         return
       } catch (error) {
         if (!(error instanceof BusError && error.errorName === UNIT_EXISTS)) throw explain(error, unit)
-        const state = await this.#state(unit)
-        if (state === 'failed') await this.#quietly(methodOf('ResetFailedUnit', 's', [unit]))
-        if (!PASSING.includes(state) || performance.now() > deadline) {
-          throw new RuntError('cgroup', `${unit}: systemd has a unit of that name already (${state})`, { cause: error })
-        }
+        await this.#forget(unit, deadline, performance.now() > gone, error)
         await sleep(PAUSE)
       }
     }
   }
 
+  /** @throws RuntError 'cgroup' when there is a unit of that name that doesn't go by itself */
+  async refuseTaken(unit: string): Promise<void> {
+    await this.#about(unit, async (deadline) => {
+      const state = await this.#property(unit, 'ActiveState', deadline)
+      if (state !== undefined && !PASSING.includes(`${state}`)) throw taken(unit, `${state}`)
+    })
+  }
+
   /** Stop a unit, and let systemd forget how it ended. One that isn't there is stopped. @throws RuntError 'cgroup' */
   async stop(unit: string): Promise<void> {
-    try {
-      const job = await this.#quietly(methodOf('StopUnit', 'ss', [unit, 'replace']))
-      if (job !== undefined) await this.#finish(unit, 'stop', job)
-      await this.#quietly(methodOf('ResetFailedUnit', 's', [unit]))
-    } catch (error) {
-      throw explain(error, unit)
-    }
+    await this.#about(unit, async (deadline) => {
+      if ((await this.#object(unit, deadline)) === undefined) return
+      const job = await this.#quietly(methodOf('StopUnit', 'ss', [unit, 'replace'], 'o'), deadline)
+      if (job !== undefined) await this.#finish(unit, 'stop', job, deadline)
+      await this.#quietly(methodOf('ResetFailedUnit', 's', [unit]), deadline)
+    })
   }
 
   /** Change properties of a unit that is there, until it stops. @throws RuntError 'cgroup' */
   async setProperties(unit: string, properties: readonly Property[]): Promise<void> {
-    try {
-      await this.#bus.call(methodOf('SetUnitProperties', 'sba(sv)', [unit, true, encodable(properties)]))
-    } catch (error) {
-      throw explain(error, unit)
-    }
+    const call = methodOf('SetUnitProperties', 'sba(sv)', [unit, true, encodable(properties)])
+    await this.#about(unit, (deadline) => this.#bus.call(call, deadline))
   }
 
   /** What tells this run of a unit from an earlier or later one of that name; undefined when there is none. */
   async invocation(unit: string): Promise<string | undefined> {
-    const id = await this.#unitProperty(unit, 'InvocationID')
+    const id = await this.#about(unit, (deadline) => this.#property(unit, 'InvocationID', deadline))
     return id instanceof Uint8Array && id.length > 0 ? Buffer.from(id).toString('hex') : undefined
   }
 
   /** Move processes into a unit's cgroup, where they may not go by themselves. @param below "" or "/path" in it */
   async attach(unit: string, below: string, pids: readonly number[]): Promise<void> {
+    const call = methodOf('AttachProcessesToUnit', 'ssau', [unit, below, [...pids]])
+    await this.#about(unit, (deadline) => this.#bus.call(call, deadline))
+  }
+
+  #deadline(): number {
+    return performance.now() + this.#patience
+  }
+
+  /** One operation: its deadline, and its errors in words. */
+  async #about<Result>(unit: string, operate: (deadline: number) => Promise<Result>): Promise<Result> {
     try {
-      await this.#bus.call(methodOf('AttachProcessesToUnit', 'ssau', [unit, below, [...pids]]))
+      return await operate(this.#deadline())
     } catch (error) {
       throw explain(error, unit)
     }
   }
 
-  async #state(unit: string): Promise<string> {
-    return `${(await this.#unitProperty(unit, 'ActiveState')) ?? 'inactive'}`
+  /** What is left of a unit that ended; one that ends gets time. @throws RuntError 'cgroup' for one that doesn't go */
+  async #forget(unit: string, deadline: number, isLate: boolean, cause: unknown): Promise<void> {
+    await this.#about(unit, async () => {
+      const state = `${(await this.#property(unit, 'ActiveState', deadline)) ?? 'inactive'}`
+      if (state === 'failed') await this.#quietly(methodOf('ResetFailedUnit', 's', [unit]), deadline)
+      if (!PASSING.includes(state) || isLate) throw taken(unit, state, cause)
+    })
   }
 
-  async #unitProperty(unit: string, name: string): Promise<Value | undefined> {
-    try {
-      const answer = await this.#quietly(methodOf('GetUnit', 's', [unit]))
-      if (answer === undefined) return undefined
-      return await getProperty(this.#bus, `${answer[0]}`, `${SYSTEMD}.Unit`, name)
-    } catch (error) {
-      throw explain(error, unit)
-    }
+  /** The path of a unit that systemd knows. */
+  async #object(unit: string, deadline: number): Promise<string | undefined> {
+    const answer = await this.#quietly(methodOf('GetUnit', 's', [unit], 'o'), deadline)
+    return answer === undefined ? undefined : `${answer[0]}`
+  }
+
+  async #property(unit: string, name: string, deadline: number): Promise<Value | undefined> {
+    const object = await this.#object(unit, deadline)
+    if (object === undefined) return undefined
+    return getProperty(this.#bus, object, `${SYSTEMD}.Unit`, name, deadline)
   }
 
   /** A call about a unit that may be gone. */
-  async #quietly(call: ReturnType<typeof methodOf>): Promise<readonly Value[] | undefined> {
+  async #quietly(call: Call, deadline: number): Promise<readonly Value[] | undefined> {
     try {
-      return await this.#bus.call(call)
+      return await this.#bus.call(call, deadline)
     } catch (error) {
       if (error instanceof BusError && error.errorName === NO_SUCH_UNIT) return undefined
       throw error
@@ -149,10 +168,10 @@ export class UnitManager implements Disposable {
   }
 
   /** Wait for the end of a job. */
-  async #finish(unit: string, what: string, [job]: readonly Value[]): Promise<void> {
+  async #finish(unit: string, what: string, [job]: readonly Value[], deadline: number): Promise<void> {
     const isOurs = ({ member, body }: { member?: string; body: readonly Value[] }) =>
       member === 'JobRemoved' && body[1] === job
-    const { body } = await this.#bus.signal(isOurs, this.#patience)
+    const { body } = await this.#bus.signal(isOurs, deadline)
     const result = `${body[3]}`
     if (result === 'done') return
     throw new RuntError('cgroup', `${unit}: systemd could not ${what} it: ${result}`, {
@@ -164,13 +183,20 @@ export class UnitManager implements Disposable {
 /** States of a unit that pass by themselves. */
 const PASSING = ['failed', 'inactive', 'deactivating']
 
-function methodOf(member: string, signature = '', body: readonly Value[] = []) {
-  return { destination: SYSTEMD, path: OBJECT, interface: MANAGER, member, signature, body }
+function taken(unit: string, state: string, cause?: unknown): RuntError {
+  return new RuntError('cgroup', `${unit}: systemd has a unit of that name already (${state})`, { cause })
 }
 
-async function getProperty(bus: Bus, path: string, owner: string, name: string): Promise<Value> {
+/** @param answer its signature; "" where nothing matters of it but that it came */
+function methodOf(member: string, signature = '', body: readonly Value[] = [], answer = ''): Call {
+  const call = { destination: SYSTEMD, path: OBJECT, interface: MANAGER, member, signature, body }
+  return answer === '' ? call : { ...call, answer }
+}
+
+async function getProperty(bus: Bus, path: string, owner: string, name: string, deadline: number): Promise<Value> {
   const properties = { destination: SYSTEMD, path, interface: 'org.freedesktop.DBus.Properties' }
-  const [answer] = await bus.call({ ...properties, member: 'Get', signature: 'ss', body: [owner, name] })
+  const get = { ...properties, member: 'Get', signature: 'ss', body: [owner, name], answer: 'v' }
+  const [answer] = await bus.call(get, deadline)
   if (answer === undefined || !isVariant(answer)) throw new BusUnreachable(`systemd has no ${name}`)
   return answer.value
 }
@@ -178,12 +204,12 @@ async function getProperty(bus: Bus, path: string, owner: string, name: string):
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** By the bus, or, where there is none, by the manager's own socket. */
-async function connect(kind: ManagerKind, patience: number, environment: Environment): Promise<Bus> {
+async function connect(kind: ManagerKind, deadline: number, environment: Environment): Promise<Bus> {
   const places = kind === 'system' ? systemPlaces(environment) : userPlaces(environment)
   let first: unknown
   for (const { socket, broker } of places) {
     try {
-      return await Bus.connect(socket, { broker, patience })
+      return await Bus.connect(socket, broker, deadline)
     } catch (error) {
       first ??= error
     }

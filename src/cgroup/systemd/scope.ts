@@ -69,7 +69,10 @@ export class PlannedScope implements Disposable {
     if (hierarchies.mode === 'none') throw new RuntError('cgroup', '--systemd-cgroup: no cgroups are mounted here')
     const manager = await UnitManager.open(request.kind)
     try {
-      return new PlannedScope(hierarchies, manager, request)
+      const scope = new PlannedScope(hierarchies, manager, request)
+      // Before it is on record: what is there is somebody else's, and stays so for a delete.
+      await manager.refuseTaken(scopeOf(scope.planned).unit)
+      return scope
     } catch (error) {
       manager[Symbol.dispose]()
       throw error
@@ -161,19 +164,21 @@ async function isOurs(manager: UnitManager, { unit, invocation }: Scope): Promis
 }
 
 /**
- * Kill what runs in a container's scope, stop it, and remove what is left.
+ * Kill what runs in a container's scope, stop it, and remove what is left. Without systemd, or when it refuses, a container goes
+ * as well: systemd hears from the kernel that the scope is empty.
  * @throws RuntError 'cgroup'
  */
 export async function destroyScope(cgroup: Cgroup): Promise<void> {
   const scope = scopeOf(cgroup)
-  const manager = await openOrWarn(scope)
-  if (manager === undefined) {
+  try {
+    using manager = await UnitManager.open(scope.kind)
+    if (await isOurs(manager, scope)) await remove(manager, cgroup)
+  } catch (error) {
+    if (!(error instanceof RuntError)) throw error
+    warn(`${scope.unit} is removed without systemd: ${error.message}`)
     killCgroup(cgroup, SIGNAL.SIGKILL)
     removeCgroup(cgroup)
-    return
   }
-  using _manager = manager
-  if (await isOurs(manager, scope)) await remove(manager, cgroup)
 }
 
 /** Have systemd move a process into a container's scope. @param below placeToAttach() @throws RuntError 'cgroup' */
@@ -188,17 +193,6 @@ async function remove(manager: UnitManager, cgroup: Cgroup): Promise<void> {
   killCgroup(cgroup, SIGNAL.SIGKILL)
   await manager.stop(scopeOf(cgroup).unit)
   removeCgroup(cgroup)
-}
-
-/** Without systemd a container goes as well: systemd hears from the kernel that the scope is empty. */
-async function openOrWarn({ kind, unit }: Scope): Promise<UnitManager | undefined> {
-  try {
-    return await UnitManager.open(kind)
-  } catch (error) {
-    if (!(error instanceof RuntError)) throw error
-    warn(`${unit} is removed without systemd: ${error.message}`)
-    return undefined
-  }
 }
 
 /**

@@ -36,23 +36,34 @@ export interface FakeBusOptions {
 const HANDSHAKE = { 'AUTH EXTERNAL': 'DATA', DATA: 'OK 0123456789abcdef0123456789abcdef' }
 
 export async function fakeBus(answering: Answering, options: FakeBusOptions = {}): Promise<FakeBus> {
-  const folder = mkdtempSync(`${tmpdir()}/runt-bus-`)
-  const socket = `${folder}/bus`
   const calls: Message[] = []
-  const sockets = new Set<Socket>()
-  const server = createServer((peer) => {
-    sockets.add(peer)
-    peer.on('error', () => {}) // the client may go at any time
+  const server = await listening((peer) => {
     serve(peer, options, (call) => {
       const known = brokerAnswer(call)
       if (known === undefined) calls.push(call)
       return known ?? answering(call)
     })
   })
+  return { ...server, calls }
+}
+
+export interface Listening extends AsyncDisposable {
+  readonly socket: string
+}
+
+/** A socket at which each peer is served so. */
+export async function listening(serve: (peer: Socket) => void): Promise<Listening> {
+  const folder = mkdtempSync(`${tmpdir()}/runt-bus-`)
+  const socket = `${folder}/bus`
+  const sockets = new Set<Socket>()
+  const server = createServer((peer) => {
+    sockets.add(peer)
+    peer.on('error', () => {}) // the client may go at any time
+    serve(peer)
+  })
   await new Promise<void>((resolve) => server.listen(socket, resolve))
   return {
     socket,
-    calls,
     async [Symbol.asyncDispose]() {
       for (const peer of sockets) peer.destroy()
       await closed(server)
