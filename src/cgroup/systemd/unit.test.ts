@@ -13,9 +13,11 @@ test('a cgroupsPath of three parts names slice and scope', () => {
     ['a.slice::plain', 'plain.scope', 'a.slice'],
     [undefined, 'runt-ID.scope', 'system.slice'],
     ['', 'runt-ID.scope', 'system.slice'],
+    ['a.slice:b:c\\x40d', 'b-c\\x40d.scope', 'a.slice'],
   ]
   for (const [path, unit, slice] of cases) assert.equal(unitPlace(path, 'ID', 'system'), { unit, slice }, path)
   assert.is(unitPlace(undefined, 'ID', 'user').slice, 'user.slice')
+  assert.is(unitPlace(undefined, '1+a.b-c_d', 'system').unit, 'runt-1\\x2ba.b-c_d.scope')
 })
 
 test('what is no triple, or names no unit, is refused', () => {
@@ -37,9 +39,19 @@ test('what is no triple, or names no unit, is refused', () => {
     'a--b.slice:b:c',
     '../a.slice:b:c',
     'a.slice:b:ä',
+    'system.slice:h6:a@b',
+    'a@b.slice:c:d',
+    '.slice:c:d',
+    'a..slice-:c:d',
   ]) {
     assert.throws(() => unitPlace(path, 'ID', 'system'), refused, path)
   }
+})
+
+test('an id that is too long for a unit is refused', () => {
+  assert.is(unitPlace(undefined, 'n'.repeat(244), 'system').unit.length, 255)
+  assert.throws(() => unitPlace(undefined, 'n'.repeat(245), 'system'), refused)
+  assert.throws(() => unitPlace(undefined, '+'.repeat(64), 'system'), refused)
 })
 
 test("a slice's folder is below those of its name's parts", () => {

@@ -20,7 +20,12 @@ const DEFAULT_SLICES: Readonly<Record<ManagerKind, string>> = { system: 'system.
  * @throws RuntError 'cgroup' for what is no such triple, or makes no names of units
  */
 export function unitPlace(cgroupsPath: string | undefined, id: string, kind: ManagerKind): UnitPlace {
-  if (cgroupsPath === undefined || cgroupsPath === '') return { unit: `runt-${id}.scope`, slice: DEFAULT_SLICES[kind] }
+  if (cgroupsPath === undefined || cgroupsPath === '') {
+    const place = { unit: `runt-${escaped(id)}.scope`, slice: DEFAULT_SLICES[kind] }
+    if (place.unit.length > LONGEST_NAME)
+      throw refuse(id, `as a unit's name it has more than ${LONGEST_NAME} characters`)
+    return place
+  }
   const [slice = '', prefix = '', name = '', ...more] = cgroupsPath.split(':')
   if (name === '' || more.length > 0) {
     throw refuse(cgroupsPath, 'with --systemd-cgroup it has the form slice:prefix:name')
@@ -29,13 +34,19 @@ export function unitPlace(cgroupsPath: string | undefined, id: string, kind: Man
   const unit = `${prefix === '' ? '' : `${prefix}-`}${name}.scope`
   const place = { unit, slice: slice === '' ? DEFAULT_SLICES[kind] : slice }
   for (const each of Object.values(place)) {
-    if (!/^[A-Za-z0-9:_.\\@-]+$/.test(each)) {
-      throw refuse(cgroupsPath, `${JSON.stringify(each)}: a unit's name has letters, digits and any of : _ . \\ @ -`)
+    // No @: neither scopes nor slices are made from templates.
+    if (!/^[\w:.\\-]+$/.test(each)) {
+      throw refuse(cgroupsPath, `${JSON.stringify(each)}: such a unit's name has letters, digits and any of : _ . \\ -`)
     }
     if (each.length > LONGEST_NAME) throw refuse(cgroupsPath, `a unit's name has at most ${LONGEST_NAME} characters`)
   }
   slicePath(place.slice)
   return place
+}
+
+/** "a+b" → "a\\x2bb", as systemd-escape(1) does: ids may have characters that names of units mayn't. */
+function escaped(id: string): string {
+  return id.replace(/[^\w:.-]/g, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }
 
 const ROOT_SLICE = '-.slice'
