@@ -1,6 +1,7 @@
 // Values in GVariant text: what annotations for systemd are written in. GVariant Specification, Text Format; as much of it as
 // units have use for: strings, numbers, booleans, and arrays of them. Pure.
 
+import { encodeValues } from '../../dbus/encode.ts'
 import type { Value } from '../../dbus/value.ts'
 
 /** Words for number types in front of a number. */
@@ -17,12 +18,13 @@ interface Parsed {
 /**
  * @param text uint64 5000000, 'inactive-or-failed', true, ['a.service', 'b.service'], @as []
  * @param signature what the value has to be
- * @throws RangeError for what is no GVariant text, or of another type
+ * @throws RangeError for what is no GVariant text, or of another type, or a number beyond it
  */
 export function parseGVariant(text: string, signature: string): Value {
   const reader = new TextReader(text)
   const value = reader.value(signature)
   reader.end()
+  encodeValues(signature, [value])
   return value
 }
 
@@ -99,7 +101,7 @@ function integerOf(digits: string): bigint {
 const ESCAPES: Readonly<Record<string, string>> = { a: '\x07', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' }
 
 function unescapeText(text: string): string {
-  return text.replace(/\\(?:u([\da-f]{4})|U([\da-f]{8})|(.))/gis, (_, short, long, one) =>
+  return text.replace(/\\(?:u([\dA-Fa-f]{4})|U([\dA-Fa-f]{8})|(.))/gs, (_, short, long, one) =>
     one === undefined ? String.fromCodePoint(Number.parseInt(short ?? long, 16)) : (ESCAPES[one] ?? one),
   )
 }
