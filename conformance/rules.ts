@@ -34,7 +34,7 @@ export const RULES: readonly Rule[] = [
   rule('0.15', 'an unknown rootfsPropagation is an error', 'A7'),
   rule('0.16', 'the timeout of a hook is more than 0'),
   rule('0.17', 'the path of a hook is absolute'),
-  rule('0.18', "a hook has the environment that it lists, and nothing of the runtime's"),
+  rule('0.18', "a hook that lists its environment has nothing of the runtime's, also when the list is empty"),
   rule('0.19', 'createRuntime and createContainer hooks see the status creating, and the pid as they may', 'B3, B4'),
   rule('0.20', 'poststart hooks see the status running'),
   rule('0.21', 'ociVersion is SemVer of our major version', 'A3'),

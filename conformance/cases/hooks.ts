@@ -1,8 +1,8 @@
 // config.md, POSIX-platform Hooks; runtime.md, Lifecycle.
 
-import { existsSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
-import { bindFolder, failed, hierarchies, removeCgroup } from '../box.ts'
+import { bindFolder, failed, hierarchies, removeCgroup, succeeded } from '../box.ts'
 import { NAMESPACES } from '../bundle.ts'
 import { check, skip } from '../case.ts'
 import { execute } from '../runtime.ts'
@@ -262,10 +262,39 @@ check('E8', 'env is the whole environment', async (box) => {
   assert.equal(own.sort(), ['A=b=c', 'PATH=/usr/bin:/bin'])
 })
 
-check('0.18', 'a hook without env does not get the environment of the caller', async (box) => {
-  const hook = { path: '/bin/sh', args: ['sh', '-c', `echo "<$SECRET>" >${box.path('env')}`] }
-  await box.create({ '/hooks': { createRuntime: [hook] } }, [], { env: { SECRET: 'of the caller' } })
+for (const kind of ['prestart', 'createRuntime', 'poststop'] as const) {
+  check('K3', `a ${kind} hook without env has the environment of the runtime`, async (box) => {
+    const hook = { path: '/bin/sh', args: ['sh', '-c', `echo "<$WORD>" >${box.path('env')}`] }
+    await box.create({ '/hooks': { [kind]: [hook] } }, [], { env: { WORD: 'of the caller' } })
+    succeeded(await box.command(['delete', '--force', box.id], { env: { WORD: 'of the caller' } }))
+    assert.is(readFileSync(box.path('env'), 'utf8'), '<of the caller>\n')
+  })
+}
+
+check('0.18', 'an empty env is an empty environment', async (box) => {
+  const hook = { path: '/bin/sh', args: ['sh', '-c', `echo "<$WORD>" >${box.path('env')}`], env: [] }
+  await box.create({ '/hooks': { createRuntime: [hook] } }, [], { env: { WORD: 'of the caller' } })
   assert.is(readFileSync(box.path('env'), 'utf8'), '<>\n')
+})
+
+check('K3', 'a startContainer hook without env has the environment of the program', async (box) => {
+  const hook = { path: '/bin/sh', args: ['sh', '-c', 'echo "$ONE $HOME" >/tmp/env'] }
+  const edits = { '/hooks': { startContainer: [hook] }, '/process/env': ['PATH=/bin', 'ONE=two'] }
+  assert.is(await box.sh('cat /tmp/env', edits, [], { env: { ONE: 'of the caller' } }), 'two /root')
+})
+
+check('K3', 'a createContainer hook without env sees nothing of the environment of the runtime', async (box) => {
+  const hook = { path: '/bin/sh', args: ['sh', '-c', `echo "<$WORD>" >${box.path('env')}`] }
+  await box.create({ '/hooks': { createContainer: [hook] } }, [], { env: { WORD: 'of the caller' } })
+  assert.is(readFileSync(box.path('env'), 'utf8'), '<>\n')
+})
+
+check('K3', 'a createContainer hook works in the root file system', async (box) => {
+  const hook = { ...shell(`pwd >${box.path('cwd')}; ls -di . >>${box.path('cwd')}`) }
+  await box.create({ '/hooks': { createContainer: [hook] } })
+  const [place, folder = ''] = readFileSync(box.path('cwd'), 'utf8').split('\n')
+  assert.is(place, box.rootfs)
+  assert.is(folder.trim().split(' ')[0], `${statSync(box.rootfs).ino}`)
 })
 
 const speaks = (end: string) => ({

@@ -204,12 +204,7 @@ test('hooks', () => {
     '/hooks/poststop': [{ path: '/a' }, { path: '/b', args: ['c', 'd'], env: [], timeout: 9e12 }],
   })
   assert.equal(hooks.poststop, [
-    {
-      path: '/a',
-      args: ['/a'],
-      env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
-      timeout: undefined,
-    },
+    { path: '/a', args: ['/a'], env: undefined, timeout: undefined },
     { path: '/b', args: ['c', 'd'], env: [], timeout: 2147483 },
   ])
 })

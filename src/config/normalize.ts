@@ -26,9 +26,6 @@ import {
 
 type OciMount = NonNullable<OciConfig['mounts']>[number]
 
-/** Hooks that list no environment get this one: what runtimes pass differs, and an empty one breaks scripts. */
-const HOOK_ENV = ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin']
-
 /** A timer longer than this (24 days) would overflow and fire at once. */
 const LONGEST_TIMEOUT = 2_147_483
 
@@ -206,7 +203,7 @@ function normalizeHook(hook: OciHook): Hook {
   return {
     path: hook.path,
     args: hook.args === undefined || hook.args.length === 0 ? [hook.path] : hook.args,
-    env: hook.env ?? HOOK_ENV,
+    env: hook.env,
     timeout: hook.timeout === undefined ? undefined : Math.min(hook.timeout, LONGEST_TIMEOUT),
   }
 }

@@ -142,8 +142,8 @@ export interface Hook {
   readonly path: string
   /** argv, at least one: the path when the config gives none. */
   readonly args: readonly string[]
-  /** The whole environment; when the config gives none, a small fixed one. */
-  readonly env: readonly string[]
+  /** The whole environment; undefined when the config gives none: lowering/hooks.ts and lifecycle/hooks.ts say what then. */
+  readonly env: readonly string[] | undefined
   /** Seconds. */
   readonly timeout: number | undefined
 }

@@ -10,7 +10,7 @@
 import { RuntError } from '../errors.ts'
 import { ERRNO } from '../linux/errno.ts'
 import { SIGNAL } from '../linux/signals.ts'
-import { callerEnvironment } from '../native/caller.ts'
+import { callerVariables } from '../native/caller.ts'
 import { MSG_CMSG_CLOEXEC, pollAsync, receiveDescriptor, socketPair } from '../native/descriptors.ts'
 import { close } from '../native/file.ts'
 import { SyscallError, trySyscall } from '../native/syscall.ts'
@@ -79,7 +79,7 @@ export function startWorker(program: string): Worker {
 
 /** CRIU starts programs of the host's by name (tar, ip, iptables). */
 export function ownEnvironment(): string[] {
-  return Object.entries(callerEnvironment()).map(([name, value]) => `${name}=${value}`)
+  return callerVariables()
 }
 
 /**

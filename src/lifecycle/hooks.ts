@@ -3,6 +3,7 @@
 import type { Hook, HookKind } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
 import { debug } from '../log.ts'
+import { callerVariables } from '../native/caller.ts'
 import { memoryFile, pipe, poll } from '../native/descriptors.ts'
 import { close } from '../native/file.ts'
 import { SyscallError, syscall } from '../native/syscall.ts'
@@ -16,7 +17,7 @@ import { Excerpt } from './excerpt.ts'
 const PIPE_ROOM = 65536
 
 /**
- * Run hooks one after the other, each with the state on stdin and with just its own environment.
+ * Run hooks one after the other, each with the state on stdin and with just its own environment; one that lists none has runt's.
  * @throws RuntError of the first that fails; the others don't run. config.md, POSIX-platform Hooks
  */
 export function runHooks(kind: HookKind, hooks: readonly Hook[], state: State): void {
@@ -68,7 +69,7 @@ function start(name: string, hook: Hook, input: number, output: number): number 
       [output, 1],
       [output, 2],
     ] as const
-    return spawn({ path: hook.path, args: hook.args, env: hook.env, descriptors })
+    return spawn({ path: hook.path, args: hook.args, env: hook.env ?? callerVariables(), descriptors })
   } catch (error) {
     if (!(error instanceof SyscallError)) throw error
     throw new RuntError('hook', `${name}: ${error.message}`, { cause: error })

@@ -1,5 +1,6 @@
 // process.args and process.env: the program is found before `ready`, and executed when the gate opens.
 
+import type { Process } from '../config/types.ts'
 import { ERRNO } from '../linux/errno.ts'
 import { AT, S_IF, S_IFMT } from '../linux/open-flags.ts'
 import { STATX, STATX_TYPE } from '../linux/statx.ts'
@@ -9,7 +10,7 @@ import type { Field } from '../plan/step.ts'
 import type { ProcessContext } from './context.ts'
 
 /** PATH of a container that has none: what execvp(3) would say, and where programs are. */
-const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 const X_OK = 1
 
@@ -79,18 +80,21 @@ function lowerCandidate(
   plan.place(next)
 }
 
+/** What the program finds as its environment; HOME may come from runt, with the reply to `ready`. */
+export function programEnvironment({ plan, facts, reply }: ProcessContext, { env }: Pick<Process, 'env'>): DataObject {
+  const listen = facts.listenFds === undefined ? [] : [`LISTEN_FDS=${facts.listenFds}`, 'LISTEN_PID=1']
+  const given = env.filter((entry) => entry !== 'HOME=' && (listen.length === 0 || !entry.startsWith('LISTEN_')))
+  return plan.strings([...given, ...listen], needsHome(env) ? [reply.at(REPLY.home)] : [])
+}
+
 /** The last step: the program takes the image's place. */
 export function lowerExecve(context: ProcessContext, program: Field): void {
-  const { plan, config, facts, reply } = context
+  const { plan, config } = context
   const { process } = config
   if (process === undefined) return
   const [name = ''] = process.args
   plan.section('/process/args', `exec: ${JSON.stringify(name)}`, () => {
-    const home = reply.at(REPLY.home)
-    const env = process.env.filter((entry) => entry !== 'HOME=')
-    const listen = facts.listenFds === undefined ? [] : [`LISTEN_FDS=${facts.listenFds}`, 'LISTEN_PID=1']
-    const strings = [...env.filter((entry) => listen.length === 0 || !entry.startsWith('LISTEN_')), ...listen]
-    const envp = plan.strings(strings, needsHome(process.env) ? [home] : [])
+    const envp = programEnvironment(context, process)
     const args = plan.strings(process.args)
     plan.syscall('execve', [program, args.address, envp.address], { path: 'container' })
     plan.exit(127)

@@ -11,6 +11,7 @@ import { type DataObject, u32, u64 } from '../plan/builder.ts'
 import { HOOK_FAILED, REPLY } from '../plan/messages.ts'
 import type { Context } from './context.ts'
 import { moveToSlot } from './descriptors.ts'
+import { DEFAULT_PATH, programEnvironment } from './execve.ts'
 
 const SEEK_SET = 0
 
@@ -64,7 +65,8 @@ function lowerHook(
     plan.syscall('dup3', [state, 0, 0])
     plan.syscall('dup3', [slots.hookOutput, 1, 0])
     plan.syscall('dup3', [slots.hookOutput, 2, 0])
-    const [argv, envp] = [plan.strings(hook.args), plan.strings(hook.env)]
+    if (kind === 'createContainer') plan.syscall('fchdir', [slots.root])
+    const [argv, envp] = [plan.strings(hook.args), environmentOf(context, hook, kind)]
     plan.syscall('execve', [hook.path, argv.address, envp.address], {
       path: kind === 'startContainer' ? 'container' : 'host',
     })
@@ -80,6 +82,17 @@ function lowerHook(
   const length = plan.syscall('pread64', [slots.hookOutput, plan.reportText, HOOK_OUTPUT_ROOM, 0], { name: 'length' })
   plan.fail(status.field(0, 4), HOOK_FAILED, length)
   plan.place(succeeded)
+}
+
+/**
+ * A hook that lists none has that of the program in startContainer; one of createContainer, where there is no program yet and
+ * the runtime's would be seen inside, a small fixed one.
+ */
+function environmentOf(context: Context, { env }: Hook, kind: ContainerHookKind): DataObject {
+  const { plan, config } = context
+  if (env !== undefined) return plan.strings(env)
+  if (kind === 'createContainer' || config.process === undefined) return plan.strings([`PATH=${DEFAULT_PATH}`])
+  return programEnvironment(context, config.process)
 }
 
 function lowerTimeout({ plan }: Context, seconds: number, pidfd: DataObject): void {

@@ -31,3 +31,8 @@ export function callerEnvironment(): Readonly<Record<string, string>> {
   variables ??= parseEnvironment(readFile('/proc/self/environ'))
   return variables
 }
+
+/** The same, as execve(2) takes it. */
+export function callerVariables(): string[] {
+  return Object.entries(callerEnvironment()).map(([name, value]) => `${name}=${value}`)
+}

@@ -1,6 +1,6 @@
 // A program of the host, run to its end for what it prints.
 
-import { callerEnvironment } from '../native/caller.ts'
+import { callerVariables } from '../native/caller.ts'
 import { memoryFile } from '../native/descriptors.ts'
 import { close, readAll } from '../native/file.ts'
 import { syscall } from '../native/syscall.ts'
@@ -27,7 +27,7 @@ export interface Ended {
  * @throws SyscallError of execve when it can't be started
  */
 export function runProgram(path: string, args: readonly string[], errors: 'output' | 'stderr'): Ended {
-  const env = Object.entries(callerEnvironment()).map(([name, value]) => `${name}=${value}`)
+  const env = callerVariables()
   const output = memoryFile('output', new Uint8Array(0))
   try {
     const descriptors = [
