@@ -64,7 +64,7 @@ dist/runt-engine: $(SOURCES) $(GENERATED) package.json Makefile
 # What users call: a few kilobytes that answer by themselves or become the engine.
 dist/runt: $(wildcard bin/build-front.ts src/front/*.ts src/plan/*.ts src/machine/*.ts src/machine/*/*.ts src/linux/*.ts) $(PACKAGES)
 	@mkdir -p dist
-	@$(BUN) bin/build-front.ts dist/runt
+	@$(BUN) bin/build-front.ts dist/runt '$(PREFIX)/lib/runt'
 
 dist/ffi-rs.node: $(PACKAGES)
 	@mkdir -p dist
@@ -124,10 +124,11 @@ check: $(PACKAGES) $(GENERATED)
 golden: build
 	UPDATE_GOLDEN=1 $(BUN) conformance/run-tests.ts --pure
 
-# The link's target is relative, so that a staged installation (DESTDIR) is right as well.
+# The link's target is relative, so that a staged installation (DESTDIR) is right as well. What users call knows where it is installed: a copy of it finds
+# the engine there.
 install: build
 	install -d '$(DESTDIR)$(PREFIX)/lib/runt' '$(DESTDIR)$(PREFIX)/bin'
-	install -m 0755 dist/runt '$(DESTDIR)$(PREFIX)/lib/runt/runt'
+	$(BUN) bin/build-front.ts '$(DESTDIR)$(PREFIX)/lib/runt/runt' '$(PREFIX)/lib/runt'
 	install -m 0755 dist/runt-engine '$(DESTDIR)$(PREFIX)/lib/runt/runt-engine'
 	install -m 0644 dist/ffi-rs.node '$(DESTDIR)$(PREFIX)/lib/runt/ffi-rs.node'
 	ln -sf ../lib/runt/runt '$(DESTDIR)$(PREFIX)/bin/runt'

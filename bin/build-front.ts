@@ -1,4 +1,4 @@
-// Write the front: bun bin/build-front.ts FILE [x64|arm64]
+// Write the front: bun bin/build-front.ts FILE FOLDER-OF-THE-ENGINE [x64|arm64]
 
 import { chmodSync, renameSync, writeFileSync } from 'node:fs'
 import { lowerFront } from '../src/front/front.ts'
@@ -6,8 +6,8 @@ import { compile } from '../src/machine/codegen.ts'
 import { targetFor } from '../src/machine/target.ts'
 import { verify } from '../src/plan/verify.ts'
 
-const [file = 'dist/runt', arch = process.arch] = process.argv.slice(2)
-const plan = lowerFront()
+const [file = 'dist/runt', place = '/usr/local/lib/runt', arch = process.arch] = process.argv.slice(2)
+const plan = lowerFront(place)
 verify(plan)
 const image = compile(plan, targetFor(arch === 'arm64' ? 'arm64' : 'x64'))
 writeFileSync(`${file}.new`, image.bytes)

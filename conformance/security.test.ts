@@ -3,7 +3,10 @@
 
 import { spawnSync } from 'node:child_process'
 import {
+  chmodSync,
+  chownSync,
   closeSync,
+  existsSync,
   linkSync,
   mkdirSync,
   mkdtempSync,
@@ -59,6 +62,7 @@ function declareTests(ground: Ground, canary: Canary, executable: string): void 
   testExec(ground, canary, executable)
   testConsole(ground, canary)
   testHooks(ground)
+  testStateRoots(ground)
 }
 
 function testPathsOfTheImage(ground: Ground, canary: Canary): void {
@@ -880,6 +884,121 @@ function testHooks(ground: Ground): void {
       await box.sh('tr "\\0" "\\n" < /proc/1/environ; true', {}, [], options),
       'PATH=/usr/bin:/bin\nTERM=xterm\nHOME=/root',
     )
+  })
+}
+
+/** Commands on a container, and what must not be heard of them when somebody else could have written its record. */
+const COMMANDS: readonly (readonly string[])[] = [
+  ['state'],
+  ['start'],
+  ['kill'],
+  ['delete'],
+  ['delete', '--force'],
+  ['exec'],
+  ['pause'],
+  ['ps'],
+]
+
+function testStateRoots(ground: Ground): void {
+  const ANOTHER = 12345
+
+  async function assertRefused(box: Box, path: string, when: string): Promise<void> {
+    const words = [...COMMANDS.map((command) => [...command, box.id]), ['create', '--bundle', box.bundle, box.id]]
+    for (const command of words) {
+      const { status, stdout, stderr } = await box.command([...command, ...(command[0] === 'exec' ? ['true'] : [])])
+      assert.is.not(status, 0, `${when}: ${command}`)
+      assert.is(stdout, '', `${when}: ${command}`)
+      assert.ok(stderr.includes(`${path}: `), `${when}: ${command}: ${stderr}`)
+      assert.match(stderr, /belongs to user 12345|others may write to it/, `${when}: ${command}`)
+    }
+  }
+
+  test('a state root that another could have written to is refused, and nothing is done by what is in it', async () => {
+    await using box = new Box(ground)
+    const hook = { path: '/bin/sh', args: ['sh', '-c', `echo ran > ${box.path('hook')}`] }
+    await box.launch('exec sleep 60', { '/hooks': { poststop: [hook] } })
+    const folder = `${box.stateRoot}/${box.id}`
+    for (const path of [box.stateRoot, folder, `${folder}/state.json`]) {
+      const { mode } = statSync(path)
+      chownSync(path, ANOTHER, ANOTHER)
+      rmSync(`${folder}/card`, { force: true })
+      if (path.endsWith('.json')) assert.match((await box.command(['state', box.id])).stderr, /belongs to user 12345/)
+      else await assertRefused(box, path, 'of another')
+      chownSync(path, 0, 0)
+      chmodSync(path, mode | 0o002)
+      if (path.endsWith('.json')) assert.match((await box.command(['state', box.id])).stderr, /others may write to it/)
+      else await assertRefused(box, path, 'for all to write')
+      chmodSync(path, mode)
+    }
+    assert.is((await box.state()).status, 'running')
+    assert.not.ok(existsSync(box.path('hook')))
+    await box.delete('--force')
+    assert.ok(existsSync(box.path('hook')))
+  })
+
+  test("an empty folder in another's state root is not removed", async () => {
+    await using box = new Box(ground)
+    mkdirSync(`${box.stateRoot}/${box.id}`, { recursive: true })
+    chownSync(box.stateRoot, ANOTHER, ANOTHER)
+    assert.is((await box.command(['delete', '--force', box.id])).status, 1)
+    assert.ok(existsSync(`${box.stateRoot}/${box.id}`))
+    chownSync(box.stateRoot, 0, 0)
+  })
+
+  test('what is no file in place of a file makes nobody wait', async () => {
+    for (const name of ['state.json', 'card', 'lock', 'init', 'exit', 'failure', 'gate']) {
+      await using box = new Box(ground)
+      await box.create()
+      const folder = `${box.stateRoot}/${box.id}`
+      rmSync(`${folder}/${name}`, { force: true })
+      if (name === 'gate') mkdirSync(`${folder}/${name}`)
+      else assert.is(spawnSync('mkfifo', [`${folder}/${name}`]).status, 0)
+      for (const command of [...COMMANDS.filter(([word]) => word !== 'exec'), ['delete', '--force']]) {
+        const { status, stderr } = await box.command([...command, box.id], { seconds: 10 })
+        assert.ok(status >= 0 && status < 2, `${name}: ${command}: ${status} ${stderr}`)
+      }
+      assert.equal(box.records(), [], name)
+    }
+  })
+
+  test("records that others have planted do nothing but stand in root's list", async () => {
+    await using box = new Box(ground)
+    await box.create()
+    const record = JSON.parse(readFileSync(`${box.stateRoot}/${box.id}/state.json`, 'utf8'))
+    const planted = `${box.folder}/planted`
+    const plant = (id: string, changes: object): string => {
+      mkdirSync(`${planted}/${id}`, { recursive: true })
+      const text = JSON.stringify({ ...record, phase: 'created', id, ...changes })
+      writeFileSync(`${planted}/${id}/state.json`, text)
+      return `${planted}/${id}`
+    }
+    plant('plain', { pid: 1, startTime: 1 })
+    plant('path', { pid: `../..${planted}/fifo`, startTime: 1 })
+    truncateSync(`${plant('long', {})}/state.json`, 400 << 20)
+    for (const id of ['fifo', 'wait']) mkdirSync(`${planted}/${id}`)
+    for (const file of ['fifo/stat', 'wait/state.json', 'plain/exit']) spawnSync('mkfifo', [`${planted}/${file}`])
+    const { stdout } = await box.command(['list', '--all-roots', '--format', 'json'], {
+      env: { XDG_RUNTIME_DIR: box.folder },
+      seconds: 20,
+    })
+    const ids = JSON.parse(stdout).filter(({ root }: { root: string }) => root === planted)
+    assert.equal(
+      ids.map(({ id }: { id: string }) => id).filter((id: string) => id !== 'plain'),
+      [],
+    )
+  })
+
+  test('a pid file replaces a link, and is not written to what lies beside it', async () => {
+    for (const flags of [[], ['--supervised']]) {
+      await using box = new Box(ground)
+      writeFileSync(box.path('victim'), 'whole')
+      symlinkSync(box.path('victim'), box.path('pid'))
+      symlinkSync(box.path('victim'), box.path(`pid.${box.id}.tmp`))
+      box.configure({ '/process/args': ['sleep', '60'] })
+      succeeded(await box.command([...flags, 'create', '--bundle', box.bundle, '--pid-file', box.path('pid'), box.id]))
+      assert.is(readFileSync(box.path('pid'), 'utf8'), `${(await box.state()).pid}`)
+      assert.is(readFileSync(box.path('victim'), 'utf8'), 'whole')
+    }
   })
 }
 

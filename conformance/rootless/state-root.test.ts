@@ -55,6 +55,28 @@ if (missing !== undefined) {
     assert.is(await user.status(), 'running')
   })
 
+  test("a runtime folder that is another's, or that others may write to, is refused", async () => {
+    await using user = new User()
+    const folder = `${user.folder}/other`
+    const env = { XDG_RUNTIME_DIR: folder }
+    for (const [mode, owner, why] of [
+      [0o755, 1, /other: belongs to user 1\n.*set XDG_RUNTIME_DIR/],
+      [0o1777, 1, /other: belongs to user 1\n/],
+      [0o777, UID, /other: others may write to it\n/],
+      [0o777, 0, /other: others may write to it\n/],
+      [0o700, UID, undefined],
+      [0o1777, 0, undefined],
+    ] as const) {
+      mkdirSync(folder)
+      chownSync(folder, owner, owner)
+      chmodSync(folder, mode)
+      const { status, stderr } = await user.run('true', {}, { env })
+      if (why === undefined) assert.is(status, 0, stderr)
+      else assert.match(stderr, why)
+      rmSync(folder, { recursive: true })
+    }
+  })
+
   test('a folder that can not be made is named, and what to do', async () => {
     await using user = new User()
     const result = await user.run('true', {}, { env: { XDG_RUNTIME_DIR: '/nowhere/at/all' } })

@@ -2,7 +2,7 @@
 // Whatever these don't expect is left to them.
 
 import { LOCK } from '../linux/flock.ts'
-import { AT, O } from '../linux/open-flags.ts'
+import { AT, O, S_IF, S_IFMT } from '../linux/open-flags.ts'
 import { POLLIN } from '../linux/poll.ts'
 import { SIGSET_BYTES } from '../linux/signals.ts'
 import { STATX } from '../linux/statx.ts'
@@ -18,23 +18,35 @@ import {
   FAILURE_FILE,
   FOLDER_FILES,
 } from '../plan/card.ts'
-import type { Label, Operand, Value } from '../plan/step.ts'
+import type { Field, Label, Operand, Value } from '../plan/step.ts'
 import { skipString } from '../plan/text.ts'
-import { type Front, flags, lowerCall, lowerStatus } from './calls.ts'
+import { type Front, flags, lowerCall, lowerStatus, lowerTrusted } from './calls.ts'
 
 const LONGEST_FAILURE = 8192
 const STDOUT = 1
 
+/** Zeros behind the card: there ends whatever has no end in it. A list is left a whole element beyond at most. */
+const CARD_END = 2 * CHECK.size
+
+/** Which container a command is about: C strings. */
+export interface Named {
+  readonly root: Value
+  readonly id: Value
+}
+
 interface Container {
-  /** Its folder. */
+  /** Descriptors of the state root, and of the container's folder in it. */
+  readonly root: Value
   readonly directory: Value
   readonly card: DataObject
+  /** How many bytes of it there are. */
+  readonly length: Value
 }
 
 /** state: created, running, or stopped when nobody knows how; the rest, as what is frozen, takes a closer look. */
-export function lowerState(front: Front): void {
+export function lowerState(front: Front, named: Named): void {
   const { plan } = front
-  const container = lowerContainer(front, false)
+  const container = lowerContainer(front, named, false)
   const { card } = container
   const status = plan.struct('status', [u64(0), u64(0)])
   const pid = plan.struct('pid', [u64(0), u64(0)])
@@ -43,10 +55,13 @@ export function lowerState(front: Front): void {
   const unseen = plan.label('unseen')
   lowerAlive(front, container, { gone, ended: front.engine })
   lowerNotFrozen(front, container)
+  plan.branch(card.field(CARD.digitsLength, 4), 'above', CARD.digitsLength - CARD.digits, front.engine)
   setText(front, pid, card.at(CARD.digits), card.field(CARD.digitsLength, 4))
   const running = plan.label('running')
   setStatus(front, status, 'created')
-  lowerCall(front, 'openat', [container.directory, 'gate', flags(O.WRONLY | O.NONBLOCK), 0], { ENXIO: running })
+  lowerCall(front, 'openat', [container.directory, 'gate', flags(O.WRONLY | O.NONBLOCK | O.NOFOLLOW), 0], {
+    ENXIO: running,
+  })
   plan.jump(known)
   plan.place(running)
   setStatus(front, status, 'running')
@@ -59,11 +74,11 @@ export function lowerState(front: Front): void {
   setText(front, pid, '0', 1)
   plan.place(known)
   const pieces: readonly (readonly [address: Operand, length: Operand])[] = [
-    [plan.add(card.address, card.field(CARD.head, 4)), card.field(CARD.head + 4, 4)],
+    lowerText(front, container, CARD.head),
     [pid.field(0, 8), pid.field(8, 8)],
-    [plan.add(card.address, card.field(CARD.middle, 4)), card.field(CARD.middle + 4, 4)],
+    lowerText(front, container, CARD.middle),
     [status.field(0, 8), status.field(8, 8)],
-    [plan.add(card.address, card.field(CARD.tail, 4)), card.field(CARD.tail + 4, 4)],
+    lowerText(front, container, CARD.tail),
   ]
   const parts = plan.buffer('iovec', 16 * pieces.length)
   for (const [index, [address, length]] of pieces.entries()) {
@@ -77,6 +92,17 @@ export function lowerState(front: Front): void {
   plan.exit(1)
 }
 
+/** A text of the card, when all of it lies there. */
+function lowerText(
+  { plan, engine }: Front,
+  { card, length }: Container,
+  field: number,
+): readonly [address: Value, length: Field] {
+  const size = card.field(field + 4, 4)
+  plan.branch(plan.add(card.field(field, 4), size), 'above', length, engine)
+  return [plan.add(card.address, card.field(field, 4)), size]
+}
+
 function setStatus(front: Front, status: DataObject, word: string): void {
   setText(front, status, word, word.length)
 }
@@ -87,14 +113,15 @@ function setText({ plan }: Front, text: DataObject, address: Argument, length: O
 }
 
 /** start: open the gate, hear the verdict. A bad one is written down for the engine, which knows how to tell it. */
-export function lowerStart(front: Front): void {
+export function lowerStart(front: Front, named: Named): void {
   const { plan, engine } = front
-  const container = lowerContainer(front, true)
+  const container = lowerContainer(front, named, true)
   lowerAble(front, container, ABILITY.start)
   lowerNotFrozen(front, container)
   const { directory } = container
-  const verdict = lowerCall(front, 'openat', [directory, 'verdict', flags(O.RDONLY | O.NONBLOCK), 0])
-  const gate = lowerCall(front, 'openat', [directory, 'gate', flags(O.WRONLY | O.NONBLOCK), 0])
+  const verdict = lowerCall(front, 'openat', [directory, 'verdict', flags(O.RDONLY | O.NONBLOCK | O.NOFOLLOW), 0])
+  const gate = lowerCall(front, 'openat', [directory, 'gate', flags(O.WRONLY | O.NONBLOCK | O.NOFOLLOW), 0])
+  plan.branch(lowerStatus(front, gate).field(STATX.mode, 2, S_IFMT), 'ne', S_IF.FIFO, engine)
   lowerCall(front, 'write', [gate, '1', 1])
   lowerCall(front, 'close', [gate])
   const poll = plan.struct('pollfd', [u32(0), u32(POLLIN)])
@@ -112,9 +139,9 @@ export function lowerStart(front: Front): void {
 }
 
 /** delete, of one that has stopped and left nothing in its cgroup. */
-export function lowerDelete(front: Front): void {
-  const { plan, path, engine } = front
-  const container = lowerContainer(front, true)
+export function lowerDelete(front: Front, named: Named): void {
+  const { plan, engine } = front
+  const container = lowerContainer(front, named, true)
   const dead = plan.label('dead')
   lowerAble(front, container, ABILITY.delete)
   lowerAlive(front, container, { gone: dead, ended: dead })
@@ -132,27 +159,37 @@ export function lowerDelete(front: Front): void {
     plan.place(used)
   })
   for (const name of FOLDER_FILES) remove([container.directory, name, 0], engine)
-  remove([AT.FDCWD, path.address, AT.REMOVEDIR], engine)
+  remove([container.root, named.id, AT.REMOVEDIR], engine)
   plan.exit(0)
 }
 
 /** Open a container's folder, take its lock if asked to, read its card. */
-function lowerContainer(front: Front, locked: boolean): Container {
-  const { plan, path, engine } = front
-  const directory = lowerCall(front, 'openat', [AT.FDCWD, path.address, flags(O.PATH | O.DIRECTORY | O.NOFOLLOW), 0])
+function lowerContainer(front: Front, named: Named, locked: boolean): Container {
+  const { plan, engine } = front
+  const root = lowerCall(front, 'openat', [AT.FDCWD, named.root, flags(O.PATH | O.DIRECTORY), 0])
+  lowerTrusted(front, root, S_IF.DIR, engine)
+  const directory = lowerCall(front, 'openat', [root, named.id, flags(O.PATH | O.NOFOLLOW), 0])
+  lowerTrusted(front, directory, S_IF.DIR, engine)
   if (locked) {
-    const lock = lowerCall(front, 'openat', [directory, 'lock', flags(O.RDWR | O.NOFOLLOW), 0])
+    const lock = lowerCall(front, 'openat', [directory, 'lock', flags(O.RDWR | O.NONBLOCK | O.NOFOLLOW), 0])
     // Without waiting: the engine knows how long it may take.
     lowerCall(front, 'flock', [lock, LOCK.EX | LOCK.NB])
     // Whoever had it may have deleted the container.
     plan.branch(lowerStatus(front, lock).field(STATX.links, 4), 'eq', 0, engine)
   }
-  const card = plan.buffer('card', CARD_ROOM)
-  const file = lowerCall(front, 'openat', [directory, CARD_FILE, flags(O.RDONLY | O.NOFOLLOW), 0])
+  const card = plan.buffer('card', CARD_ROOM + CARD_END)
+  const file = lowerCall(front, 'openat', [directory, CARD_FILE, flags(O.RDONLY | O.NONBLOCK | O.NOFOLLOW), 0])
+  lowerTrusted(front, file, S_IF.REG, engine)
   const length = lowerCall(front, 'read', [file, card.address, CARD_ROOM])
   plan.branch(length, 'below', CARD.size, engine)
   plan.branch(card.field(CARD.magic, 4), 'ne', CARD_MAGIC, engine)
-  return { directory, card }
+  return { root, directory, card, length }
+}
+
+/** Where a list or string of the card begins, when it does there. @param offset as the card has it; may be written */
+function lowerPlace({ plan, engine }: Front, { card, length }: Container, offset: Value): Value {
+  plan.branch(offset, 'above', length, engine)
+  return plan.add(card.address, offset, offset)
 }
 
 function lowerAble({ plan, engine }: Front, { card }: Container, ability: number): void {
@@ -175,17 +212,17 @@ function lowerAlive(
 }
 
 /** Go on when every check of the card holds. */
-function lowerNotFrozen(front: Front, { card }: Container): void {
+function lowerNotFrozen(front: Front, container: Container): void {
   const { plan, engine } = front
-  const cursor = plan.add(card.address, card.field(CARD.checks, 4), plan.value('check'))
+  const cursor = lowerPlace(front, container, plan.add(container.card.field(CARD.checks, 4), 0, plan.value('check')))
   const path = plan.value('path')
   const again = plan.label('next_check')
   const done = plan.label('checked')
   plan.place(again)
   plan.load(cursor, 4, path)
   plan.branch(path, 'eq', 0, done)
-  plan.add(path, card.address, path)
-  const file = lowerCall(front, 'openat', [AT.FDCWD, path, flags(O.RDONLY), 0])
+  lowerPlace(front, container, path)
+  const file = lowerCall(front, 'openat', [AT.FDCWD, path, flags(O.RDONLY | O.NONBLOCK), 0])
   const byte = plan.struct('byte', [u64(0)])
   const position = plan.load(plan.add(cursor, CHECK.position), 4)
   plan.branch(lowerCall(front, 'pread64', [file, byte.address, 1, position]), 'ne', 1, engine)
@@ -196,8 +233,9 @@ function lowerNotFrozen(front: Front, { card }: Container): void {
 }
 
 /** Do something for each string of a list. */
-function eachString({ plan }: Front, { card }: Container, list: number, body: (string: Value) => void): void {
-  const cursor = plan.add(card.address, card.field(list, 4), plan.value('string'))
+function eachString(front: Front, container: Container, list: number, body: (string: Value) => void): void {
+  const { plan } = front
+  const cursor = lowerPlace(front, container, plan.add(container.card.field(list, 4), 0, plan.value('string')))
   const first = plan.value('first')
   const again = plan.label('next_string')
   const done = plan.label('all')

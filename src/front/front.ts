@@ -1,69 +1,43 @@
 // The front: the program that users call as `runt`. Small, static, made of steps like a container's init. It answers start,
 // state and delete by itself where a container's card says that it may; for everything else, and whenever anything is not as it
-// expects, it becomes the engine (runt-engine beside it) with the same words, and nothing has happened yet that the engine
+// expects, it becomes the engine with the same words, and nothing has happened yet that the engine
 // would not do again.
 
-import { AT } from '../linux/open-flags.ts'
-import { PlanBuilder, u64 } from '../plan/builder.ts'
-import { lowerArgv, lowerEnvironment, WORD } from '../plan/entry.ts'
+import { PlanBuilder } from '../plan/builder.ts'
+import { lowerArgv, WORD } from '../plan/entry.ts'
 import type { Plan, Value } from '../plan/step.ts'
-import { copyString, expectPrefix, expectText, putText } from '../plan/text.ts'
-import { eachString, type Front } from './calls.ts'
+import { expectPrefix, expectText } from '../plan/text.ts'
+import { type Front, lowerWords, STDERR } from './calls.ts'
 import { lowerDelete, lowerStart, lowerState } from './commands.ts'
+import { lowerEngine } from './engine.ts'
 import { defaultRoot, lowerUsersRoot } from './root.ts'
-
-const STDERR = 2
-const PATH_ROOM = 4096
-
-/** What the engine is called, beside the front. */
-export const ENGINE = 'runt-engine'
-
-/** Bun reads BUN_OPTIONS, BUN_JSC_* and others even in an executable that it made. */
-const ENGINES_OWN = 'BUN_'
 
 /** Global flags that change nothing of what the front does: they say where problems are told, and it tells none. */
 const VALUE_FLAGS = ['--log', '--log-format'] as const
 const BARE_FLAGS = ['--systemd-cgroup'] as const
 
-/** The front's plan. */
-export function lowerFront(): Plan {
+/**
+ * The front's plan.
+ * @param place the folder that `make install` puts the engine into
+ */
+export function lowerFront(place: string): Plan {
   const plan = new PlanBuilder(STDERR, 0, { loops: true })
-  const front: Front = { plan, path: plan.buffer('path', PATH_ROOM + WORD), engine: plan.label('engine') }
   const argv = lowerArgv(plan)
-  lowerOwnEnvironment(front, argv)
+  const nameless = plan.label('nameless')
+  const front: Front = { plan, caller: plan.syscall('geteuid', []), engine: plan.label('engine') }
+  plan.branch(plan.load(argv, 8), 'eq', 0, nameless)
   const word = plan.add(argv, WORD, plan.value('word'))
   const unset = defaultRoot(front)
   const root = lowerGlobalFlags(front, word, unset)
   lowerUsersRoot(front, argv, { root, unset })
   lowerCommands(front, word, root)
-  lowerEngine(front, argv)
+  plan.place(front.engine)
+  lowerEngine(front, argv, place)
+  plan.place(nameless)
+  // Linux before 5.18 lets a caller do so; the environment stands where the first word is looked for then.
+  lowerWords(plan, ['runt: called without a name: argv is empty\n'])
+  plan.exit(1)
   return plan.finish()
-}
-
-/**
- * Leave out what the engine's own machinery would take for orders: options, modules to load before all others, a debugger. The
- * pointers move up in their place, which is ours to write to.
- */
-function lowerOwnEnvironment(front: Front, argv: Value): void {
-  const { plan } = front
-  const environment = lowerEnvironment(plan, argv)
-  const to = plan.add(environment, 0, plan.value('kept'))
-  const pointer = plan.struct('pointer', [u64(0)])
-  const putPointer = (value: Value | 0): void => {
-    plan.store(pointer.address, 8, value)
-    for (const half of [0, 4]) plan.put(plan.add(to, half), plan.add(pointer.field(half, 4), 0))
-  }
-  eachString(front, environment, (entry) => {
-    const kept = plan.label('kept_entry')
-    const next = plan.label('next_entry')
-    expectPrefix(plan, entry, ENGINES_OWN, kept)
-    plan.jump(next)
-    plan.place(kept)
-    putPointer(entry)
-    plan.add(to, WORD, to)
-    plan.place(next)
-  })
-  putPointer(0)
 }
 
 /** Step over the global flags. @param unset the root that nobody has given @returns the state root; `word` points to the command's name then */
@@ -129,44 +103,25 @@ function lowerCommands(front: Front, word: Value, root: Value): void {
       plan.place(none)
     }
     plan.branch(plan.load(plan.add(word, WORD), 8), 'ne', 0, engine)
-    lowerPath(front, root, id)
-    lower(front)
+    lowerCheckId(front, id)
+    lower(front, { root, id })
     plan.place(other)
   }
   plan.jump(engine)
 }
 
-/** "ROOT/ID"; an id that is more than a name, or looks like a flag, is the engine's to refuse. */
-function lowerPath({ plan, path, engine }: Front, root: Value, id: Value): void {
-  const first = plan.load(id, 1)
-  for (const character of ['\0', '-', '.']) plan.branch(first, 'eq', character.charCodeAt(0), engine)
-  const to = plan.add(path.address, 0, plan.value('end'))
-  const end = plan.add(path.at(PATH_ROOM - 8), 0)
-  copyString(plan, root, to, { end, tooLong: engine })
-  plan.put(to, '/'.charCodeAt(0))
-  plan.add(to, 1, to)
-  copyString(plan, id, to, { end, tooLong: engine, refuse: ['/', engine] })
-}
-
-/** execve(2) of the engine, which stands beside this very file. */
-function lowerEngine({ plan, engine }: Front, argv: Value): void {
-  plan.place(engine)
-  const lost = plan.label('lost')
-  const exe = plan.buffer('exe', PATH_ROOM + 32)
-  const length = plan.syscall('readlinkat', [AT.FDCWD, '/proc/self/exe', exe.address, PATH_ROOM], {
-    onError: { '*': lost },
-  })
-  const end = plan.add(exe.address, length, plan.value('end'))
-  const byte = plan.value('byte')
+/** An id that is more than a name, or looks like a flag, is the engine's to refuse. */
+function lowerCheckId({ plan, engine }: Front, id: Value): void {
+  const byte = plan.load(id, 1)
+  for (const character of ['\0', '-', '.']) plan.branch(byte, 'eq', character.charCodeAt(0), engine)
+  const cursor = plan.add(id, 0, plan.value('cursor'))
   const again = plan.label('again')
+  const done = plan.label('is_name')
   plan.place(again)
-  plan.add(end, -1, end)
-  plan.load(end, 1, byte)
-  plan.branch(byte, 'ne', '/'.charCodeAt(0), again)
-  putText(plan, end, `/${ENGINE}`)
-  plan.syscall('execve', [exe.address, argv, lowerEnvironment(plan, argv)], { onError: { '*': lost } })
-  plan.place(lost)
-  const words = `runt: ${ENGINE} can't be executed; it belongs beside runt\n`
-  plan.syscall('write', [STDERR, words, words.length], { ignore: { EBADF: 'nobody listens', EPIPE: 'nobody listens' } })
-  plan.exit(1)
+  plan.load(cursor, 1, byte)
+  plan.branch(byte, 'eq', 0, done)
+  plan.branch(byte, 'eq', '/'.charCodeAt(0), engine)
+  plan.add(cursor, 1, cursor)
+  plan.jump(again)
+  plan.place(done)
 }

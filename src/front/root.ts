@@ -31,7 +31,7 @@ export function lowerUsersRoot(front: Front, argv: Value, { root, unset }: { roo
   plan.branch(root, 'ne', unset, known)
   const directory = plan.add(root, 0, plan.value('runtime_directory'))
   lowerFind(front, argv, directory)
-  plan.branch(lowerCall(front, 'geteuid', []), 'ne', 0, user)
+  plan.branch(front.caller, 'ne', 0, user)
   plan.branch(directory, 'eq', root, known) // no such variable: root, wherever
   const map = plan.buffer('uid_map', IDENTITY.length + 8)
   const file = lowerCall(front, 'openat', [AT.FDCWD, '/proc/self/uid_map', flags(O.RDONLY), 0])

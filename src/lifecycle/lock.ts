@@ -78,7 +78,7 @@ function lockOwner(path: string): number | undefined {
 }
 
 function takeLock(path: string, flags: number, how: number): Lock {
-  const fd = open(path, flags | O.NOFOLLOW, 0o600)
+  const fd = open(path, flags | O.NOFOLLOW | O.NONBLOCK, 0o600)
   const result = trySyscall('flock', fd, how)
   if (result < 0) {
     close(fd)

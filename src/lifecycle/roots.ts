@@ -31,7 +31,7 @@ export function searchRoots(bases: readonly string[], mounted: ReadonlySet<strin
   const found: string[] = []
   const search = (folder: string, depth: number): void => {
     const children = directoriesIn(folder)
-    const store = new Store(folder)
+    const store = new Store(folder, { foreign: true })
     const others = children.filter((name) => !store.isOnRecord(name))
     if (others.length < children.length) found.push(folder)
     if (depth === DEEPEST) return

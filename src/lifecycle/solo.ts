@@ -31,7 +31,7 @@ import type { CreateOptions } from './create.ts'
 import { gatherFacts, ungrantable } from './facts.ts'
 import { compileHere } from './image.ts'
 import { newRecord } from './record.ts'
-import type { Store } from './store.ts'
+import { encodeRecord, type Store } from './store.ts'
 
 export interface SoloOptions {
   /** Leave a container that has ended on record. */
@@ -99,7 +99,7 @@ export function soloImage(
     record: {
       contents: (steps, gate) => {
         const startSteps = gate === undefined ? {} : labelsFrom({ steps }, gate)
-        return encoder.encode(JSON.stringify({ ...record, startSteps }))
+        return encodeRecord({ ...record, startSteps })
       },
       timeAt: placeOf(encoder.encode(JSON.stringify(record)), `"created":"${TIME_MARK}`),
     },

@@ -1,7 +1,7 @@
 // start: open the gate and hear what becomes of it. runtime.md, Start and steps 6–9 of the lifecycle.
 
 import { RuntError } from '../errors.ts'
-import { O } from '../linux/open-flags.ts'
+import { O, S_IF } from '../linux/open-flags.ts'
 import { poll } from '../native/descriptors.ts'
 import { close, open, writeAll } from '../native/file.ts'
 import { syscall } from '../native/syscall.ts'
@@ -14,6 +14,7 @@ import { runHooks } from './hooks.ts'
 import { checkId } from './id.ts'
 import { requireStatus, statusOf } from './status.ts'
 import type { Store } from './store.ts'
+import { isOfType } from './trust.ts'
 
 const LONGEST_VERDICT = 8192
 
@@ -49,11 +50,13 @@ export function endedInHooks(): RuntError {
 
 /** Write into the gate, then read init's verdict up to its end: that is when the program runs, or init has ended. */
 function openGate(directory: string): Uint8Array {
-  const verdict = open(`${directory}/verdict`, O.RDONLY | O.NONBLOCK)
+  const verdict = open(`${directory}/verdict`, O.RDONLY | O.NONBLOCK | O.NOFOLLOW)
   try {
-    const gate = open(`${directory}/gate`, O.WRONLY | O.NONBLOCK)
-    writeAll(gate, '1')
+    const gate = open(`${directory}/gate`, O.WRONLY | O.NONBLOCK | O.NOFOLLOW)
+    const isGate = isOfType(gate, S_IF.FIFO)
+    if (isGate) writeAll(gate, '1')
     close(gate)
+    if (!isGate) throw new RuntError('state', `${directory}/gate: not a FIFO`)
     const buffer = new Uint8Array(LONGEST_VERDICT)
     for (let end = 0; ; ) {
       poll([verdict])

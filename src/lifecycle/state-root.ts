@@ -2,17 +2,20 @@
 
 import { RuntError } from '../errors.ts'
 import { isRootless } from '../host/probe.ts'
-import { O, S_IF, S_IFMT } from '../linux/open-flags.ts'
+import { O, S_IF, S_IFMT, WRITABLE_BY_OTHERS } from '../linux/open-flags.ts'
 import { callerEnvironment } from '../native/caller.ts'
 import { close, type FileStatus, makeDirectory, open, status } from '../native/file.ts'
 import { SyscallError } from '../native/syscall.ts'
 import { Store } from './store.ts'
+import { distrust } from './trust.ts'
 
 export { isRootless } from '../host/probe.ts'
 
 const ROOT = '/run/runt'
 /** Cleaners of runtime directories leave a folder alone that has the sticky bit. XDG Base Directory Specification */
 const PRIVATE = 0o1700
+const STICKY = 0o1000
+const ELSEWHERE = 'set XDG_RUNTIME_DIR to one that is yours alone, or give --root'
 
 /**
  * @param given the root of the command line, absolute
@@ -22,11 +25,25 @@ export function openStore(given: string | undefined): Store {
   if (given !== undefined) return new Store(given)
   if (!isRootless()) return new Store(ROOT)
   const { XDG_RUNTIME_DIR } = callerEnvironment()
-  if (XDG_RUNTIME_DIR?.startsWith('/')) return new Store(`${XDG_RUNTIME_DIR}/runt`, PRIVATE)
+  if (XDG_RUNTIME_DIR?.startsWith('/')) {
+    checkRuntimeDirectory(XDG_RUNTIME_DIR)
+    return new Store(`${XDG_RUNTIME_DIR}/runt`, { mode: PRIVATE })
+  }
   const uid = process.geteuid?.() ?? 0
   if (uid === 0) return new Store(ROOT)
   const login = `/run/user/${uid}`
-  return isOwn(look(login), uid) ? new Store(`${login}/runt`, PRIVATE) : new Store(inTmp(uid), PRIVATE)
+  return isOwn(look(login), uid)
+    ? new Store(`${login}/runt`, { mode: PRIVATE })
+    : new Store(inTmp(uid), { mode: PRIVATE })
+}
+
+/** Whoever may rename what is in it can give us another root each time. In one with the sticky bit, as /tmp, nobody else can. */
+function checkRuntimeDirectory(path: string): void {
+  const found = status(path)
+  const why = found === undefined ? undefined : distrust(found)
+  if (found === undefined || why === undefined) return
+  if (found.uid === 0 && (found.mode & STICKY) !== 0) return
+  throw new RuntError('state', `XDG_RUNTIME_DIR: ${path}: ${why}`, { hint: ELSEWHERE })
 }
 
 /** Anybody could have made it before: what stands in a record is done. */
@@ -35,7 +52,7 @@ function inTmp(uid: number): string {
   makeDirectory(path, PRIVATE)
   if (isOwn(look(path), uid)) return path
   throw new RuntError('state', `${path} is not a folder of yours alone`, {
-    hint: 'set XDG_RUNTIME_DIR to one that is, or give --root',
+    hint: ELSEWHERE,
   })
 }
 
@@ -53,8 +70,6 @@ function look(path: string): FileStatus | undefined {
     throw error
   }
 }
-
-const WRITABLE_BY_OTHERS = 0o022
 
 function isOwn(found: FileStatus | undefined, uid: number): boolean {
   if (found === undefined) return false

@@ -55,7 +55,7 @@ export async function listAllContainers(
 ): Promise<readonly PlacedState[]> {
   const { findRoots } = await import('./roots.ts')
   return findRoots(store.root, runtimeDirectory).flatMap((root) => {
-    const states = root === store.root ? listContainers(store) : listForeign(new Store(root))
+    const states = root === store.root ? listContainers(store) : listForeign(new Store(root, { foreign: true }))
     return states.map((state) => ({ ...state, root }))
   })
 }
@@ -65,7 +65,10 @@ function listForeign(store: Store): State[] {
   return store.ids().flatMap((id) => {
     try {
       const container = store.find(id)
-      return container === undefined ? [] : [currentState(store, { ...container, cgroup: trusted(container.cgroup) })]
+      if (container === undefined) return []
+      // A path is made of it.
+      if (!Number.isSafeInteger(container.pid)) throw new TypeError('its pid is no number')
+      return [currentState(store, { ...container, cgroup: trusted(container.cgroup) })]
     } catch (error) {
       debug(`${store.directory(id)}: ${error instanceof Error ? error.message : error}`)
       return []

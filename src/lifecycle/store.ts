@@ -4,14 +4,10 @@ import { RuntError } from '../errors.ts'
 import { ERRNO } from '../linux/errno.ts'
 import { O } from '../linux/open-flags.ts'
 import {
-  close,
   exists,
   listDirectory,
   makeDirectories,
   makeDirectory,
-  open,
-  readAll,
-  readBytesIfPresent,
   tryRemoveDirectory,
   tryUnlink,
   writeFileAtomically,
@@ -21,6 +17,7 @@ import { CARD_FILE, EXIT_FILE, FAILURE_FILE, FOLDER_FILES, INIT_FILE } from '../
 import { parseStat } from '../process/wait.ts'
 import type { Container } from './container.ts'
 import { isLocked, type Lock, lockIfThere, lockNewFolder } from './lock.ts'
+import { checkFolder, LARGEST_RECORD, type RecordOptions, readRecord } from './trust.ts'
 
 const NEEDS_ROOM =
   'records of containers need a folder that you may write to: set XDG_RUNTIME_DIR to one, or give --root'
@@ -28,21 +25,42 @@ const NEEDS_ROOM =
 /** What the names of runt's own folders begin with, and no id does. */
 const OWN = '@'
 
+/** Bytes of a record that is only shown. */
+const LARGEST_FOREIGN = 4 << 20
+
+export interface StoreOptions {
+  /** That the root gets when it is made. */
+  readonly mode?: number
+  /** Whosoever it is: its records are shown, and nothing is done by them. */
+  readonly foreign?: boolean
+}
+
 export class Store {
   readonly root: string
   readonly #mode: number
+  readonly #reading: RecordOptions
+  /** Folders that have been looked at. */
+  readonly #trusted = new Set<string>()
 
-  /**
-   * @param root absolute path of the folder of all containers
-   * @param mode that it gets when it is made
-   */
-  constructor(root: string, mode = 0o711) {
+  /** @param root absolute path of the folder of all containers */
+  constructor(root: string, { mode = 0o711, foreign = false }: StoreOptions = {}) {
     this.root = root
     this.#mode = mode
+    this.#reading = { foreign, most: foreign ? LARGEST_FOREIGN : LARGEST_RECORD }
   }
 
+  /** A container's folder. @throws RuntError 'state' when what is in it is not to be believed */
   directory(id: string): string {
-    return `${this.root}/${id}`
+    const path = `${this.root}/${id}`
+    if (!this.#reading.foreign) {
+      this.#trust(this.root, 0)
+      this.#trust(path, O.NOFOLLOW)
+    }
+    return path
+  }
+
+  #trust(path: string, links: number): void {
+    if (!this.#trusted.has(path) && checkFolder(path, links)) this.#trusted.add(path)
   }
 
   /**
@@ -115,8 +133,10 @@ export class Store {
     return isLocked(`${this.directory(id)}/lock`)
   }
 
+  /** @throws RuntError 'config-invalid' when the record would be too long to be read again */
   save(container: Container): void {
-    writeFileAtomically(`${this.directory(container.id)}/state.json`, JSON.stringify(container), 0o600)
+    const bytes = encodeRecord(container)
+    writeFileAtomically(`${this.directory(container.id)}/state.json`, bytes, 0o600)
   }
 
   /** Written whole or not at all: somebody may read it without the lock. */
@@ -127,7 +147,7 @@ export class Store {
   /** What the front heard at the gate and could not tell; it is told once. */
   takeFailure(id: string): Uint8Array | undefined {
     const path = `${this.directory(id)}/${FAILURE_FILE}`
-    const failure = readBytesIfPresent(path)
+    const failure = readRecord(path, this.#reading)
     if (failure !== undefined) tryUnlink(path)
     return failure
   }
@@ -141,7 +161,7 @@ export class Store {
 
   /** init's wait(2) status, if somebody saw it end and wrote it down. */
   findExit(id: string): number | undefined {
-    const bytes = readBytesIfPresent(`${this.directory(id)}/${EXIT_FILE}`)
+    const bytes = readRecord(`${this.directory(id)}/${EXIT_FILE}`, this.#reading)
     return bytes?.length === 4 ? new DataView(bytes.buffer, bytes.byteOffset).getInt32(0, true) : undefined
   }
 
@@ -160,7 +180,7 @@ export class Store {
   /** The record; undefined when there is none (no folder, or one that create had no time to fill). */
   find(id: string): Container | undefined {
     const path = `${this.directory(id)}/state.json`
-    const text = readOwn(path)
+    const text = this.#text(path)
     if (text === undefined) return undefined
     try {
       const record: unknown = JSON.parse(text)
@@ -176,9 +196,14 @@ export class Store {
 
   /** A container whose own image made it: the file beside the record says that it is there, and which process it is. */
   #created(record: Container): Container {
-    const stat = readOwn(`${this.directory(record.id)}/${INIT_FILE}`)
+    const stat = this.#text(`${this.directory(record.id)}/${INIT_FILE}`)
     if (stat === undefined) return record
     return { ...record, phase: 'created', pid: Number.parseInt(stat, 10), startTime: parseStat(stat).startTime }
+  }
+
+  #text(path: string): string | undefined {
+    const bytes = readRecord(path, this.#reading)
+    return bytes === undefined ? undefined : new TextDecoder().decode(bytes)
   }
 
   /** Does the folder of this name hold a container's record that we may read? For names that nobody promised to be ids. */
@@ -197,6 +222,7 @@ export class Store {
 
   /** Ids of all containers; none when the root doesn't exist. */
   ids(): string[] {
+    if (!this.#reading.foreign) this.#trust(this.root, 0)
     try {
       return listDirectory(this.root)
         .filter(({ kind, name }) => kind === 'directory' && !name.startsWith(OWN))
@@ -238,20 +264,14 @@ function emptyDirectory(directory: string): void {
   }
 }
 
-/** The folder may be a user's, and we root: a link or a FIFO in place of the file must not lead us away, or stop us. */
-function readOwn(path: string): string | undefined {
-  let fd: number
-  try {
-    fd = open(path, O.RDONLY | O.NOFOLLOW | O.NONBLOCK)
-  } catch (error) {
-    if (failedWith(error, 'ENOENT', 'ENOTDIR')) return undefined
-    throw error
-  }
-  try {
-    return new TextDecoder().decode(readAll(fd))
-  } finally {
-    close(fd)
-  }
+/**
+ * A record's text, as bytes.
+ * @throws RuntError 'config-invalid' when it would be too long to be read again
+ */
+export function encodeRecord(container: Container): Uint8Array {
+  const bytes = new TextEncoder().encode(JSON.stringify(container))
+  if (bytes.length <= LARGEST_RECORD) return bytes
+  throw new RuntError('config-invalid', `config.json: what is to be kept of it is larger than ${LARGEST_RECORD} bytes`)
 }
 
 /** save writes a record whole or not at all: what has the beginning of one is one. */

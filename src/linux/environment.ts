@@ -1,19 +1,31 @@
-// The environment of a process as a text. environ(7)
+// The environment of a process as bytes. environ(7)
+
+import { decodeName } from './names.ts'
 
 /**
- * What the front writes in place of the "=" of a variable that is not for the engine's own machinery: options of its parts,
- * modules to load before all others. Nobody finds it under its name then, but who knows.
+ * How the front hides a variable from the engine's own machinery, which takes parts of the environment for orders: what stands
+ * in place of the "=", and is added to the first byte, which is ASCII. Nobody finds it by its name then, but who knows.
  */
-export const HIDING = '\x01'
+export const HIDING = { sign: 0x01, first: 0x80 } as const
 
-const SIGN = new RegExp(`[=${HIDING}]`)
+const SIGN = '='.charCodeAt(0)
 
-/** @param text as /proc/PID/environ has it; of two values the first counts, as for getenv(3) */
-export function parseEnvironment(text: string): Readonly<Record<string, string>> {
+/** @param bytes as /proc/PID/environ has them; of two values the first counts, as for getenv(3) */
+export function parseEnvironment(bytes: Uint8Array): Readonly<Record<string, string>> {
   const variables: Record<string, string> = Object.create(null)
-  for (const entry of text.split('\0')) {
-    const end = entry.search(SIGN)
-    if (end > 0) variables[entry.slice(0, end)] ??= entry.slice(end + 1)
+  for (let start = 0; start < bytes.length; ) {
+    const nul = bytes.indexOf(0, start)
+    const end = nul < 0 ? bytes.length : nul
+    const entry = bytes.subarray(start, end)
+    const sign = entry.findIndex((byte) => byte === SIGN || byte === HIDING.sign)
+    if (sign > 0) variables[nameOf(entry, sign)] ??= decodeName(entry.subarray(sign + 1))
+    start = end + 1
   }
   return variables
+}
+
+function nameOf(entry: Uint8Array, length: number): string {
+  const name = entry.slice(0, length)
+  if (entry[length] === HIDING.sign && name[0] !== undefined) name[0] -= HIDING.first
+  return decodeName(name)
 }

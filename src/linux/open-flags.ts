@@ -58,6 +58,8 @@ export const CLOSE_RANGE_CLOEXEC = 0x4
 
 /** st_mode's file type field and its values (inode(7)). */
 export const S_IFMT = 0o170000
+/** In st_mode: the group, or everybody, may write. */
+export const WRITABLE_BY_OTHERS = 0o022
 export const S_IF = {
   FIFO: 0o010000,
   CHR: 0o020000,

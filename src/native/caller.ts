@@ -2,7 +2,7 @@
 
 import { parseEnvironment } from '../linux/environment.ts'
 import { decodeName } from '../linux/names.ts'
-import { readFile } from './file.ts'
+import { readBytes, readFile } from './file.ts'
 import { syscall } from './syscall.ts'
 
 /** What an engine has for bytes that are no character. */
@@ -28,7 +28,7 @@ let variables: Readonly<Record<string, string>> | undefined
 
 /** The environment, also what the front hides from the engine. */
 export function callerEnvironment(): Readonly<Record<string, string>> {
-  variables ??= parseEnvironment(readFile('/proc/self/environ'))
+  variables ??= parseEnvironment(readBytes('/proc/self/environ'))
   return variables
 }
 

@@ -65,9 +65,14 @@ export function readAll(fd: number, most = Number.POSITIVE_INFINITY): Uint8Array
 
 /** @throws SyscallError */
 export function readFile(path: string, at: number = AT.FDCWD): string {
+  return decodeName(readBytes(path, at))
+}
+
+/** @throws SyscallError */
+export function readBytes(path: string, at: number = AT.FDCWD): Uint8Array {
   const fd = open(path, O.RDONLY, 0, at)
   try {
-    return decodeName(readAll(fd))
+    return readAll(fd)
   } finally {
     close(fd)
   }
@@ -85,13 +90,11 @@ export function readFileIfPresent(path: string, at: number = AT.FDCWD): string |
 
 /** The bytes of a file; undefined when it (or a folder on the way) doesn't exist. */
 export function readBytesIfPresent(path: string): Uint8Array | undefined {
-  const fd = tryOpen(path, O.RDONLY)
-  if (fd === -ERRNO.ENOENT || fd === -ERRNO.ENOTDIR) return undefined
-  if (fd < 0) throw new SyscallError('openat', -fd, path)
   try {
-    return readAll(fd)
-  } finally {
-    close(fd)
+    return readBytes(path)
+  } catch (error) {
+    if (failedWith(error, 'ENOENT', 'ENOTDIR')) return undefined
+    throw error
   }
 }
 
@@ -117,11 +120,15 @@ export function writeKnob(path: string, text: string, at: number = AT.FDCWD): vo
   }
 }
 
-/** Make or replace a file so that a reader sees the old or the new contents, never a part: write beside, rename. */
+/**
+ * Make or replace a file so that a reader sees the old or the new contents, never a part: write beside, rename. A link of that
+ * name is replaced, and nothing is written to what somebody else has put there.
+ */
 export function writeFileAtomically(path: string, contents: string | Uint8Array, mode: number): void {
   const temporary = `${path}.${process.pid}.tmp`
   try {
-    const fd = open(temporary, O.WRONLY | O.CREAT | O.TRUNC | O.NOFOLLOW, mode)
+    trySyscall('unlinkat', AT.FDCWD, temporary, 0) // of a process that had our pid
+    const fd = open(temporary, O.WRONLY | O.CREAT | O.EXCL, mode)
     try {
       writeAll(fd, contents, path)
     } finally {

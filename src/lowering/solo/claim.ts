@@ -77,7 +77,8 @@ export function lowerPidFile(context: ProcessContext, path: string, born: Born, 
   const { plan, facts } = context
   const beside = `${path}.${facts.id}.tmp`
   undo.onFailure('remove_pid_file', () => plan.syscall('unlinkat', [AT.FDCWD, beside, 0]))
-  writeFile(context, AT.FDCWD, beside, born.stat.address, lowerDigits(context, born), 0o644)
+  // New: others may write to the folder. One that was left there goes with what is taken back, and the long way is gone.
+  writeFile(context, AT.FDCWD, beside, born.stat.address, lowerDigits(context, born), { create: O.EXCL, mode: 0o644 })
   plan.syscall('renameat2', [AT.FDCWD, beside, AT.FDCWD, path, 0])
 }
 
@@ -105,10 +106,10 @@ function writeFile(
   path: string | Address,
   address: Operand,
   length: Length,
-  mode = 0o600,
+  { create = O.TRUNC, mode = 0o600 }: { readonly create?: number; readonly mode?: number } = {},
 ): void {
   const { plan } = context
-  const file = openAt(context, at, path, O.WRONLY | O.CREAT | O.TRUNC | O.NOFOLLOW, mode)
+  const file = openAt(context, at, path, O.WRONLY | O.CREAT | O.NOFOLLOW | create, mode)
   // A disk that is nearly full takes a part.
   plan.require(plan.syscall('write', [file, address, length]), 'eq', length, ERRNO.ENOSPC)
   plan.syscall('close', [file])
