@@ -117,6 +117,20 @@ function testShell(ground: Ground): void {
     }
   })
 
+  test('a pipe gets the lines that the program wrote, a terminal shows them', async () => {
+    await using box = new Box(ground)
+    assert.is(
+      succeeded(await box.run({ '/process/terminal': true, ...script('tty; echo two') })).stdout,
+      '/dev/pts/0\ntwo\n',
+    )
+    await box.launch('exec sleep 100')
+    const words = ['sh', '-c', 'tty; echo two']
+    assert.is(succeeded(await box.command(['exec', '-t', box.id, ...words])).stdout, '/dev/pts/0\ntwo\n')
+    using pty = new Pty(24, 80)
+    pty.start(commandOf(box, 'exec', '-t', box.id, ...words))
+    assert.is(await pty.terminal.until(/two\r?\n/), '/dev/pts/0\r\ntwo\r\n')
+  })
+
   test('the terminal is /dev/console, the controlling one, and the only one open', async () => {
     await using box = new Box(ground)
     using pty = new Pty(24, 80)

@@ -11,6 +11,7 @@ import type { InitProcess } from '../process/init.ts'
 import { planFailure } from '../process/report.ts'
 import type { Failure, Message, MessageKind } from '../process/sync.ts'
 import { describeStatus, reap } from '../process/wait.ts'
+import { keepLineFeeds } from './terminal.ts'
 
 /** An image that runs. */
 export interface Peer {
@@ -53,10 +54,13 @@ export async function tell(peer: Peer, reply: Uint8Array): Promise<void> {
   if (!(await channel.send(reply))) answer(peer, await channel.receive())
 }
 
-/** The pty's master. */
+/** The pty's master, for us to relay. */
 export async function receiveMaster(peer: Peer): Promise<number> {
   const received = await peer.init.channel.receiveDescriptor()
-  if (typeof received === 'number') return received
+  if (typeof received === 'number') {
+    keepLineFeeds(received)
+    return received
+  }
   answer(peer, received)
   throw new RuntError('internal', `${peer.name} sent no terminal`)
 }

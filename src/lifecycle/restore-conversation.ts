@@ -24,6 +24,7 @@ import { cgroupRoots, type Inherited, joinedNamespaces, startRestore } from './r
 import { RESTORE_LOG, type RestoreOptions } from './restore-options.ts'
 import { keepNames, limitProcesses, setIoPriority, setUpNewNetwork, whileRestoring } from './restore-setup.ts'
 import type { Store } from './store.ts'
+import { keepLineFeeds } from './terminal.ts'
 
 /** What is known of a call before anything is made. */
 export interface Prepared {
@@ -160,6 +161,7 @@ function namespacesOf({ pid, exec }: Container): Container['exec']['namespaces']
 function takeTerminal({ consoleSocket }: RestoreOptions, attempt: Attempt, master: number): void {
   if (consoleSocket === undefined) {
     if (attempt.master !== undefined) close(attempt.master)
+    keepLineFeeds(master)
     attempt.master = master
     return
   }

@@ -9,6 +9,9 @@ import { failedWith, SyscallError, trySyscall } from '../native/syscall.ts'
 const STDIN = 0
 const STDOUT = 1
 const CHUNK = 65536
+/** c_oflag's place in struct termios. */
+const OFLAG = 4
+const ONLCR = 0o4
 
 /**
  * Relay until the program has ended and its last output is written, or the caller's terminal is gone: then the container's
@@ -32,6 +35,23 @@ export async function relayTerminal(master: number, monitor: number): Promise<vo
     restore()
     close(master)
   }
+}
+
+/**
+ * A terminal shows what the program's says, byte for byte. A file or a pipe gets the lines that the program wrote, without the
+ * carriage returns that only a terminal needs. To be called before the program starts.
+ * @param master of the container's pty
+ */
+export function keepLineFeeds(master: number): void {
+  const termios = new Uint8Array(TERMIOS_SIZE)
+  if ([STDIN, STDOUT].every(isTerminal) || trySyscall('ioctl', master, TCGETS, termios) < 0) return
+  const view = new DataView(termios.buffer)
+  view.setUint32(OFLAG, view.getUint32(OFLAG, true) & ~ONLCR, true)
+  trySyscall('ioctl', master, TCSETS, termios)
+}
+
+function isTerminal(fd: number): boolean {
+  return trySyscall('ioctl', fd, TCGETS, new Uint8Array(TERMIOS_SIZE)) === 0
 }
 
 async function relay(master: number, monitor: number): Promise<void> {
@@ -84,7 +104,7 @@ function makeRaw(fd: number): () => void {
   const clear = (offset: number, bits: number): void =>
     view.setUint32(offset, view.getUint32(offset, true) & ~bits, true)
   clear(0, 0o2753) // iflag: IGNBRK BRKINT PARMRK ISTRIP INLCR IGNCR ICRNL IXON
-  clear(4, 0o1) // oflag: OPOST
+  clear(OFLAG, 0o1) // OPOST
   clear(12, 0o100113) // lflag: ISIG ICANON ECHO ECHONL IEXTEN
   clear(8, 0o460) // cflag: CSIZE PARENB
   view.setUint32(8, view.getUint32(8, true) | 0o60, true) // CS8
