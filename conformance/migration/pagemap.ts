@@ -1,7 +1,7 @@
 // What CRIU's images say of memory that they don't hold.
 
 import { readdirSync, readFileSync } from 'node:fs'
-import type { Fields } from '../../src/criu/messages.ts'
+import type { Fields } from '../../src/criu/fields.ts'
 import { decode } from '../../src/criu/wire.ts'
 
 const PAGE = 4096

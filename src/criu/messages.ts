@@ -1,37 +1,7 @@
 // CRIU's RPC as data: the messages that runt sends and reads, by the names and numbers of CRIU's own description of them
 // (rpc.proto), and only the fields that are used. wire.ts turns them into bytes and back.
 
-export type Scalar = 'int32' | 'uint32' | 'bool' | 'string'
-
-export interface Field {
-  readonly number: number
-  readonly type: Scalar | Fields
-  readonly repeated: boolean
-}
-
-export interface Fields {
-  readonly [name: string]: Field
-}
-
-const one = <T extends Scalar | Fields>(number: number, type: T) => ({ number, type, repeated: false }) as const
-const many = <T extends Scalar | Fields>(number: number, type: T) => ({ number, type, repeated: true }) as const
-
-type ValueOf<T> = T extends 'bool'
-  ? boolean
-  : T extends 'string'
-    ? string
-    : T extends Scalar
-      ? number
-      : T extends Fields
-        ? Message<T>
-        : never
-
-/** A message of a table's fields; what is undefined is left out. */
-export type Message<F extends Fields> = {
-  readonly [Name in keyof F]?:
-    | (F[Name]['repeated'] extends true ? readonly ValueOf<F[Name]['type']>[] : ValueOf<F[Name]['type']>)
-    | undefined
-}
+import { type Message, many, one } from './fields.ts'
 
 /** enum criu_req_type */
 export const REQUEST = {
@@ -79,16 +49,23 @@ const OPTIONS = {
   rst_sibling: one(26, 'bool'),
   inherit_fd: many(27, INHERIT_FD),
   manage_cgroups_mode: one(34, 'int32'),
+  ghost_limit: one(35, 'uint32'),
   external: many(37, 'string'),
   empty_ns: one(38, 'uint32'),
   join_ns: many(39, JOIN_NAMESPACE),
   freeze_cgroup: one(44, 'string'),
+  timeout: one(45, 'uint32'),
   tcp_skip_in_flight: one(46, 'bool'),
+  weak_sysctls: one(47, 'bool'),
   lazy_pages: one(48, 'bool'),
   orphan_pts_master: one(50, 'bool'),
   config_file: one(51, 'string'),
+  tcp_close: one(52, 'bool'),
   lsm_profile: one(53, 'string'),
+  pre_dump_mode: one(61, 'int32'),
   lsm_mount_context: one(63, 'string'),
+  network_lock: one(64, 'int32'),
+  mntns_compat_mode: one(65, 'bool'),
 }
 
 /** struct criu_req */

@@ -1,5 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { many, one } from './fields.ts'
 import { REQUEST, REQUEST_FIELDS, RESPONSE_FIELDS } from './messages.ts'
 import { decode, encode } from './wire.ts'
 
@@ -51,6 +52,29 @@ test('fields that nobody knows are passed over, whatever their type', () => {
   const unknown = ['a006ff01', '9d06' + '00000000', '9906' + '0000000000000000', '92060161'].join('')
   const bytes = Buffer.from(`0801${unknown}1001`, 'hex')
   assert.equal(decode(RESPONSE_FIELDS, bytes), { type: 1, success: true })
+})
+
+const NUMBERS = {
+  list: many(1, 'uint32'),
+  large: one(2, 'uint64'),
+  raw: one(3, 'bytes'),
+  inner: one(4, { x: one(1, 'bool') }),
+}
+
+test('numbers of 64 bits and bytes', () => {
+  const message = { list: [0, 0xffffffff], large: 0xffffffffffffffffn, raw: Uint8Array.of(0, 255) }
+  assert.equal(decode(NUMBERS, encode(NUMBERS, message)), message)
+})
+
+test('a list of numbers may come as one field, in parts', () => {
+  assert.equal(decode(NUMBERS, Buffer.from('0a020102' + '0803' + '0a00' + '0a03ac0204', 'hex')), {
+    list: [1, 2, 3, 300, 4],
+  })
+})
+
+test('what another reader might take otherwise is an error', () => {
+  const cases = ['10011002', '22020801' + '22020800', '1201ff', '0801' + '0a0180', '2203080108', '2204' + '0801']
+  for (const text of cases) assert.throws(() => decode(NUMBERS, Buffer.from(text, 'hex')), Error, text)
 })
 
 test('what is no message is an error', () => {
