@@ -15,7 +15,7 @@ import { MSG_CMSG_CLOEXEC, pollAsync, receiveDescriptor, socketPair } from '../n
 import { close } from '../native/file.ts'
 import { SyscallError, trySyscall } from '../native/syscall.ts'
 import { spawn } from '../process/spawn.ts'
-import { describeStatus, reap } from '../process/wait.ts'
+import { describeStatus, reap, waitForEnd } from '../process/wait.ts'
 import { type CriuRequest, type CriuResponse, REQUEST, REQUEST_FIELDS, RESPONSE_FIELDS } from './messages.ts'
 import { decode, encode } from './wire.ts'
 
@@ -29,6 +29,19 @@ export interface Notification {
 }
 
 export type Listener = (notification: Notification) => void | Promise<void>
+
+/** How long CRIU may take to answer a question, and to end when nobody listens any more, in milliseconds. */
+const PATIENCE = 10_000
+
+/** When to give CRIU up. Saving much memory takes long, so it isn't the time that counts, but whether anything happens. */
+export interface Patience {
+  /** Milliseconds without a sign of life; undefined: never. */
+  readonly idle: number | undefined
+  /** Changes as long as something happens. */
+  readonly signOfLife: () => string
+  /** Rejects when nobody wants to wait any longer. */
+  readonly interrupted?: Promise<never> | undefined
+}
 
 /** CRIU as a process, and our end of the socket pair. Disposing of it tells CRIU that nobody listens, and waits for its end. */
 export class Worker implements Disposable {
@@ -55,6 +68,7 @@ export class Worker implements Disposable {
 
   [Symbol.dispose](): void {
     close(this.socket)
+    if (this.#end === undefined && !waitForEnd(this.pid, PATIENCE)) this.kill()
     this.wait()
   }
 }
@@ -82,16 +96,23 @@ export function ownEnvironment(): string[] {
   return callerVariables()
 }
 
+const A_QUESTION: Patience = { idle: PATIENCE, signOfLife: () => '' }
+
 /**
  * Ask, answer the notifications, and return CRIU's answer, which may be a failure. When `listen` throws, CRIU hears that it
  * failed, takes back what it did, and then the error is thrown.
- * @throws RuntError when CRIU ends without an answer
+ * @throws RuntError when CRIU ends without an answer, or is given up: it is killed then
  */
-export async function ask(worker: Worker, request: CriuRequest, listen: Listener = () => {}): Promise<CriuResponse> {
+export async function ask(
+  worker: Worker,
+  request: CriuRequest,
+  listen: Listener = () => {},
+  patience: Patience = A_QUESTION,
+): Promise<CriuResponse> {
   send(worker, request)
   let failure: { readonly error: unknown } | undefined
   for (;;) {
-    const { response, descriptor } = await receive(worker)
+    const { response, descriptor } = await receive(worker, patience)
     if (response.type !== REQUEST.NOTIFY || response.notify === undefined) {
       if (descriptor !== undefined) close(descriptor)
       if (failure !== undefined) throw failure.error
@@ -116,8 +137,14 @@ function send({ socket }: Worker, request: CriuRequest): void {
 
 async function receive(
   worker: Worker,
+  patience: Patience,
 ): Promise<{ readonly response: CriuResponse; readonly descriptor: number | undefined }> {
-  await pollAsync([worker.socket])
+  try {
+    await heard(worker, patience)
+  } catch (error) {
+    worker.kill()
+    throw error
+  }
   const { bytes, descriptor } = receiveDescriptor(worker.socket, LONGEST_MESSAGE, MSG_CMSG_CLOEXEC)
   if (bytes.length > 0) return { response: decode(RESPONSE_FIELDS, bytes), descriptor }
   const status = worker.wait()
@@ -125,4 +152,19 @@ async function receive(
     'criu',
     `criu ended without an answer${status === undefined ? '' : `: ${describeStatus(status)}`}`,
   )
+}
+
+/** Looks at signs of life while CRIU is waited for. */
+const LOOKS = 5
+
+async function heard({ socket }: Worker, { idle, signOfLife, interrupted }: Patience): Promise<void> {
+  let sign = signOfLife()
+  for (let silent = 0; silent < LOOKS; ) {
+    const ready = pollAsync([socket], idle === undefined ? undefined : idle / LOOKS)
+    if ((await (interrupted === undefined ? ready : Promise.race([ready, interrupted]))).length > 0) return
+    const now = signOfLife()
+    silent = now === sign ? silent + 1 : 0
+    sign = now
+  }
+  throw new RuntError('criu', `criu has not answered, and nothing happened for ${(idle ?? 0) / 1000} s`)
 }

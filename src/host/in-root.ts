@@ -1,10 +1,8 @@
 // Where a path leads inside a root file system, links to nothing included: openat2(2) can't say that.
 
 import { ERRNO } from '../linux/errno.ts'
-import { decodeName } from '../linux/names.ts'
 import { O, RESOLVE } from '../linux/open-flags.ts'
-import { close, open, tryOpenBelow } from '../native/file.ts'
-import { trySyscall } from '../native/syscall.ts'
+import { close, linkTarget, open, tryOpenBelow } from '../native/file.ts'
 
 /** As many links as the kernel follows (path_resolution(7)). */
 const MOST_LINKS = 40
@@ -51,7 +49,7 @@ function walk(root: number, path: string): string | undefined {
       done.pop()
       continue
     }
-    const target = linkTarget(root, [...done, name].join('/'))
+    const target = linkTarget([...done, name].join('/'), root)
     if (target === undefined) {
       done.push(name)
       continue
@@ -60,10 +58,4 @@ function walk(root: number, path: string): string | undefined {
     if (target.startsWith('/')) done.length = 0
     left.unshift(...target.split('/'))
   }
-}
-
-function linkTarget(root: number, path: string): string | undefined {
-  const buffer = new Uint8Array(4096)
-  const length = trySyscall('readlinkat', root, path, buffer, buffer.length)
-  return length < 0 ? undefined : decodeName(buffer.subarray(0, length))
 }

@@ -15,15 +15,10 @@ import { lowerCriu } from '../lowering/criu.ts'
 import { close, readLink, status, writeFileAtomically } from '../native/file.ts'
 import { trySyscall } from '../native/syscall.ts'
 import type { Container } from './container.ts'
-import {
-  type CriuFlags,
-  commonOptions,
-  EXTERNAL_NAMESPACES,
-  makeFolder,
-  openFolders,
-  requireSuccess,
-} from './criu-options.ts'
-import { startCriu } from './criu-process.ts'
+import { foldersSeenBy, makeFolder, openFolders } from './criu-folders.ts'
+import { requireRoomForImages } from './criu-images.ts'
+import { type CriuFlags, commonOptions, EXTERNAL_NAMESPACES, furtherOptions, requireSuccess } from './criu-options.ts'
+import { criuRecord, patienceWith, startCriu } from './criu-process.ts'
 import { destroy } from './delete.ts'
 import { type ExternalRecord, externalMounts } from './external.ts'
 import { checkId } from './id.ts'
@@ -79,7 +74,9 @@ export async function checkpointContainer(store: Store, id: string, options: Che
     const trouble = lazyServerTrouble()
     if (trouble !== undefined) warn(trouble)
   }
-  openFolders(options, LOG)[Symbol.dispose]()
+  using folders = openFolders(store, id, options, LOG)
+  requireRoomForImages(folders.images, options.parentPath)
+  const further = furtherOptions(container.annotations)
   const mounts = options.preDump ? [] : mountsOf(container.pid)
   const streams = options.preDump ? [] : streamNames(container, mounts)
   using _appending = appendMeanwhile(container, streams)
@@ -89,21 +86,26 @@ export async function checkpointContainer(store: Store, id: string, options: Che
     const { worker } = await startCriu(criu, [], (call) => lowerCriu(call, own))
     using _worker = worker
     debug(`container ${id}: criu ${criu.version.join('.')} as process ${worker.pid}, images in ${options.imagePath}`)
-    using folders = openFolders(options, LOG, worker.pid)
+    store.save({ ...container, criu: criuRecord(worker) })
+    using seen = foldersSeenBy(worker.pid, folders)
     const opts = {
-      ...commonOptions(options, folders, container.annotations),
+      ...commonOptions(options, seen, further),
       ...dumpOptions(container, options),
       ...(options.preDump ? {} : externalOptions(container, external, mounts, streams)),
     }
     if (!options.preDump) {
-      writeFileAtomically(`${options.imagePath}/${DESCRIPTORS_FILE}`, JSON.stringify(streams), 0o600)
+      writeFileAtomically(`/proc/self/fd/${folders.images.fd}/${DESCRIPTORS_FILE}`, JSON.stringify(streams), 0o600)
     }
     const type = options.preDump ? preDumpOf(criu) : REQUEST.DUMP
-    requireSuccess(await ask(worker, { type, opts }, listener(id, options)), `container ${id}`, criu, folders)
+    const patience = patienceWith(worker, container.cgroup, options, seen)
+    const answer = await ask(worker, { type, opts }, listener(id, options), patience)
+    requireSuccess(answer, `container ${id}`, criu, folders)
   } finally {
+    store.save(container)
     // A criu that was killed has no time to thaw what it froze.
     if (!wasPaused && isFrozen(container.cgroup)) tryThaw(container.cgroup)
   }
+  if (options.workPath === undefined) store.removeWorkFolder(id)
   if (!options.leaveRunning && !options.preDump) await destroy(store, container)
 }
 

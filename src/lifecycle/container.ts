@@ -3,6 +3,7 @@
 import type { Cgroup } from '../cgroup/manager.ts'
 import type { Hook, Resources } from '../config/types.ts'
 import type { StepLabel } from '../process/report.ts'
+import type { CriuRecord } from './criu-process.ts'
 import type { ExecRecord } from './exec-record.ts'
 import type { ExitRecord } from './exit.ts'
 import type { ExternalRecord } from './external.ts'
@@ -49,6 +50,8 @@ export interface Container {
   readonly exec: ExecRecord
   /** What of it is the host's, as a checkpoint must say; absent in records of runts that could make none. */
   readonly external?: ExternalRecord
+  /** Who saves or restores it, while that lasts. */
+  readonly criu?: CriuRecord
 }
 
 /** The state as the spec wants it, and as runc's users know it. runtime.md, State */

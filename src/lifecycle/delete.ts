@@ -47,11 +47,13 @@ export async function deleteContainer(store: Store, id: string, { force }: Delet
   await destroy(store, container)
 }
 
-/** A forced delete ends what another runt may be waiting for: a startContainer hook, which runs as init. */
+/** A forced delete ends what another runt may be waiting for: a startContainer hook, which runs as init, and CRIU. */
 function lockFor(store: Store, id: string, force: boolean): Lock | undefined {
   if (force && store.isLocked(id)) {
     const container = findRecord(store, id, force)
-    if (container !== undefined && container.pid > 0) signalProcess(container.pid, container.startTime, SIGNAL.SIGKILL)
+    for (const { pid, startTime } of [container, container?.criu].filter((each) => each !== undefined)) {
+      if (pid > 0) signalProcess(pid, startTime, SIGNAL.SIGKILL)
+    }
   }
   return store.lockIfPresent(id, PATIENCE)
 }

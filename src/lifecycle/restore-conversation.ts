@@ -17,11 +17,13 @@ import { close, makeDirectory, readLink, tryRemoveDirectory } from '../native/fi
 import { failedWith } from '../native/syscall.ts'
 import { processStat } from '../process/wait.ts'
 import { type Container, stateOf } from './container.ts'
-import { commonOptions, openFolders, requireSuccess } from './criu-options.ts'
+import { type Folders, foldersSeenBy } from './criu-folders.ts'
+import { commonOptions, requireSuccess } from './criu-options.ts'
+import { criuRecord, patienceWith } from './criu-process.ts'
 import { externalSources } from './external.ts'
 import { runHooks } from './hooks.ts'
 import { cgroupRoots, type Inherited, joinedNamespaces, startRestore } from './restore-criu.ts'
-import { RESTORE_LOG, type RestoreOptions } from './restore-options.ts'
+import type { RestoreOptions } from './restore-options.ts'
 import { keepNames, limitProcesses, setIoPriority, setUpNewNetwork, whileRestoring } from './restore-setup.ts'
 import type { Store } from './store.ts'
 import { keepLineFeeds } from './terminal.ts'
@@ -35,6 +37,11 @@ export interface Prepared {
   readonly scope: PlannedScope | undefined
   /** Standard streams of runt that take the place of the container's. */
   readonly streams: readonly Inherited[]
+  readonly folders: Folders
+  /** CRIU's options that files name. */
+  readonly further: CriuOptions
+  /** Rejects when nobody wants to wait for it any longer. */
+  readonly interrupted: Promise<never> | undefined
 }
 
 /** How far a restore has come. */
@@ -56,19 +63,21 @@ export async function converse(
   facts: Facts,
   attempt: Attempt,
 ): Promise<void> {
-  const { config, criu, hierarchies, streams } = prepared
+  const { config, criu, hierarchies, streams, folders, further, interrupted } = prepared
   const { id } = options
   using _names = keepNames(config)
   const root = `${store.directory(id)}/criu-root`
   makeDirectory(root, 0o700)
-  const { worker, inherited } = await startRestore(config, facts, criu, root)
+  const { worker, inherited } = await startRestore(config, facts, criu, root, interrupted)
   attempt.worker = worker
+  attempt.container = { ...attempt.container, criu: criuRecord(worker) }
+  store.save(attempt.container)
   debug(`container ${id}: criu ${criu.version.join('.')} as process ${worker.pid}`)
   await enterScope(options, prepared, attempt, worker.pid)
   const { cgroup } = attempt.container
-  using inside = openFolders(options, RESTORE_LOG, worker.pid)
+  using inside = foldersSeenBy(worker.pid, folders)
   const opts: CriuOptions = {
-    ...commonOptions(options, inside, config.annotations),
+    ...commonOptions(options, inside, further),
     root,
     rst_sibling: true,
     evasive_devices: true,
@@ -79,10 +88,14 @@ export async function converse(
     join_ns: joinedNamespaces(config),
     inherit_fd: [...streams, ...inherited],
   }
-  const answer = await ask(worker, { type: REQUEST.RESTORE, opts }, listener(store, options, prepared, attempt))
-  requireSuccess(answer, `container ${id}`, criu, inside)
+  const listen = listener(store, options, prepared, attempt)
+  const patience = patienceWith(worker, cgroup, options, inside, interrupted)
+  requireSuccess(await ask(worker, { type: REQUEST.RESTORE, opts }, listen, patience), `container ${id}`, criu, folders)
   worker[Symbol.dispose]()
   attempt.worker = undefined
+  const { criu: _, ...container } = attempt.container
+  attempt.container = container
+  store.save(container)
   tryRemoveDirectory(root)
 }
 
@@ -109,8 +122,9 @@ function listener(
     debug(`container ${options.id}: criu: ${script}`)
     if (script === 'setup-namespaces' && pid !== undefined) {
       attempt.container = bornAs(attempt.container, pid)
+      store.save(attempt.container)
       setUpNetwork(attempt, config)
-      runEarlyHooks(store, config, attempt)
+      runEarlyHooks(config, attempt)
     } else if (script === 'post-restore' && pid !== undefined) {
       const born = bornAs(attempt.container, pid)
       await limitProcesses(hierarchies, attempt.container.cgroup, config.linux.resources)
@@ -135,11 +149,10 @@ function setUpNetwork(attempt: Attempt, config: Config): void {
   if (linux.netDevices.length > 0) attempt.devices = moveDevices(pid, linux.netDevices)
 }
 
-function runEarlyHooks(store: Store, { hooks }: Config, attempt: Attempt): void {
+function runEarlyHooks({ hooks }: Config, attempt: Attempt): void {
   const { container } = attempt
   if (hooks.prestart.length + hooks.createRuntime.length === 0) return
   attempt.hooksBegan = true
-  store.save(container)
   const state = stateOf(container, 'creating', container.pid)
   runHooks('prestart', hooks.prestart, state)
   runHooks('createRuntime', hooks.createRuntime, state)

@@ -24,6 +24,7 @@ export interface Inherited {
 /**
  * Start the image that becomes CRIU.
  * @param root a folder of ours, where CRIU finds the rootfs
+ * @param interrupted rejects when nobody wants to wait for it any longer
  * @throws RuntError of a step that fails before
  */
 export async function startRestore(
@@ -31,11 +32,17 @@ export async function startRestore(
   facts: Facts,
   criu: Criu,
   root: string,
+  interrupted: Promise<never> | undefined,
 ): Promise<{ readonly worker: Worker; readonly inherited: readonly Inherited[] }> {
   const namespaces = openNamespaces(config)
   try {
     const given = namespaces.map(({ fd }) => fd)
-    const { worker, numbers } = await startCriu(criu, given, (call) => lowerRestore(config, facts, call, root))
+    const { worker, numbers } = await startCriu(
+      criu,
+      given,
+      (call) => lowerRestore(config, facts, call, root),
+      interrupted,
+    )
     return { worker, inherited: namespaces.map(({ key }, index) => ({ key, fd: numbers[index] ?? -1 })) }
   } finally {
     for (const { fd } of namespaces) close(fd)

@@ -13,11 +13,13 @@ import { PR } from '../linux/prctl.ts'
 import { warn } from '../log.ts'
 import type { Facts } from '../lowering/facts.ts'
 import { pollAsync } from '../native/descriptors.ts'
-import { close, readFileIfPresent, writeFileAtomically } from '../native/file.ts'
+import { close, writeFileAtomically } from '../native/file.ts'
 import { syscall, trySyscall } from '../native/syscall.ts'
 import { exitStatus, reap } from '../process/wait.ts'
 import type { Container } from './container.ts'
-import { openFolders } from './criu-options.ts'
+import { openFolders } from './criu-folders.ts'
+import { type Folder, readImage, requireImages } from './criu-images.ts'
+import { furtherOptions } from './criu-options.ts'
 import { destroy, destroyIfPresent } from './delete.ts'
 import { consoleTarget, gatherFacts, type LaunchOptions } from './facts.ts'
 import { filterOf } from './filter.ts'
@@ -40,7 +42,7 @@ import { relayTerminal } from './terminal.ts'
 export async function restoreContainer(store: Store, options: RestoreOptions): Promise<number> {
   if (!options.detach && !options.noSubreaper) syscall('prctl', PR.SET_CHILD_SUBREAPER, 1, 0, 0, 0)
   using signals = options.detach ? undefined : forwardSignals()
-  const { container, master } = await restore(store, options)
+  const { container, master } = await restore(store, options, signals?.interrupted)
   if (signals === undefined) return 0
   signals.aim(container.pid, container.startTime)
   try {
@@ -68,6 +70,7 @@ async function untilEnd(pid: number, master: number | undefined, signals: Forwar
 async function restore(
   store: Store,
   options: RestoreOptions,
+  interrupted: Promise<never> | undefined,
 ): Promise<{ readonly container: Container; readonly master: number | undefined }> {
   checkId(options.id)
   if (options.manageCgroupsMode === 'strict') {
@@ -85,14 +88,16 @@ async function restore(
   const launch = launchOptions(options)
   consoleTarget(config, launch)
   const criu = await requireCriu(options)
-  openFolders(options, RESTORE_LOG)[Symbol.dispose]() // an error now leaves nothing behind
-  const streams = readStreams(options.imagePath)
+  using folders = openFolders(store, options.id, options, RESTORE_LOG)
+  requireImages(folders.images)
+  const streams = readStreams(folders.images)
+  const further = furtherOptions(config.annotations)
   const filter = await filterOf(store, config)
   const hierarchies = readHierarchies()
   using scope = options.systemdCgroup ? await planScope(hierarchies, config, options.id) : undefined
   const planned = scope?.planned ?? planCgroup(hierarchies, cgroupPath(config.linux.cgroupsPath, options.id))
   const rdt = await prepareRdt(config, options.id)
-  const prepared = { config, criu, hierarchies, scope, streams }
+  const prepared = { config, criu, hierarchies, scope, folders, streams, further, interrupted }
   using _lock = store.claim(options.id)
   const attempt: Attempt = {
     container: { ...newRecord(config, launch, missingOf(planned), filter), ...(rdt && { rdt: rdt.record }) },
@@ -120,6 +125,7 @@ async function restore(
     await converse(store, options, prepared, facts, attempt)
     attempt.devices?.[Symbol.dispose]()
     attempt.devices = undefined
+    if (options.workPath === undefined) store.removeWorkFolder(options.id)
     if (options.pidFile !== undefined) writeFileAtomically(options.pidFile, `${attempt.container.pid}`, 0o644)
     return { container: attempt.container, master: attempt.master }
   } catch (error) {
@@ -151,11 +157,14 @@ async function requireCriu({ lsmProfile, lsmMountContext, lazyPages }: RestoreOp
   return criu
 }
 
-function readStreams(imagePath: string): Prepared['streams'] {
-  const path = `${imagePath}/${DESCRIPTORS_FILE}`
-  const text = readFileIfPresent(path)
-  if (text !== undefined) return inheritedStreams(text, path)
-  throw new RuntError('criu', `${imagePath}: no checkpoint of a container: there is no ${DESCRIPTORS_FILE}`, {
+/** Of descriptors.json: three names. */
+const MOST_STREAMS = 1 << 14
+
+function readStreams(images: Folder): Prepared['streams'] {
+  const bytes = readImage(images, DESCRIPTORS_FILE, MOST_STREAMS)
+  if (bytes !== undefined)
+    return inheritedStreams(new TextDecoder().decode(bytes), `${images.path}/${DESCRIPTORS_FILE}`)
+  throw new RuntError('criu', `${images.path}: no checkpoint of a container: there is no ${DESCRIPTORS_FILE}`, {
     hint: 'a pre-dump alone can not be restored',
   })
 }

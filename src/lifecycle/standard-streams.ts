@@ -65,6 +65,9 @@ export function appendMeanwhile({ pid }: Container, names: readonly string[]): D
   }
 }
 
+/** What CRIU calls a pipe, and a file that is not in the container's tree. */
+const OUTSIDE = /^(pipe:\[\d{1,20}\]|file\[[\da-f]{1,16}:[\da-f]{1,16}\])$/
+
 /**
  * Names of a checkpoint's streams, by number, as CRIU takes those of restore for them.
  * @param text of descriptors.json
@@ -72,10 +75,9 @@ export function appendMeanwhile({ pid }: Container, names: readonly string[]): D
  */
 export function inheritedStreams(text: string, path: string): { readonly key: string; readonly fd: number }[] {
   const names: unknown = parse(text, path)
-  if (!Array.isArray(names) || !names.every((name) => typeof name === 'string')) throw malformed(path)
-  return names
-    .map((key: string, fd) => ({ key, fd }))
-    .filter(({ key, fd }) => STREAMS.includes(fd) && (key.startsWith('pipe:') || key.startsWith('file[')))
+  if (!Array.isArray(names) || names.length > STREAMS.length) throw malformed(path)
+  if (!names.every((name) => typeof name === 'string')) throw malformed(path)
+  return names.map((key: string, fd) => ({ key, fd })).filter(({ key }) => OUTSIDE.test(key))
 }
 
 function parse(text: string, path: string): unknown {

@@ -8,6 +8,7 @@ import {
   listDirectory,
   makeDirectories,
   makeDirectory,
+  status,
   tryRemoveDirectory,
   tryUnlink,
   writeFileAtomically,
@@ -170,6 +171,25 @@ export class Store {
     return `${this.root}/@filters`
   }
 
+  /**
+   * A folder for CRIU to work in. It stays when CRIU fails, for its log; only so many do.
+   * @throws RuntError when it can't be made
+   */
+  makeWorkFolder(id: string): string {
+    this.makeRoot()
+    const all = `${this.root}/${OWN}criu`
+    makeDirectory(all, 0o700)
+    removeOldest(all, MOST_WORK_FOLDERS)
+    const path = `${all}/${id}`
+    makeDirectory(path, 0o700)
+    return path
+  }
+
+  /** Its work is done, and nobody wants to know more. */
+  removeWorkFolder(id: string): void {
+    removeTree(`${this.root}/${OWN}criu/${id}`)
+  }
+
   /** @throws RuntError when there is no such container, or its state can't be read */
   load(id: string): Container {
     const container = this.find(id)
@@ -250,6 +270,25 @@ export class Store {
     }
     if (result < 0 && result !== -ERRNO.ENOENT) throw new SyscallError('unlinkat', -result, directory)
   }
+}
+
+const MOST_WORK_FOLDERS = 32
+
+/** Make room for one more folder. */
+function removeOldest(directory: string, most: number): void {
+  const found = listDirectory(directory).map(({ name }) => {
+    const path = `${directory}/${name}`
+    return { path, at: status(path)?.modified.seconds ?? 0n }
+  })
+  found.sort((one, other) => (one.at < other.at ? -1 : 1))
+  for (const { path } of found.slice(0, Math.max(0, found.length - most + 1))) removeTree(path)
+}
+
+/** A folder that need not be there. */
+function removeTree(directory: string): void {
+  if (status(directory) === undefined) return
+  emptyDirectory(directory)
+  tryRemoveDirectory(directory)
 }
 
 /** All that is in it, whoever put it there; links are not followed. */

@@ -3,9 +3,12 @@
 // is a mount, and has every mount point; what CRIU forks is in the container's resctrl group.
 
 import type { Config, Mount } from '../config/types.ts'
+import { ERRNO } from '../linux/errno.ts'
 import { FSMOUNT_CLOEXEC, MNT_DETACH, MOVE_MOUNT, OPEN_TREE } from '../linux/mount-flags.ts'
 import { NAMESPACES } from '../linux/namespaces.ts'
 import { ALL_FDS, AT, CLOSE_RANGE_CLOEXEC } from '../linux/open-flags.ts'
+import { PR } from '../linux/prctl.ts'
+import { SIGNAL } from '../linux/signals.ts'
 import { PlanBuilder } from '../plan/builder.ts'
 import type { Plan } from '../plan/step.ts'
 import { lowerCgroupDoors, lowerCgroupJoin } from './cgroup-join.ts'
@@ -28,6 +31,8 @@ export interface CriuCall {
   readonly env: readonly string[]
   /** How many descriptors it is given; the first is its end of the conversation. */
   readonly given: number
+  /** Pid of the caller. */
+  readonly caller: number
 }
 
 export interface CriuPlan {
@@ -86,8 +91,11 @@ function lowerOwnMounts(plan: PlanBuilder): void {
   lowerPropagation({ plan })
 }
 
-function lowerCall(plan: PlanBuilder, first: number, { program, env }: CriuCall): void {
+/** CRIU is nothing without who asked it: it would go on with a container that nobody knows of. */
+function lowerCall(plan: PlanBuilder, first: number, { program, env, caller }: CriuCall): void {
   plan.section('', 'criu', () => {
+    plan.syscall('prctl', [PR.SET_PDEATHSIG, SIGNAL.SIGKILL, 0, 0, 0], { name: 'die_with_caller' })
+    plan.require(plan.syscall('getppid', []), 'eq', caller, ERRNO.ESRCH, 'the caller has ended')
     const args = plan.strings(['criu', 'swrk', `${first}`])
     plan.syscall('execve', [program, args.address, plan.strings(env).address])
     plan.exit(127)

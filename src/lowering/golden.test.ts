@@ -417,7 +417,7 @@ test('the plans of the images that become CRIU are as they were', () => {
   goldenCriu('criu-for-checkpoint', lowerCriu(CRIU_CALL, true))
 })
 
-const CRIU_CALL = { program: '/usr/sbin/criu', env: ['PATH=/bin'], given: 2 }
+const CRIU_CALL = { program: '/usr/sbin/criu', env: ['PATH=/bin'], given: 2, caller: 1000 }
 
 function goldenCriu(name: string, { plan, first }: CriuPlan): void {
   goldenPlan(name, plan)

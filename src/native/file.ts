@@ -172,8 +172,8 @@ export function tryRemoveDirectory(path: string): number {
 }
 
 /** unlink(2). @returns 0 or -errno */
-export function tryUnlink(path: string): number {
-  return trySyscall('unlinkat', AT.FDCWD, path, 0)
+export function tryUnlink(path: string, at: number = AT.FDCWD): number {
+  return trySyscall('unlinkat', at, path, 0)
 }
 
 export function exists(path: string): boolean {
@@ -191,6 +191,13 @@ export function readLink(path: string): string {
   const buffer = new Uint8Array(4096)
   const length = syscall('readlinkat', AT.FDCWD, path, buffer, buffer.length)
   return decodeName(buffer.subarray(0, length))
+}
+
+/** The same. @returns undefined for what is no link, or isn't there */
+export function linkTarget(path: string, at: number): string | undefined {
+  const buffer = new Uint8Array(4096)
+  const length = trySyscall('readlinkat', at, path, buffer, buffer.length)
+  return length < 0 ? undefined : decodeName(buffer.subarray(0, length))
 }
 
 /** Where a path leads, all links resolved; the path itself when it leads nowhere. */

@@ -15,7 +15,8 @@ export const checkpoint: Command = {
     'CRIU (criu in $PATH, 3.15 or newer) writes the memory, open files and all else of its processes into the folder of the images. runt restore makes the container again from them, here or on another machine, as often as one likes. Unless it is left running, the container is deleted.',
     'What CRIU can not save is an error: the container goes on as it was, and the message quotes the log.',
     'Binds, devices and namespaces given by path are not saved: restore takes those of its own config.json. Of a network namespace of its own only the sockets are kept.',
-    'CRIU reads further options from /etc/criu/runt.conf, or from the file that the annotation org.criu.config names; if that is empty, from none.',
+    'Nobody but root and the caller may write to the folders and to what is in them, and nothing else than files may stand there. Without a work folder the log is in @criu/ID in the state root, and stays there when criu fails.',
+    'CRIU reads further options from /etc/criu/runt.conf. The annotation org.criu.config names another file; it can choose harmless ones, as tcp-established or ghost-limit. If it is empty, there are none.',
   ],
   flags: [
     ...CRIU_FLAGS,

@@ -7,7 +7,7 @@ import { absolute } from '../path.ts'
 
 export const CRIU_FLAGS: readonly Flag[] = [
   { name: 'image-path', kind: 'string', value: 'DIR', help: 'the folder of the images (./checkpoint)' },
-  { name: 'work-path', kind: 'string', value: 'DIR', help: "the folder of CRIU's log (that of the images)" },
+  { name: 'work-path', kind: 'string', value: 'DIR', help: "the folder of CRIU's log and statistics (one of runt's)" },
   { name: 'tcp-established', kind: 'boolean', help: 'allow open TCP connections' },
   { name: 'ext-unix-sk', kind: 'boolean', help: 'allow Unix sockets that lead out of the container' },
   { name: 'shell-job', kind: 'boolean', help: "allow a terminal and a session that are the caller's" },
