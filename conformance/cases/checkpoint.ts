@@ -227,6 +227,33 @@ check('K6', "what is done to a mask that is there again doesn't change the host'
   })
 })
 
+for (const [title, edits] of [
+  ['', {}],
+  [' in a user namespace', userNamespace(0)],
+] as const) {
+  check('K6', `every mask is read-only again${title}`, async (box) => {
+    const saved = new Saved(box)
+    await saved.launch({
+      ...edits,
+      '/linux/maskedPaths': ['/proc/keys', '/proc/timer_list', '/proc/kcore', '/proc/fs'],
+    })
+    const read = async () => {
+      const { stdout } = succeeded(await box.command(['exec', box.id, 'grep', ' /proc/', '/proc/1/mountinfo']))
+      const lines = stdout.trim().split('\n')
+      return lines
+        .map((line) => line.split(' ').slice(4, 6))
+        .map(([place, flags]) => `${place} ${flags?.split(',')[0]}`)
+        .sort()
+    }
+    const before = await read()
+    assert.ok(before.length >= 4, before.join('\n'))
+    assert.ok(before.every((line) => line.endsWith(' ro')) || box.runtime.name !== 'runt', before.join('\n'))
+    succeeded(await saved.checkpoint())
+    await saved.restored()
+    assert.equal(await read(), before)
+  })
+}
+
 check('K6', 'read-only paths are there again', async (box) => {
   const saved = new Saved(box)
   await saved.launch({ '/linux/readonlyPaths': ['/proc/sys', '/root'] })

@@ -59,14 +59,9 @@ export function externalMounts(
   }
   for (const path of maskedPaths) {
     const place = placeOf(path)
-    if (place !== undefined && !isEmptyFolder(seen.get(place))) found.set(place, NULL_DEVICE)
+    if (place !== undefined && seen.get(place)?.type !== 'tmpfs') found.set(place, NULL_DEVICE)
   }
   return found
-}
-
-/** A folder is masked by a whole file system, a file by a node in one. */
-function isEmptyFolder(mount: MountEntry | undefined): boolean {
-  return mount?.type === 'tmpfs' && mount.root === '/'
 }
 
 /**

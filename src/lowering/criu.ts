@@ -4,7 +4,7 @@
 
 import type { Config, Mount } from '../config/types.ts'
 import { ERRNO } from '../linux/errno.ts'
-import { FSMOUNT_CLOEXEC, MNT_DETACH, MOVE_MOUNT, OPEN_TREE } from '../linux/mount-flags.ts'
+import { FSMOUNT_CLOEXEC, MNT_DETACH, MOUNT_ATTR, MOVE_MOUNT, OPEN_TREE } from '../linux/mount-flags.ts'
 import { NAMESPACES } from '../linux/namespaces.ts'
 import { ALL_FDS, AT, CLOSE_RANGE_CLOEXEC } from '../linux/open-flags.ts'
 import { PR } from '../linux/prctl.ts'
@@ -22,7 +22,7 @@ import { openTarget } from './mount-target.ts'
 import { covered, pointer } from './mounts.ts'
 import { writeOomScore } from './process-setup.ts'
 import { lowerRdtDoors, lowerRdtJoin } from './rdt-join.ts'
-import { attach, lowerHostTree, lowerPropagation } from './rootfs.ts'
+import { attach, lowerHostTree, lowerPropagation, setMountAttributes } from './rootfs.ts'
 
 /** How CRIU is called. */
 export interface CriuCall {
@@ -63,6 +63,7 @@ export function lowerRestore(config: Config, facts: Facts, call: CriuCall, root:
   const cgroup = lowerCgroupDoors(context)
   const rdt = lowerRdtDoors(context)
   lowerOwnMounts(plan)
+  lowerMask(context)
   if (facts.noPivot) lowerCoveredRoot(context)
   lowerMountPoints(context, root)
   lowerRootAt(context, root)
@@ -99,6 +100,19 @@ function lowerCall(plan: PlanBuilder, first: number, { program, env, caller }: C
     const args = plan.strings(['criu', 'swrk', `${first}`])
     plan.syscall('execve', [program, args.address, plan.strings(env).address])
     plan.exit(127)
+  })
+}
+
+/** What the host's null device masks: CRIU makes the first of them read-only, and the rest as the source is. */
+function lowerMask(context: Context): void {
+  const { plan, config } = context
+  if (config.linux.maskedPaths.length === 0) return
+  plan.section('/linux/maskedPaths', '/dev/null', () => {
+    const mask = plan.syscall('open_tree', [AT.FDCWD, '/dev/null', OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC], {
+      name: 'mask',
+    })
+    setMountAttributes(context, mask, { set: MOUNT_ATTR.RDONLY })
+    plan.syscall('move_mount', [mask, '', AT.FDCWD, '/dev/null', MOVE_MOUNT.F_EMPTY_PATH])
   })
 }
 
