@@ -395,3 +395,10 @@ for (const [key, value] of [
     await box.rejected({ '/linux/resources': { unified: { [key]: value } } })
   })
 }
+
+check('K3', 'a limit of kernel memory, which kernels have no more, is a warning', async (box) => {
+  const edits = { '/linux/resources/memory': { kernel: 64 << 20 } }
+  const { stdout, stderr } = succeeded(await box.run({ ...edits, '/process/args': ['echo', 'on'] }))
+  assert.is(stdout, 'on\n')
+  if (box.runtime.name !== 'crun') assert.match(stderr, /kernel/i)
+})

@@ -11,10 +11,16 @@ const path = join(folder, 'r.json')
 
 test.after(() => rmSync(folder, { recursive: true }))
 
-function load(text: string): Promise<Resources> {
+function load(text: string, warnings: string[] = []): Promise<Resources> {
   writeFileSync(path, text)
-  return loadResources(path)
+  return loadResources(path, warnings)
 }
+
+test('a limit of kernel memory is a warning', async () => {
+  const warnings: string[] = []
+  assert.equal((await load('{"memory":{"kernel":5,"limit":7}}', warnings)).memory, { limit: 7n })
+  assert.equal(warnings, [`${path}: /memory/kernel: ignored, kernels since 5.16 have no such limit`])
+})
 
 async function refusal(text: string): Promise<string> {
   try {
@@ -50,7 +56,6 @@ test('what is wrong is told with its place in the file', async () => {
       '{"pids":{"limit":9223372036854775808}}',
       'r.json:1:18: /pids/limit: found 9223372036854775808, must be at most 9223372036854775807',
     ],
-    ['{"memory":{"kernel":5}}', 'r.json:1:21: /memory/kernel: kernels since 5.16 have no such limit'],
     [
       '{"hugepageLimits":[{"pageSize":"../x","limit":1}]}',
       'r.json:1:32: /hugepageLimits/0/pageSize: found "../x", must be a page size as "2MB"',

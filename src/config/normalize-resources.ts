@@ -6,8 +6,12 @@ import type { BlockIO, HugepageLimit, Network, RdmaLimit, Resources } from './ty
 /** Swappiness that Docker and containerd write for "not set": -1 as an unsigned number. */
 const UNSET_SWAPPINESS = 18446744073709551615n
 
-export function normalizeResources(resources: OciResources): Resources {
+/** @param warnings gets what the resources ask for and can't have, but may go on without */
+export function normalizeResources(resources: OciResources, warnings: string[]): Resources {
   const { memory = {}, cpu = {}, pids, blockIO, hugepageLimits, network, rdma } = resources
+  if (memory.kernel !== undefined && memory.kernel > 0) {
+    warnings.push('config.json: /linux/resources/memory/kernel: ignored, kernels since 5.16 have no such limit')
+  }
   const swappiness = integer(memory.swappiness)
   return {
     devices: (resources.devices ?? []).map((rule) => ({

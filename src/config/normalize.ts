@@ -223,7 +223,7 @@ function normalizeLinux(linux: OciLinux, annotations: Readonly<Record<string, st
     timeOffsets: normalizeTimeOffsets(linux.timeOffsets),
     devices: (linux.devices ?? []).map(normalizeDevice),
     cgroupsPath: orUndefined(linux.cgroupsPath),
-    resources: normalizeResources(linux.resources ?? {}),
+    resources: normalizeResources(linux.resources ?? {}, warnings),
     rootfsPropagation: linux.rootfsPropagation?.replace(/^r/, '') as Linux['rootfsPropagation'], // the schema's list
     maskedPaths: (linux.maskedPaths ?? []).map(cleanPath),
     readonlyPaths: (linux.readonlyPaths ?? []).map(cleanPath),

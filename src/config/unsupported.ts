@@ -17,11 +17,6 @@ const NEEDS_MOUNT_NAMESPACE = 'runt does this only in a mount namespace, which /
 
 const ROWS: readonly Row[] = [
   {
-    pointer: '/linux/resources/memory/kernel',
-    reason: 'kernels since 5.16 have no such limit',
-    asked: ({ linux }) => isLimit(linux?.resources?.memory?.kernel),
-  },
-  {
     pointer: '/mounts',
     reason: NEEDS_MOUNT_NAMESPACE,
     asked: ({ mounts }, namespaces) => hasSome(mounts) && !namespaces.has('mount'),
@@ -52,10 +47,6 @@ export function findUnsupported(config: OciConfig): Finding[] {
     if (asked(config, namespaces)) report(pointer, undefined, reason)
   }
   return findings
-}
-
-function isLimit(value: number | bigint | undefined): boolean {
-  return value !== undefined && value > 0
 }
 
 /** False for what holds nothing. */

@@ -201,11 +201,7 @@ test('what runt does not support is refused by name', async () => {
   const bare = 'runt does this only in a mount namespace, which /linux/namespaces does not list'
   for (const [changes, expected] of [
     [{ '/process/execCPUAffinity': { initial: '0' } }, undefined],
-    [
-      { '/linux/resources/memory': { kernel: 1 } },
-      '/linux/resources/memory/kernel: kernels since 5.16 have no such limit',
-    ],
-    [{ '/linux/resources/memory': { kernel: -1, kernelTCP: 1 } }, undefined],
+    [{ '/linux/resources/memory': { kernel: 1, kernelTCP: 1 } }, undefined],
     [{ '/linux/namespaces': [], '/mounts': [{ destination: '/x', type: 'tmpfs' }] }, `/mounts: ${bare}`],
     [{ '/linux': undefined, '/root/readonly': true }, `/root/readonly: ${bare}`],
     [{ '/linux': undefined, '/process/terminal': true }, `/process/terminal: ${bare}`],

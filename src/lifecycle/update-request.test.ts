@@ -7,9 +7,9 @@ import { resourcesOf, type SchemataFlag, schemataOf, type UpdateFlag } from './u
 
 type Flags = Partial<Record<UpdateFlag, string>>
 
-async function fromFlags(flags: Flags, file?: string): Promise<Resources> {
+async function fromFlags(flags: Flags, file?: string, warnings: string[] = []): Promise<Resources> {
   const given = new Map(Object.entries(flags) as [UpdateFlag, string][])
-  const resources = await resourcesOf({ file, flags: given, schemata: new Map() })
+  const resources = await resourcesOf({ file, flags: given, schemata: new Map() }, warnings)
   if (resources === undefined) throw new Error('no resources')
   return resources
 }
@@ -97,12 +97,16 @@ test('what can not be read or can not be is an error that names the flag', async
   assert.match(await refusal({ 'cpu-idle': '2' }), /^--cpu-idle "2": must be 0 or 1$/)
   assert.match(await refusal({ 'cpuset-cpus': 'a' }), /^--cpuset-cpus "a": not a list/)
   assert.match(await refusal({ memory: '2m', 'memory-swap': '1m' }), /^--memory-swap "1m": is memory and swap together/)
-  assert.match(
-    await refusal({ 'kernel-memory': '1m' }),
-    /^--kernel-memory "1m": kernels since 5.16 have no such limit$/,
-  )
   assert.match(await refusal({ memory: '1m' }, 'file'), /^--resources says all limits: --memory contradicts it$/)
   assert.match(await refusal({}), /^nothing is to be changed$/)
+})
+
+test('a limit of kernel memory is a warning', async () => {
+  const warnings: string[] = []
+  assert.equal((await fromFlags({ 'kernel-memory': '1m', memory: '2m' }, undefined, warnings)).memory, {
+    limit: 2n << 20n,
+  })
+  assert.equal(warnings, ['--kernel-memory: ignored, kernels since 5.16 have no such limit'])
 })
 
 const SCHEMATA: readonly (readonly [SchemataFlag, string])[] = [
@@ -113,7 +117,7 @@ const SCHEMATA: readonly (readonly [SchemataFlag, string])[] = [
 test('schemata are lines, that of the cache first, and are enough for an update', async () => {
   const schemata = new Map(SCHEMATA)
   assert.equal(schemataOf({ schemata }), ['L3:0=7f0;1=1f', 'MB:0=20;1=70'])
-  assert.is(await resourcesOf({ file: undefined, flags: new Map(), schemata }), undefined)
+  assert.is(await resourcesOf({ file: undefined, flags: new Map(), schemata }, []), undefined)
   for (const [flag, line] of [
     ['l3-cache-schema', 'MB:0=20'],
     ['l3-cache-schema', 'L3:'],

@@ -18,18 +18,22 @@ export interface UpdateRequest {
 }
 
 /**
+ * @param warnings gets what is asked for and can't be had, but may be missing
  * @returns undefined when only schemata are to be changed
  * @throws RuntError 'usage' for what can't be read, 'config-…' for what is in a file
  */
-export async function resourcesOf({ file, flags, schemata }: UpdateRequest): Promise<Resources | undefined> {
+export async function resourcesOf(
+  { file, flags, schemata }: UpdateRequest,
+  warnings: string[],
+): Promise<Resources | undefined> {
   const [first] = flags.keys()
   if (file === undefined && first === undefined) {
     if (schemata.size > 0) return undefined
     throw new RuntError('usage', 'nothing is to be changed', { hint: 'runt update --help lists the limits' })
   }
-  if (file === undefined) return fromFlags(flags)
+  if (file === undefined) return fromFlags(flags, warnings)
   if (first !== undefined) throw new RuntError('usage', `--resources says all limits: --${first} contradicts it`)
-  return loadResources(file)
+  return loadResources(file, warnings)
 }
 
 /** What a line of each flag must look like: linux.intelRdt's l3CacheSchema and memBwSchema. */
@@ -84,7 +88,7 @@ function row(scope: string, key: string, parse: FlagRow['parse']): FlagRow {
   return { path: [scope, key], parse }
 }
 
-function fromFlags(flags: UpdateRequest['flags']): Resources {
+function fromFlags(flags: UpdateRequest['flags'], warnings: string[]): Resources {
   const given: Record<string, Record<string, Value>> = {}
   const names = new Map<string, string>()
   for (const [flag, text] of flags) {
@@ -93,8 +97,11 @@ function fromFlags(flags: UpdateRequest['flags']): Resources {
     given[scope] = { ...given[scope], [key]: parse(flag, text) }
     names.set(`/linux/resources/${scope}/${key}`, flag)
   }
-  const { resources, findings } = checkResources(given as OciResources) // the rows' paths and ranges are the schema's
+  const { resources, findings, warnings: ours } = checkResources(given as OciResources) // the rows' paths and ranges are the schema's
   const [first] = findings
+  for (const warning of ours) {
+    warnings.push(warning.replace(/^config.json: (\S+):/, (_, pointer) => `--${names.get(pointer)}:`))
+  }
   if (first === undefined) return resources
   const flag = names.get(first.pointer) ?? ''
   throw invalid(flag, flags.get(flag as UpdateFlag) ?? '', first.message)

@@ -3,6 +3,7 @@
 import { readHierarchies } from '../cgroup/hierarchy.ts'
 import { mergeResources } from '../cgroup/merge.ts'
 import type { Resources } from '../config/types.ts'
+import { warn } from '../log.ts'
 import type { Container } from './container.ts'
 import { checkId } from './id.ts'
 import { changeLimits } from './limits.ts'
@@ -20,7 +21,9 @@ import { resourcesOf, schemataOf, type UpdateRequest } from './update-request.ts
 export async function updateContainer(store: Store, id: string, request: UpdateRequest): Promise<void> {
   checkId(id)
   const schemata = schemataOf(request)
-  const asked = await resourcesOf(request)
+  const warnings: string[] = []
+  const asked = await resourcesOf(request, warnings)
+  for (const warning of warnings) warn(warning)
   using _lock = store.lock(id)
   const container = store.load(id)
   requireStatus('update', id, statusOf(store, container))

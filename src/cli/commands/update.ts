@@ -14,7 +14,7 @@ const LIMITS: readonly (readonly [name: UpdateFlag, value: string, help: string]
   ['cpuset-cpus', 'LIST', 'CPUs to run on, as 0-3,7'],
   ['cpuset-mems', 'LIST', 'memory nodes to use, as 0-1'],
   ['cpu-idle', '0|1', 'run only when no other wants the CPU'],
-  ['kernel-memory', 'SIZE', 'limit of kernel memory (refused: current kernels have none)'],
+  ['kernel-memory', 'SIZE', 'limit of kernel memory (ignored with a warning: current kernels have none)'],
   ['kernel-memory-tcp', 'SIZE', 'limit of TCP buffers (cgroup v1)'],
   ['memory', 'SIZE', 'limit of memory; -1: none'],
   ['memory-reservation', 'SIZE', 'soft limit of memory'],
