@@ -62,9 +62,13 @@ const X64_CONDITIONS: Readonly<Record<keyof typeof x64.CONDITIONS, string>> = {
   atLeast: 'ae',
   eq: 'e',
   ne: 'ne',
+  atMost: 'be',
   above: 'a',
-  negative: 's',
   positive: 'ns',
+  less: 'l',
+  notLess: 'ge',
+  notGreater: 'le',
+  greater: 'g',
 }
 
 const X64: Machine = {
@@ -167,9 +171,13 @@ const ARM64_CONDITIONS: Readonly<Record<keyof typeof arm64.CONDITIONS, string>> 
   ne: 'ne',
   atLeast: 'hs',
   below: 'lo',
-  negative: 'mi',
   positive: 'pl',
   above: 'hi',
+  atMost: 'ls',
+  notLess: 'ge',
+  less: 'lt',
+  greater: 'gt',
+  notGreater: 'le',
 }
 
 const ARM64: Machine = {

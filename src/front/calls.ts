@@ -5,7 +5,6 @@ import { AT, O, S_IFMT, WRITABLE_BY_OTHERS } from '../linux/open-flags.ts'
 import { STATX, STATX_BASIC_STATS, STATX_SIZE } from '../linux/statx.ts'
 import type { SyscallName } from '../linux/syscalls.ts'
 import type { Argument, DataObject, PlanBuilder } from '../plan/builder.ts'
-import { WORD } from '../plan/entry.ts'
 import type { Label, Value } from '../plan/step.ts'
 
 export const STDERR = 2
@@ -71,27 +70,9 @@ export function lowerWords(plan: PlanBuilder, pieces: readonly (string | DataObj
 
 function lowerLength(plan: PlanBuilder, text: DataObject): Value {
   const length = plan.add(0, 0, plan.value('length'))
-  const again = plan.label('next_byte')
-  const done = plan.label('end_of_text')
-  plan.place(again)
-  plan.branch(plan.load(plan.add(text.address, length), 1), 'eq', 0, done)
-  plan.add(length, 1, length)
-  plan.jump(again)
-  plan.place(done)
+  plan.loop(({ done }) => {
+    plan.branch(plan.load(plan.add(text.address, length), 1), 'eq', 0, done)
+    plan.add(length, 1, length)
+  })
   return length
-}
-
-/** Do something for each string of an array that ends in NULL; the steps may change the string's address. */
-export function eachString({ plan }: Front, array: Value, body: (string: Value) => void): void {
-  const cursor = plan.add(array, 0, plan.value('pointer'))
-  const string = plan.value('string')
-  const again = plan.label('next_string')
-  const done = plan.label('no_string')
-  plan.place(again)
-  plan.load(cursor, 8, string)
-  plan.branch(string, 'eq', 0, done)
-  body(string)
-  plan.add(cursor, WORD, cursor)
-  plan.jump(again)
-  plan.place(done)
 }

@@ -6,7 +6,7 @@ import type { DataObject } from '../plan/builder.ts'
 import { lowerEnvironment } from '../plan/entry.ts'
 import type { Label, Value } from '../plan/step.ts'
 import { expectPrefix, putText } from '../plan/text.ts'
-import { eachString, type Front, flags, lowerTrusted, lowerWords } from './calls.ts'
+import { type Front, flags, lowerTrusted, lowerWords } from './calls.ts'
 
 const ENGINE = 'runt-engine'
 /** Where it is installed, as seen from a folder beside `lib`. */
@@ -79,7 +79,7 @@ function lowerFolder({ plan }: Front, room: DataObject, unknown: Label): Value {
 function lowerHide(front: Front, argv: Value): void {
   const { plan } = front
   const byte = plan.value('byte')
-  eachString(front, lowerEnvironment(plan, argv), (entry) => {
+  plan.each(lowerEnvironment(plan, argv), (entry) => {
     const others = plan.label('others_entry')
     const again = plan.label('next_byte')
     const sign = plan.label('sign')

@@ -3,8 +3,8 @@
 // expects, it becomes the engine with the same words, and nothing has happened yet that the engine
 // would not do again.
 
-import { PlanBuilder } from '../plan/builder.ts'
-import { lowerArgv, WORD } from '../plan/entry.ts'
+import { PlanBuilder, WORD } from '../plan/builder.ts'
+import { lowerArgv } from '../plan/entry.ts'
 import type { Plan, Value } from '../plan/step.ts'
 import { expectPrefix, expectText } from '../plan/text.ts'
 import { type Front, lowerWords, STDERR } from './calls.ts'
@@ -21,7 +21,7 @@ const BARE_FLAGS = ['--systemd-cgroup'] as const
  * @param place the folder that `make install` puts the engine into
  */
 export function lowerFront(place: string): Plan {
-  const plan = new PlanBuilder(STDERR, 0, { loops: true })
+  const plan = new PlanBuilder(STDERR)
   const argv = lowerArgv(plan)
   const nameless = plan.label('nameless')
   const front: Front = { plan, caller: plan.syscall('geteuid', []), engine: plan.label('engine') }

@@ -5,7 +5,7 @@ import { AT, O } from '../linux/open-flags.ts'
 import { lowerEnvironment } from '../plan/entry.ts'
 import type { Value } from '../plan/step.ts'
 import { copyString, expectPrefix, expectText, putText } from '../plan/text.ts'
-import { eachString, type Front, flags, lowerCall } from './calls.ts'
+import { type Front, flags, lowerCall } from './calls.ts'
 
 /** Where containers are when nobody says where: the engine's default for root. */
 const DEFAULT_ROOT = '/run/runt'
@@ -54,7 +54,7 @@ export function lowerUsersRoot(front: Front, argv: Value, { root, unset }: { roo
 /** Let `found` point to the value of XDG_RUNTIME_DIR, if the environment has it. */
 function lowerFind(front: Front, argv: Value, found: Value): void {
   const { plan } = front
-  eachString(front, lowerEnvironment(plan, argv), (entry) => {
+  plan.each(lowerEnvironment(plan, argv), (entry) => {
     const other = plan.label('other_entry')
     plan.add(expectPrefix(plan, entry, 'XDG_RUNTIME_DIR=', other), 0, found)
     plan.place(other)

@@ -25,7 +25,6 @@ import { hasListener } from '../lowering/seccomp.ts'
 import { isExecutable } from '../native/ffi.ts'
 import { close, readFileIfPresent, writeFileAtomically } from '../native/file.ts'
 import type { Plan } from '../plan/step.ts'
-import { verify } from '../plan/verify.ts'
 import { type InitProcess, spawnInit } from '../process/init.ts'
 import { labelsFrom } from '../process/report.ts'
 import { encodeReply } from '../process/sync.ts'
@@ -137,7 +136,6 @@ export async function launch(
     }
     for (const warning of ungrantable(config, facts.grantable)) warn(warning)
     const plan = lowerCreate(config, facts)
-    verify(plan)
     profile.mark('lower')
     const image = compileHere(plan, {
       profile: options.profile,

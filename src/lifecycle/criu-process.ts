@@ -10,7 +10,6 @@ import { compile } from '../machine/codegen.ts'
 import { targetFor } from '../machine/target.ts'
 import { socketPair } from '../native/descriptors.ts'
 import { close, readFileIfPresent, status } from '../native/file.ts'
-import { verify } from '../plan/verify.ts'
 import { spawnInit } from '../process/init.ts'
 import { processStat, reap } from '../process/wait.ts'
 import { executed } from './conversation.ts'
@@ -33,7 +32,6 @@ export async function startCriu(
   const [ours, theirs] = socketPair()
   try {
     const { plan, first } = lower({ program, env: ownEnvironment(), given: 1 + given.length, caller: process.pid })
-    verify(plan)
     const image = compile(plan, targetFor(process.arch === 'arm64' ? 'arm64' : 'x64'))
     const numbers = given.map((_, index) => first + 1 + index)
     const moved = given.map((fd, index) => [fd, numbers[index] ?? -1] as const)

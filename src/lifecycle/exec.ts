@@ -14,7 +14,6 @@ import { isExecutable } from '../native/ffi.ts'
 import { close, writeFileAtomically } from '../native/file.ts'
 import { trySyscall } from '../native/syscall.ts'
 import type { Plan } from '../plan/step.ts'
-import { verify } from '../plan/verify.ts'
 import { type InitProcess, spawnInit } from '../process/init.ts'
 import { encodeReply } from '../process/sync.ts'
 import { endOf, exitStatus, isAlive, processStat, reap } from '../process/wait.ts'
@@ -117,7 +116,6 @@ export async function prepareExec(container: Container, options: ExecOptions): P
 /** The plan of a process for a container. */
 export function planExec({ config, facts }: PreparedExec): Plan {
   const plan = lowerExec(config, facts)
-  verify(plan)
   return plan
 }
 

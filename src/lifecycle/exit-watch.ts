@@ -6,7 +6,6 @@ import { O } from '../linux/open-flags.ts'
 import { EXIT_WATCH_SLOTS, lowerExitWatch } from '../lowering/exit-watch.ts'
 import { close, open } from '../native/file.ts'
 import { syscall } from '../native/syscall.ts'
-import { verify } from '../plan/verify.ts'
 import { spawnImage } from '../process/init.ts'
 import type { Container } from './container.ts'
 import { compileHere } from './image.ts'
@@ -25,7 +24,6 @@ export function requireExitWatch(): void {
 /** Start what waits for init's end and puts it on record. It outlives us. */
 export function watchExit(store: Store, { id, pid }: Container): void {
   const plan = lowerExitWatch()
-  verify(plan)
   const pidfd = syscall('pidfd_open', pid, 0)
   const directory = open(store.directory(id), O.PATH | O.DIRECTORY | O.NOFOLLOW)
   try {

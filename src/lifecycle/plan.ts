@@ -8,7 +8,6 @@ import { CAPABILITY_NAMES } from '../linux/capabilities.ts'
 import { has } from '../lowering/context.ts'
 import { lowerCreate } from '../lowering/lower.ts'
 import type { Plan } from '../plan/step.ts'
-import { verify } from '../plan/verify.ts'
 import { consoleTarget, gatherFacts } from './facts.ts'
 import { filterOf } from './filter.ts'
 import { rdtTasksOf } from './rdt.ts'
@@ -55,6 +54,5 @@ export async function planOf(store: Store, bundle: string, systemdCgroup = false
   }
   const takesRoot = here.ordinaryUser && !has(config, 'user')
   const plan = lowerCreate(config, takesRoot ? { ...here, ...ROOT } : here)
-  verify(plan)
   return plan
 }

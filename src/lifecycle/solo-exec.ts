@@ -15,7 +15,6 @@ import type { Image } from '../machine/codegen.ts'
 import { callerWords } from '../native/caller.ts'
 import { exists, readFileIfPresent } from '../native/file.ts'
 import type { Plan } from '../plan/step.ts'
-import { verify } from '../plan/verify.ts'
 import { becomeImage } from '../process/become.ts'
 import type { Container } from './container.ts'
 import { homeVariable } from './conversation.ts'
@@ -60,7 +59,6 @@ export function soloExecImage(
   if (leaf !== undefined && readFileIfPresent(`${leaf}/cgroup.subtree_control`) !== '') return undefined
   const solo: SoloExec = { init: { pid: container.pid, inode }, checks, leaf, home, pidFile: options.pidFile, engine }
   const plan = lowerSoloExec(config, facts, solo)
-  verify(plan)
   const { inject } = options
   return { plan, image: compileHere(plan, inject === undefined ? {} : { inject }) }
 }

@@ -21,7 +21,6 @@ import { lowerSolo } from '../lowering/solo/solo.ts'
 import type { Image } from '../machine/codegen.ts'
 import { callerWords } from '../native/caller.ts'
 import type { Plan } from '../plan/step.ts'
-import { verify } from '../plan/verify.ts'
 import { becomeImage } from '../process/become.ts'
 import { labelsFrom } from '../process/report.ts'
 import type { SeccompFilter } from '../seccomp/filter.ts'
@@ -113,7 +112,6 @@ export function soloImage(
     engine,
     removal: [engine, '--root', store.root, 'delete', '--force', options.id],
   })
-  verify(plan)
   const { inject } = options
   const image = compileHere(plan, inject === undefined ? {} : { inject })
   return { plan, image, facts }

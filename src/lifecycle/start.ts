@@ -5,7 +5,7 @@ import { O, S_IF } from '../linux/open-flags.ts'
 import { poll } from '../native/descriptors.ts'
 import { close, open, writeAll } from '../native/file.ts'
 import { syscall } from '../native/syscall.ts'
-import { failureError } from '../process/report.ts'
+import { failedLabel, failureError } from '../process/report.ts'
 import { decodeMessage, decodeMessages, type Failure } from '../process/sync.ts'
 import { waitForEnd } from '../process/wait.ts'
 import { type Container, stateOf } from './container.ts'
@@ -78,7 +78,10 @@ function failureOf(verdict: Uint8Array): Failure {
 
 /** A failed startContainer hook ends the container for good (step 12); after a failed exec it stays as stopped. */
 export async function startFailed(store: Store, container: Container, failure: Failure): Promise<RuntError> {
-  const error = failureError(container.startSteps[failure.step], failure)
+  const error = failureError(
+    failedLabel((step) => container.startSteps[step], failure),
+    failure,
+  )
   // Init says why it ends before it does: whoever deletes the container next must find it stopped.
   waitForEnd(container.pid, PATIENCE)
   if (error.code === 'hook' || error.data.pointer?.toString().startsWith('/hooks')) await destroy(store, container)

@@ -56,7 +56,7 @@ export function newExecContext(
     path: facts.console?.kind === 'socket',
     ...labelSlots({ config, facts }),
   })
-  const plan = new PlanBuilder(fixed.channel, 0, { loops: solo })
+  const plan = new PlanBuilder(fixed.channel)
   return { plan, config, facts, slots: fixed, reply: plan.buffer('reply', replySize(facts.stateRoom)) }
 }
 

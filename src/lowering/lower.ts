@@ -1,5 +1,5 @@
 // Config → Plan: what happens, in what order. Comes in: a validated config and the facts of this host and call.
-// Goes out: the plan of the container's init. Then holds: verify(plan), and the same input gives the same plan.
+// Goes out: the plan of the container's init. Then holds: the same input gives the same plan.
 
 import type { Config } from '../config/types.ts'
 import { CLONE } from '../linux/namespaces.ts'
@@ -66,9 +66,7 @@ export function newContext(config: Config, facts: Facts, { solo = false }: { rea
     ...labelSlots({ config, facts }),
     solo,
   })
-  const plan = new PlanBuilder(fixed.channel, hasContainerHooks({ config }) ? HOOK_OUTPUT_ROOM : 0, {
-    loops: solo || config.mounts.some(({ options }) => options.tmpcopyup),
-  })
+  const plan = new PlanBuilder(fixed.channel, hasContainerHooks({ config }) ? HOOK_OUTPUT_ROOM : 0)
   return {
     plan,
     config,

@@ -25,15 +25,19 @@ export class Assembler {
   length = 0
   /** Address of the first byte. */
   readonly origin: number
+  /** No code is larger. */
+  readonly #limit: number
   readonly #addresses: (number | undefined)[] = []
   readonly #fixups: Fixup[] = []
 
   /**
    * @param origin address of the first byte
    * @param estimate how many bytes to make room for at first
+   * @param limit more than there will ever be
    */
-  constructor(origin: number, estimate: number) {
+  constructor(origin: number, estimate: number, limit = estimate) {
     this.origin = origin
+    this.#limit = limit
     this.bytes = new Uint8Array(estimate)
     this.view = new DataView(this.bytes.buffer)
   }
@@ -69,6 +73,12 @@ export class Assembler {
   /** A new label at the next instruction. */
   boundLabel(): LabelId {
     return this.#addresses.push(this.origin + this.length) - 1
+  }
+
+  /** How far away a label is at most. */
+  farthest(label: LabelId): number {
+    const address = this.#addresses[label]
+    return address === undefined ? this.#limit : Math.abs(address - this.address)
   }
 
   /** Append a field for the distance to a label: written at once when that is known, else by resolve(). */

@@ -20,6 +20,15 @@ export type Retry = 'never' | 'interrupted' | 'raced'
 /** The routines through which a call is made: `attempt` returns whatever it says, `must` only when it succeeded. */
 export type Routines = Readonly<Record<Retry, { readonly attempt: LabelId; readonly must: LabelId }>>
 
+/** A routine of the plan. */
+export interface RoutineCode {
+  readonly entry: LabelId
+  /** Return what is in the result. */
+  readonly exit: LabelId
+  /** Where the address is kept that it returns to, from where the data register points. */
+  readonly link: number
+}
+
 /** What is known while code is made. */
 export interface Code {
   readonly plan: Plan
@@ -31,7 +40,8 @@ export interface Code {
   readonly bias: number
   /** The plan's labels that were seen so far, by id. */
   readonly labels: Map<number, LabelId>
-  readonly placed: Set<number>
+  /** The plan's routines, by id. */
+  readonly planRoutines: Map<number, RoutineCode>
   readonly routines: Routines
   /** The common tails: the result is -errno; it is the code to report; there is a text length, too; exit. */
   readonly failErrno: LabelId
@@ -112,20 +122,8 @@ export function slotOffset(code: Code, { id, name }: Value): number {
   return code.layout.slots + 8 * slot - code.bias
 }
 
-/** The label that a branch goes to. @throws Error when it was placed already and the plan only branches forward */
-export function forward(code: Code, label: Label): LabelId {
-  if (code.plan.loops !== true && code.placed.has(label.id)) throw new Error(`branch back to ${label.name}`)
-  return labelOf(code, label)
-}
-
-/** Let a label of the plan stand at the next instruction. @throws Error when it was placed already */
-export function bindLabel(code: Code, label: Label): void {
-  if (code.placed.has(label.id)) throw new Error(`label ${label.name} is placed twice`)
-  code.placed.add(label.id)
-  code.asm.bind(labelOf(code, label))
-}
-
-function labelOf({ asm, labels }: Code, { id }: Label): LabelId {
+/** The label of the code for one of the plan. */
+export function labelOf({ asm, labels }: Code, { id }: Label): LabelId {
   const known = labels.get(id)
   if (known !== undefined) return known
   const label = asm.label()

@@ -4,10 +4,9 @@
 
 import type { ErrnoName } from '../linux/errno.ts'
 import type { SyscallName } from '../linux/syscalls.ts'
-import type { Field, Operand, Plan, Step, SyscallStep, Value } from '../plan/step.ts'
+import type { CallStep, Field, Operand, Plan, Routine, Step, SyscallStep, Value } from '../plan/step.ts'
 import { Assembler, type LabelId } from './assembler.ts'
 import {
-  bindLabel,
   branchOnErrno,
   type Code,
   checkSmall,
@@ -16,8 +15,9 @@ import {
   emitOperand,
   errnoNumber,
   firstArgument,
-  forward,
+  labelOf,
   type Retry,
+  type RoutineCode,
   STEP_SIZE,
   slotOffset,
   syscallNumber,
@@ -56,9 +56,11 @@ const NEAR_ERRNOS = 7
  */
 export function compile(plan: Plan, target: Target, options: CompileOptions = {}): Image {
   checkOptions(plan, options)
-  const values = liveValues(plan.steps, plan.loops)
-  const layout = place(plan.data, values.slotCount, HEADERS_SIZE)
-  const asm = new Assembler(IMAGE_BASE + layout.constantsEnd, target.bytesPerStep * plan.steps.length + STEP_SIZE)
+  const values = liveValues(plan.steps)
+  const routines = plan.steps.flatMap((step) => (step.op === 'routine' ? [step.routine] : []))
+  const layout = place(plan.data, values.slotCount + routines.length, HEADERS_SIZE)
+  const size = target.bytesPerStep * plan.steps.length + STEP_SIZE
+  const asm = new Assembler(IMAGE_BASE + layout.constantsEnd, size, STEP_SIZE * (plan.steps.length + 4))
   const code: Code = {
     plan,
     target,
@@ -67,7 +69,7 @@ export function compile(plan: Plan, target: Target, options: CompileOptions = {}
     values,
     bias: target.dataBias(layout.slots),
     labels: new Map(),
-    placed: new Set(),
+    planRoutines: new Map(),
     routines: {
       never: { attempt: asm.label(), must: asm.label() },
       interrupted: { attempt: asm.label(), must: asm.label() },
@@ -78,13 +80,17 @@ export function compile(plan: Plan, target: Target, options: CompileOptions = {}
     failText: asm.label(),
     exit: asm.label(),
   }
+  for (const [index, { id }] of routines.entries()) {
+    const link = layout.slots + 8 * (values.slotCount + index) - code.bias
+    code.planRoutines.set(id, { entry: asm.label(), exit: asm.label(), link })
+  }
   emitRoutines(code)
   emitTail(code)
+  const first = asm.boundLabel()
+  const stepAddresses = emitSteps(code, options)
   const entry = asm.address
   const dataPointer = asm.label()
-  target.pointToData(asm, dataPointer)
-  if (plan.entry !== undefined) target.storeStackPointer(asm, writableOffset(code, plan.entry))
-  const stepAddresses = emitSteps(code, options)
+  emitStart(code, dataPointer, first)
   const contentsOffset = align(layout.constantsEnd + asm.length)
   asm.bind(dataPointer, writableAddress(contentsOffset, target) + code.bias)
   asm.resolve()
@@ -103,21 +109,32 @@ function checkOptions(plan: Plan, { profile = false, inject }: CompileOptions): 
   if (!(inject.errno >= 1 && inject.errno <= 4095)) throw new RangeError(`${inject.errno} is no errno`)
 }
 
+/** Where the kernel begins. It stands last: from there the data is near, however many steps there are. */
+function emitStart(code: Code, dataPointer: LabelId, first: LabelId): void {
+  const { asm, plan, target } = code
+  asm.reserve(STEP_SIZE)
+  target.pointToData(asm, dataPointer)
+  if (plan.entry !== undefined) target.storeStackPointer(asm, writableOffset(code, plan.entry))
+  target.constant(asm, target.currentCall, 0, 0)
+  target.jump(asm, first, 'far')
+}
+
 function emitSteps(code: Code, { profile = false, inject }: CompileOptions): number[] {
   const { asm, plan, target } = code
   const stepAddresses: number[] = []
   let index = 0
+  let routine: RoutineCode | undefined
   try {
     for (const step of plan.steps) {
       asm.reserve(STEP_SIZE)
-      if (step.op === 'label') bindLabel(code, step.label)
+      if (step.op === 'label') asm.bind(labelOf(code, step.label))
+      else if (step.op === 'routine') routine = emitRoutineStart(code, step.routine)
       stepAddresses.push(asm.address)
       if (profile) emitTimeStamp(code, index)
-      emitStep(code, step, index, inject?.step === index ? inject.errno : undefined)
+      emitStep(code, step, { index, routine, injected: inject?.step === index ? inject.errno : undefined })
       index++
     }
     target.trap(asm) // for a plan that runs past its last step
-    for (const label of code.labels.keys()) if (!code.placed.has(label)) throw new Error(`label ${label} is nowhere`)
   } catch (cause) {
     const op = plan.steps[index]?.op ?? 'end'
     throw new Error(`plan step ${index} (${op}): ${cause instanceof Error ? cause.message : cause}`, { cause })
@@ -125,19 +142,35 @@ function emitSteps(code: Code, { profile = false, inject }: CompileOptions): num
   return stepAddresses
 }
 
-function emitStep(code: Code, step: Step, index: number, injected: number | undefined): void {
+/** Where a step stands. */
+interface Place {
+  readonly index: number
+  /** Undefined in the program. */
+  readonly routine: RoutineCode | undefined
+  /** The errno that it is to fail with, without being made. */
+  readonly injected: number | undefined
+}
+
+function emitStep(code: Code, step: Step, place: Place): void {
   const { asm, target } = code
   switch (step.op) {
     case 'syscall':
-      emitSyscall(code, step, index, injected)
+      emitSyscall(code, step, place)
+      break
+    case 'call':
+      emitRoutineCall(code, step, place)
+      break
+    case 'return':
+      emitOperand(code, target.result, step.value)
+      target.jump(asm, exitOf(place), 'far')
       break
     case 'jump':
-      target.jump(asm, forward(code, step.to), 'far')
+      target.jump(asm, labelOf(code, step.to), 'far')
       break
     case 'branch':
       emitOperand(code, target.result, step.left)
-      emitComparison(code, step.condition === 'negative' ? 0 : step.right)
-      target.branch(asm, step.condition, forward(code, step.to), 'far')
+      emitComparison(code, step.right)
+      target.branch(asm, step.condition, labelOf(code, step.to), 'far')
       break
     case 'store':
       emitOperand(code, target.result, step.value)
@@ -147,12 +180,12 @@ function emitStep(code: Code, step: Step, index: number, injected: number | unde
       emitOperand(code, target.result, step.left)
       emitOperand(code, firstFree(target), step.right)
       target.addToResult(asm, firstFree(target))
-      keepResult(code, step.result, index)
+      keepResult(code, step.result)
       break
     case 'load':
       emitOperand(code, target.result, step.from)
       target.loadFrom(asm, target.result, step.width, target.result)
-      keepResult(code, step.result, index)
+      keepResult(code, step.result)
       break
     case 'put':
       emitOperand(code, target.result, step.value)
@@ -160,16 +193,14 @@ function emitStep(code: Code, step: Step, index: number, injected: number | unde
       target.storeTo(asm, target.result, firstFree(target))
       break
     case 'fail':
-      emitOperand(code, target.result, step.code)
-      if (step.text !== undefined) emitOperand(code, textLength(target), step.text)
-      target.constant(asm, target.currentStep, index, 0)
-      target.jump(asm, step.text === undefined ? code.failCode : code.failText, 'far')
+      emitFail(code, step, place)
       break
     case 'exit':
       emitOperand(code, firstArgument(target), step.status)
       target.jump(asm, code.exit, 'far')
       break
     case 'label':
+    case 'routine':
     case 'pivot':
       break
   }
@@ -192,47 +223,127 @@ function firstFree(target: Target): Register {
   return target.arguments[1]
 }
 
-/** A result that a later step looks at goes into its slot. */
-function keepResult(code: Code, result: Value, index: number): void {
-  if (code.values.isStored[index] === 1) code.target.store(code.asm, code.target.result, 8, slotOffset(code, result))
+/** A result that some step looks at goes into its slot. */
+function keepResult(code: Code, result: Value): void {
+  if (code.values.slots[result.id] === undefined) return
+  code.target.store(code.asm, code.target.result, 8, slotOffset(code, result))
 }
 
 /** The call, then errors in the order ignore, onError, failure; straight on when there is none. */
-function emitSyscall(code: Code, step: SyscallStep, index: number, injected: number | undefined): void {
+function emitSyscall(code: Code, step: SyscallStep, place: Place): void {
   const { asm, target } = code
-  const ignored = Object.keys(step.ignore) as ErrnoName[] // the keys that the type allows
-  const listed = Object.keys(step.onError) as (ErrnoName | '*')[] // likewise
-  const errnos = ignored.length + listed.length
+  const { index, injected } = place
+  const failure = failureOf(code, step, place)
+  const isDirect = failure === code.failErrno && !listsErrnos(step)
   target.constant(asm, target.currentStep, index, 0)
-  if (injected === undefined) emitCall(code, step, errnos === 0 ? 'must' : 'attempt')
+  if (injected === undefined) emitCall(code, step, isDirect ? 'must' : 'attempt')
   else emitErrno(code, injected)
-  keepResult(code, step.result, index)
-  const mayFail = errnos > 0 || injected !== undefined
+  keepResult(code, step.result)
+  const mayFail = !isDirect || injected !== undefined
   if (!mayFail && step.atLeast === undefined) return
   const done = asm.label()
-  if (mayFail) emitErrors(code, step, ignored, listed, done)
-  if (step.atLeast !== undefined) emitAtLeast(code, step.atLeast, done)
+  if (mayFail) {
+    emitListed(code, step, done)
+    target.compareError(asm)
+    target.branch(asm, 'atLeast', failure, 'far')
+  }
+  if (step.atLeast !== undefined) emitAtLeast(code, step.atLeast, done, exitOr(code.failErrno, step, place))
   asm.bind(done)
 }
 
-function emitErrors(
-  code: Code,
-  { onError }: SyscallStep,
-  ignored: readonly ErrnoName[],
-  listed: readonly (ErrnoName | '*')[],
-  done: LabelId,
-): void {
-  const { asm, target } = code
+function listsErrnos({ ignore, onError }: SyscallStep | CallStep): boolean {
+  for (const _ in ignore) return true
+  for (const _ in onError) return true
+  return false
+}
+
+/** Where an error goes that isn't listed by its name. */
+function failureOf(code: Code, step: SyscallStep | CallStep, place: Place): LabelId {
+  const always = step.onError['*']
+  return always === undefined ? exitOr(code.failErrno, step, place) : labelOf(code, always)
+}
+
+/** In a routine an error is the caller's, but in the child of a fork. */
+function exitOr(otherwise: LabelId, { inChild }: { readonly inChild?: true | undefined }, { routine }: Place): LabelId {
+  return routine === undefined || inChild === true ? otherwise : routine.exit
+}
+
+/** The errors that a step lists by name. */
+function emitListed(code: Code, { ignore, onError }: SyscallStep | CallStep, done: LabelId): void {
+  const { asm } = code
+  const ignored = Object.keys(ignore) as ErrnoName[] // the keys that the type allows
+  const listed = Object.keys(onError) as (ErrnoName | '*')[] // likewise
   const errnos = ignored.length + listed.length
   asm.reserve(STEP_SIZE + ERRNO_SIZE * errnos)
   for (const name of ignored) branchOnErrno(code, errnoNumber(name), done, errnos > NEAR_ERRNOS ? 'far' : 'near')
   for (const name of listed) {
     const to = onError[name]
-    if (name !== '*' && to !== undefined) branchOnErrno(code, errnoNumber(name), forward(code, to), 'far')
+    if (name !== '*' && to !== undefined) branchOnErrno(code, errnoNumber(name), labelOf(code, to), 'far')
   }
-  const always = onError['*']
+}
+
+/** Arguments go into the parameters' slots. A report of what fails in there speaks of this step, too. */
+function emitRoutineCall(code: Code, step: CallStep, place: Place): void {
+  const { asm, target } = code
+  const { args, routine, result } = step
+  const isProgram = place.routine === undefined
+  asm.reserve(STEP_SIZE * (1 + args.length))
+  for (const [index, parameter] of routine.parameters.entries()) {
+    const arg = args[index]
+    if (arg === undefined || code.values.slots[parameter.id] === undefined) continue
+    emitOperand(code, target.result, arg)
+    keepResult(code, parameter)
+  }
+  if (isProgram) target.constant(asm, target.currentCall, place.index + 1, 0)
+  target.call(asm, routineCode(code, routine).entry)
+  if (isProgram) target.constant(asm, target.currentCall, 0, 0)
+  keepResult(code, result)
+  const done = asm.label()
+  emitListed(code, step, done)
   target.compareError(asm)
-  target.branch(asm, 'atLeast', always === undefined ? code.failErrno : forward(code, always), 'far')
+  if (isProgram && step.onError['*'] === undefined) {
+    target.branch(asm, 'below', done, 'near')
+    target.constant(asm, target.currentCall, place.index + 1, 0)
+    target.jump(asm, code.failErrno, 'far')
+  } else target.branch(asm, 'atLeast', failureOf(code, step, place), 'far')
+  asm.bind(done)
+}
+
+function routineCode({ planRoutines }: Code, { id, name }: Routine): RoutineCode {
+  const known = planRoutines.get(id)
+  if (known === undefined) throw new Error(`routine ${name} isn't there`)
+  return known
+}
+
+function exitOf({ routine }: Place): LabelId {
+  if (routine === undefined) throw new Error('there is nothing to return from')
+  return routine.exit
+}
+
+/** The way out of a routine, and the way in. */
+function emitRoutineStart(code: Code, routine: Routine): RoutineCode {
+  const { asm, target } = code
+  const known = routineCode(code, routine)
+  asm.bind(known.exit)
+  target.load(asm, target.link, 8, known.link)
+  target.return(asm)
+  asm.bind(known.entry)
+  target.store(asm, target.link, 8, known.link)
+  return known
+}
+
+function emitFail(code: Code, step: Step & { readonly op: 'fail' }, place: Place): void {
+  const { asm, target } = code
+  const failure = exitOr(code.failErrno, step, place)
+  target.constant(asm, target.currentStep, place.index, 0)
+  if (failure !== code.failErrno && typeof step.code === 'number') {
+    emitErrno(code, step.code)
+    target.jump(asm, failure, 'far')
+    return
+  }
+  emitOperand(code, target.result, step.code)
+  if (step.text !== undefined) emitOperand(code, textLength(target), step.text)
+  target.jump(asm, step.text === undefined ? code.failCode : code.failText, 'far')
 }
 
 function emitCall(code: Code, { args, name }: SyscallStep, mode: 'attempt' | 'must'): void {
@@ -256,13 +367,18 @@ function emitArgument(code: Code, args: readonly Operand[], place: number): void
 }
 
 /** A success that is less than asked for is a failure. */
-function emitAtLeast(code: Code, { count, errno }: NonNullable<SyscallStep['atLeast']>, done: LabelId): void {
+function emitAtLeast(
+  code: Code,
+  { count, errno }: NonNullable<SyscallStep['atLeast']>,
+  done: LabelId,
+  failure: LabelId,
+): void {
   const { asm, target } = code
   checkSmall(count, 'at least')
   target.compare(asm, count)
   target.branch(asm, 'atLeast', done, 'near')
   emitErrno(code, errnoNumber(errno))
-  target.jump(asm, code.failErrno, 'far')
+  target.jump(asm, failure, 'far')
 }
 
 function emitTimeStamp(code: Code, index: number): void {

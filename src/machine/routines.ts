@@ -69,8 +69,7 @@ export function emitTail(code: Code): void {
   target.store(asm, textLength(target), 4, at + REPORT.textLength)
   target.constant(asm, free, REPORT_FAILED, 0)
   target.store(asm, free, 4, at + REPORT.kind)
-  target.constant(asm, free, 0, 0)
-  target.store(asm, free, 4, at + REPORT.textLength + 4)
+  target.store(asm, target.currentCall, 4, at + REPORT.caller)
   target.add(asm, textLength(target), REPORT.text)
   const [descriptor, bytes] = target.arguments
   emitOperand(code, bytes, report)

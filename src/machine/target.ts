@@ -31,6 +31,10 @@ export interface Target {
   readonly result: Register
   /** Number of the step that is being done; the kernel keeps it. */
   readonly currentStep: Register
+  /** Number of the program's call that led into a routine, and 1; 0 outside of routines. The kernel keeps it. */
+  readonly currentCall: Register
+  /** Where return() goes to; the kernel keeps it. */
+  readonly link: Register
   /** How many tries are left; the kernel keeps it. */
   readonly triesLeft: Register
 
@@ -85,7 +89,7 @@ export interface Target {
   /** Keep what the kernel changes of a call, for restoreCall(). */
   saveCall(asm: Assembler): void
   restoreCall(asm: Assembler): void
-  /** Go to a routine that ends with return(); routines don't call others. */
+  /** Go to a routine that ends with return(); one that calls others has kept `link`. */
   call(asm: Assembler, routine: LabelId): void
   return(asm: Assembler): void
   /** The time-stamp counter into the result; may use any argument register. */

@@ -1,4 +1,4 @@
-// What the lowerings write with: steps in order, data on the way. The result is a frozen Plan.
+// What the lowerings write with: steps in order, data on the way. The result is a Plan that verify() has looked at.
 
 import type { ErrnoName } from '../linux/errno.ts'
 import { encodeName } from '../linux/names.ts'
@@ -6,42 +6,74 @@ import { CLONE } from '../linux/namespaces.ts'
 import type { SyscallName } from '../linux/syscalls.ts'
 import {
   type Address,
+  type CallStep,
   type Condition,
   type Data,
   type DataId,
   type DataPart,
   type Field,
   type Label,
+  OPPOSITE,
   type Operand,
   type Origin,
   type Plan,
   REPORT,
+  type Routine,
   type Step,
   type SyscallStep,
   type Value,
 } from './step.ts'
+import { verify } from './verify.ts'
 
 /** An operand, or a text that becomes the address of a C string. */
 export type Argument = Operand | string
 
+/** A question that steps ask: `left` against `right`. */
+export type Test = readonly [left: Value | Field, condition: Condition, right: number | Value | Field]
+
+/** Ways out of a loop's body: on with the next round, and on behind the loop. */
+export interface LoopExits {
+  readonly next: Label
+  readonly done: Label
+}
+
+/** A pointer's bytes. */
+export const WORD = 8
+
 /** Shared by all steps that tolerate nothing: most of them. */
 const NO_ERRORS = Object.freeze({})
 
-export interface SyscallOptions {
+export interface CallOptions {
   /** What the result is, for the printed plan. */
   readonly name?: string
   readonly ignore?: Partial<Record<ErrnoName, string>>
   readonly onError?: Partial<Record<ErrnoName | '*', Label>>
-  readonly atLeast?: { readonly count: number; readonly errno: ErrnoName }
-  readonly path?: 'host' | 'container'
   /** The object that a failure speaks of, when it isn't the section's. */
   readonly about?: string
   /** Write into this value's slot: the second try of the call that made it. */
   readonly result?: Value
 }
 
+export interface SyscallOptions extends CallOptions {
+  readonly atLeast?: { readonly count: number; readonly errno: ErrnoName }
+  readonly path?: 'host' | 'container'
+}
+
 /** @param gate the step from which on failures are told to start */
 type LateContents = (steps: readonly Step[], gate: number | undefined) => Uint8Array
+
+/** Where steps are being written: in the program, or in a routine. */
+interface Place {
+  readonly steps: Step[]
+  readonly isRoutine: boolean
+  /** Is it the child of a fork that does them? */
+  isChild: boolean
+  origin: Origin
+  about: string | undefined
+  rescue: { readonly label: Label; readonly onError: SyscallStep['onError'] } | undefined
+}
+
+const START = { isRoutine: false, isChild: false, origin: '', about: undefined, rescue: undefined } as const
 
 /** A data object and the ways to point into it. */
 export class DataObject {
@@ -61,62 +93,124 @@ export class DataObject {
 }
 
 export class PlanBuilder {
-  readonly #steps: Step[] = []
+  #now: Place = { ...START, steps: [] }
+  /** By name; undefined while it is being written. */
+  readonly #routines = new Map<string, Routine | undefined>()
+  readonly #routineSteps: Step[][] = []
   readonly #data: Data[] = []
   readonly #strings = new Map<string, DataObject>()
   readonly #constants = new Map<string, DataObject>()
   #values = 0
   #labels = 0
-  #origin: Origin = ''
-  #about: string | undefined
   readonly #report: DataObject
   readonly #reportFd: DataObject
   #profile: DataObject | undefined
   #gate: number | undefined
   #entry: DataObject | undefined
-  #rescue: { readonly label: Label; readonly onError: SyscallStep['onError'] } | undefined
   readonly #late: { readonly object: DataObject; readonly length: DataObject; readonly contents: LateContents }[] = []
-  readonly #loops: boolean
 
   /**
    * @param channel the descriptor to which failures are reported first
    * @param textRoom bytes for the text of a failure report
-   * @param loops may it branch back?
    */
-  constructor(channel: number, textRoom = 0, { loops = false }: { readonly loops?: boolean } = {}) {
-    this.#loops = loops
+  constructor(channel: number, textRoom = 0) {
     this.#report = this.buffer('report', REPORT.text + textRoom)
     this.#reportFd = this.struct('report_fd', [{ kind: 'u32', value: channel }])
   }
 
   /** Steps made by `body` were asked for by this config property, and speak of this object when they fail. */
   section(origin: Origin, about: string | undefined, body: () => void): void {
-    const [outerOrigin, outerAbout] = [this.#origin, this.#about]
-    this.#origin = origin
-    this.#about = about
+    const now = this.#now
+    const outer = { origin: now.origin, about: now.about }
+    Object.assign(now, { origin, about })
     body()
-    this.#origin = outerOrigin
-    this.#about = outerAbout
+    Object.assign(now, outer)
   }
 
   /** Ask the kernel. Without options any error ends the image with a report. */
   syscall(name: SyscallName, args: readonly Argument[], options: SyscallOptions = {}): Value {
     const result = options.result ?? this.value(options.name ?? name)
-    const operands: Operand[] = []
-    for (const arg of args) operands.push(typeof arg === 'string' ? this.string(arg).address : arg)
-    this.#steps.push({
+    this.#now.steps.push({
       op: 'syscall',
       name,
-      args: operands,
+      args: this.#operands(args),
       result,
       ignore: options.ignore ?? NO_ERRORS,
       onError: this.#rescued(options.onError),
       path: options.path ?? 'host',
-      origin: this.#origin,
-      about: options.about ?? this.#about,
+      origin: this.#now.origin,
+      about: options.about ?? this.#now.about,
       atLeast: options.atLeast,
+      inChild: this.#inChild,
     })
     return result
+  }
+
+  /**
+   * Code that exists once in the image, to be called from many places. It knows no values but its parameters and those that it
+   * makes; further results go into data. Where a step of it fails the caller gets the -errno, as from a system call.
+   * @param name of this code; written a second time, it is the first one
+   * @param body returns what the routine returns; 0 when nothing
+   */
+  routine<Names extends readonly string[]>(
+    name: string,
+    parameters: Names,
+    body: (...values: { [Index in keyof Names]: Value }) => Argument | undefined,
+  ): Routine {
+    const known = this.#routines.get(name)
+    if (known !== undefined) return known
+    if (this.#routines.has(name)) throw new Error(`routine ${name} calls itself`)
+    this.#routines.set(name, undefined)
+    const values = parameters.map((parameter) => this.value(parameter)) as { [Index in keyof Names]: Value }
+    const routine: Routine = { kind: 'routine', id: this.#routines.size - 1, name, parameters: values }
+    const outer = this.#now
+    this.#now = { ...START, steps: [], isRoutine: true }
+    this.#push({ op: 'routine', routine })
+    const result = body(...values)
+    if (!this.#hasEnded) this.return(result ?? 0)
+    this.#routineSteps.push(this.#now.steps)
+    this.#now = outer
+    this.#routines.set(name, routine)
+    return routine
+  }
+
+  /** Go through a routine. Without options an error ends the image with a report that speaks of this step. */
+  call(routine: Routine, args: readonly Argument[], options: CallOptions = {}): Value {
+    const result = options.result ?? this.value(options.name ?? routine.name)
+    const step: CallStep = {
+      op: 'call',
+      routine,
+      args: this.#operands(args),
+      result,
+      ignore: options.ignore ?? NO_ERRORS,
+      onError: this.#rescued(options.onError),
+      origin: this.#now.origin,
+      about: options.about ?? this.#now.about,
+      inChild: this.#inChild,
+    }
+    this.#now.steps.push(step)
+    return result
+  }
+
+  /** Back from a routine, with a number or -errno. */
+  return(value: Argument = 0): void {
+    if (!this.#now.isRoutine) throw new Error('nothing to return from')
+    if (this.#now.isChild) throw new Error('the child of a fork returns')
+    this.#push({ op: 'return', value: this.#operand(value) })
+  }
+
+  get #inChild(): true | undefined {
+    return this.#now.isRoutine && this.#now.isChild ? true : undefined
+  }
+
+  #operand(argument: Argument): Operand {
+    return typeof argument === 'string' ? this.string(argument).address : argument
+  }
+
+  #operands(args: readonly Argument[]): Operand[] {
+    const operands: Operand[] = []
+    for (const arg of args) operands.push(this.#operand(arg))
+    return operands
   }
 
   /**
@@ -124,11 +218,11 @@ export class PlanBuilder {
    * again. Not in the child of a fork.
    */
   rescueAt(label: Label | undefined): void {
-    this.#rescue = label === undefined ? undefined : { label, onError: Object.freeze({ '*': label }) }
+    this.#now.rescue = label === undefined ? undefined : { label, onError: Object.freeze({ '*': label }) }
   }
 
   #rescued(onError: SyscallStep['onError'] = NO_ERRORS): SyscallStep['onError'] {
-    const rescue = this.#rescue
+    const rescue = this.#now.rescue
     if (rescue === undefined || onError['*'] !== undefined) return onError
     return onError === NO_ERRORS ? rescue.onError : { ...onError, '*': rescue.label }
   }
@@ -148,6 +242,65 @@ export class PlanBuilder {
 
   branch(left: Value | Field, condition: Condition, right: number | Value | Field, to: Label): void {
     this.#push({ op: 'branch', left, condition, right, to })
+  }
+
+  /** Do something if a test holds, and something else if not. */
+  when([left, condition, right]: Test, then: () => void, otherwise?: () => void): void {
+    const not = this.label(otherwise === undefined ? 'end_when' : 'otherwise')
+    this.branch(left, OPPOSITE[condition], right, not)
+    then()
+    if (otherwise === undefined) {
+      this.place(not)
+      return
+    }
+    const end = this.#hasEnded ? undefined : this.label('end_when')
+    if (end !== undefined) this.jump(end)
+    this.place(not)
+    otherwise()
+    if (end !== undefined) this.place(end)
+  }
+
+  /** Do something again and again, until it goes to `done`; for ever, when it doesn't ask for that. */
+  loop(body: (exits: LoopExits) => void): void {
+    const next = this.label('next')
+    let done: Label | undefined
+    const label = (): Label => {
+      done ??= this.label('done')
+      return done
+    }
+    this.place(next)
+    body({
+      next,
+      get done() {
+        return label()
+      },
+    })
+    if (!this.#hasEnded) this.jump(next)
+    if (done !== undefined) this.place(done)
+  }
+
+  /**
+   * Do something for each string of an array of pointers that ends in NULL.
+   * @param body may change the value that it gets
+   */
+  each(array: Operand, body: (string: Value, exits: LoopExits) => void): void {
+    const pointer = this.add(array, 0, this.value('pointer'))
+    const string = this.value('string')
+    this.loop(({ next: again, done }) => {
+      this.load(pointer, 8, string)
+      this.branch(string, 'eq', 0, done)
+      const next = this.label('next_string')
+      body(string, { next, done })
+      this.place(next)
+      this.add(pointer, WORD, pointer)
+      this.jump(again)
+    })
+  }
+
+  /** Does nothing that stands here ever run? */
+  get #hasEnded(): boolean {
+    const op = this.#now.steps.at(-1)?.op
+    return op === 'jump' || op === 'fail' || op === 'exit' || op === 'return'
   }
 
   /** The sum of two numbers, into a value of its own or into one that there is. */
@@ -179,13 +332,21 @@ export class PlanBuilder {
   }
 
   store(to: Address, width: 4 | 8, value: Argument): void {
-    this.#push({ op: 'store', to, width, value: typeof value === 'string' ? this.string(value).address : value })
+    this.#push({ op: 'store', to, width, value: this.#operand(value) })
   }
 
   /** Report a failure of this step and exit. */
   fail(code: number | Value | Field, about?: string, text?: Value): void {
-    if (this.#rescue !== undefined) this.jump(this.#rescue.label)
-    else this.#steps.push({ op: 'fail', code, origin: this.#origin, about: about ?? this.#about, text })
+    if (this.#now.rescue !== undefined) this.jump(this.#now.rescue.label)
+    else
+      this.#now.steps.push({
+        op: 'fail',
+        code,
+        origin: this.#now.origin,
+        about: about ?? this.#now.about,
+        text,
+        inChild: this.#inChild,
+      })
   }
 
   /** Fail unless a number is as it must be. */
@@ -213,7 +374,8 @@ export class PlanBuilder {
 
   /** Failures from here on are reported to another descriptor: the gate. */
   reportTo(fd: number): void {
-    this.#gate = this.#steps.length
+    if (this.#now.isRoutine) throw new Error('a routine has no gate')
+    this.#gate = this.#now.steps.length
     this.store(this.#reportFd.address, 4, fd)
   }
 
@@ -250,12 +412,13 @@ export class PlanBuilder {
 
   /** Parent and child go on from a fork. */
   #part(pid: Value, child: () => void): Value {
+    const now = this.#now
+    const outer = { rescue: now.rescue, isChild: now.isChild }
     const parent = this.label('parent')
     this.branch(pid, 'ne', 0, parent)
-    const rescue = this.#rescue
-    this.#rescue = undefined
+    Object.assign(now, { rescue: undefined, isChild: true })
     child()
-    this.#rescue = rescue
+    Object.assign(now, outer)
     this.place(parent)
     return pid
   }
@@ -315,28 +478,29 @@ export class PlanBuilder {
 
   /** How many steps there are by now. */
   get length(): number {
-    return this.#steps.length
+    return this.#now.steps.length
   }
 
+  /** @throws Error naming the step, for what verify() refuses: a bug of who wrote the steps */
   finish(): Plan {
+    const steps = this.#now.steps.concat(...this.#routineSteps)
     for (const { object, length, contents } of this.#late) {
-      const bytes = contents(this.#steps, this.#gate)
+      const bytes = contents(steps, this.#gate)
       this.#fill(object, [bytes], bytes.length)
       this.#fill(length, [u64(bytes.length)], 8)
     }
     const data = this.#data.map((object) =>
-      object.id === this.#profile?.address.data ? { ...object, size: 8 * this.#steps.length } : object,
+      object.id === this.#profile?.address.data ? { ...object, size: 8 * steps.length } : object,
     )
-    return {
-      steps: this.#steps,
+    return verify({
+      steps,
       data,
       reportFd: this.#reportFd.address,
       report: this.#report.address.data,
       ...(this.#gate === undefined ? {} : { gate: this.#gate }),
       ...(this.#entry === undefined ? {} : { entry: this.#entry.address }),
-      ...(this.#loops ? { loops: true } : {}),
       ...(this.#profile === undefined ? {} : { profile: this.#profile.address.data }),
-    }
+    })
   }
 
   #fill({ address }: DataObject, parts: readonly DataPart[], size: number): void {
@@ -345,7 +509,7 @@ export class PlanBuilder {
   }
 
   #push(step: StepWithoutOrigin): void {
-    this.#steps.push({ ...step, origin: this.#origin, about: this.#about })
+    this.#now.steps.push({ ...step, origin: this.#now.origin, about: this.#now.about })
   }
 
   #object(parts: readonly DataPart[], size: number, writable: boolean, text: string): DataObject {

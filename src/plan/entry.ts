@@ -1,10 +1,7 @@
 // What the kernel hands to a program at its start: argc, argv up to a NULL, and the environment up to another. execve(2)
 
-import type { PlanBuilder } from './builder.ts'
+import { type PlanBuilder, WORD } from './builder.ts'
 import type { Value } from './step.ts'
-
-/** A pointer's bytes. */
-export const WORD = 8
 
 /** @returns where the pointers of argv stand */
 export function lowerArgv(plan: PlanBuilder): Value {
@@ -15,10 +12,10 @@ export function lowerArgv(plan: PlanBuilder): Value {
 export function lowerEnvironment(plan: PlanBuilder, argv: Value): Value {
   const environment = plan.add(argv, 0, plan.value('environment'))
   const word = plan.value('word')
-  const more = plan.label('more')
-  plan.place(more)
-  plan.load(environment, 8, word)
-  plan.add(environment, WORD, environment)
-  plan.branch(word, 'ne', 0, more)
+  plan.loop(({ done }) => {
+    plan.load(environment, 8, word)
+    plan.add(environment, WORD, environment)
+    plan.branch(word, 'eq', 0, done)
+  })
   return environment
 }

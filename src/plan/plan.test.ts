@@ -4,7 +4,6 @@ import { O } from '../linux/open-flags.ts'
 import { PlanBuilder, u64 } from './builder.ts'
 import { print, toJson } from './print.ts'
 import type { Plan } from './step.ts'
-import { verify } from './verify.ts'
 
 const CHANNEL = 3
 const READ = { kind: 'open-flags', flags: O.RDONLY | O.CLOEXEC } as const
@@ -82,12 +81,151 @@ const REFUSED: readonly (readonly [title: string, why: RegExp, body: (plan: Plan
     },
   ],
   [
-    'a branch back',
-    /branch back/,
+    'a descriptor that a loop closes, and uses in the next round',
+    /used after it was closed/,
     (plan) => {
-      const top = plan.label('top')
-      plan.place(top)
-      plan.jump(top)
+      const fd = plan.syscall('openat', [-100, '/', READ, 0])
+      plan.loop(({ done }) => {
+        plan.branch(plan.syscall('read', [fd, 0, 0]), 'eq', 0, done)
+        plan.syscall('close', [fd])
+      })
+      plan.exit(0)
+    },
+  ],
+  [
+    'a loop that is entered from the side, past a definition',
+    /not defined on every way/,
+    (plan) => {
+      const inside = plan.label('inside')
+      plan.branch(plan.syscall('getpid', []), 'eq', 1, inside)
+      const parent = plan.syscall('getppid', [])
+      plan.loop(() => {
+        plan.syscall('kill', [parent, 9])
+        plan.place(inside)
+      })
+    },
+  ],
+  [
+    'a routine that uses a value of the program',
+    /not defined on every way/,
+    (plan) => {
+      const pid = plan.syscall('getpid', [])
+      plan.call(
+        plan.routine('stop', [], () => plan.syscall('kill', [pid, 9])),
+        [],
+      )
+      plan.exit(0)
+    },
+  ],
+  [
+    'a routine that writes a value of the program',
+    /another routine knows/,
+    (plan) => {
+      const pid = plan.value('pid')
+      plan.call(
+        plan.routine('find', [], () => plan.syscall('getpid', [], { result: pid })),
+        [],
+      )
+      plan.syscall('getpid', [], { result: pid })
+      plan.exit(0)
+    },
+  ],
+  [
+    'a descriptor that a routine has closed',
+    /used after it was closed/,
+    (plan) => {
+      const end = plan.routine('end', ['first', 'fd'], (_, fd) => void plan.syscall('close', [fd]))
+      const fd = plan.syscall('openat', [-100, '/', READ, 0])
+      plan.call(end, [0, fd])
+      plan.syscall('fchdir', [fd])
+      plan.exit(0)
+    },
+  ],
+  [
+    'a routine that takes a host path, called after the pivot',
+    /plan step 2 \(call\): takes a host path after the pivot/,
+    (plan) => {
+      const inner = plan.routine('inner', [], () => plan.syscall('openat', [-100, '/etc/passwd', READ, 0]))
+      const outer = plan.routine('outer', [], () => plan.call(inner, []))
+      plan.call(outer, [])
+      plan.pivot()
+      plan.call(outer, [])
+      plan.exit(0)
+    },
+  ],
+  [
+    'a host path after a routine that pivots',
+    /host path after the pivot/,
+    (plan) => {
+      plan.call(
+        plan.routine('leave', [], () => void plan.pivot()),
+        [],
+      )
+      plan.syscall('openat', [-100, '/etc/passwd', READ, 0])
+      plan.exit(0)
+    },
+  ],
+  [
+    'a jump out of a routine',
+    /another routine's/,
+    (plan) => {
+      const outside = plan.label('outside')
+      plan.call(
+        plan.routine('leave', [], () => void plan.jump(outside)),
+        [],
+      )
+      plan.place(outside)
+      plan.exit(0)
+    },
+  ],
+  [
+    'a call with too few arguments',
+    /0 arguments for one/,
+    (plan) => {
+      plan.call(
+        plan.routine('one', ['value'], (value) => value),
+        [],
+      )
+      plan.exit(0)
+    },
+  ],
+  [
+    'a routine that is never called',
+    /idle is never called/,
+    (plan) => {
+      plan.routine('idle', [], () => undefined)
+      plan.exit(0)
+    },
+  ],
+  [
+    'a routine that calls itself',
+    /again calls itself/,
+    (plan) => {
+      const again = (): ReturnType<typeof plan.routine> => plan.routine('again', [], () => plan.call(again(), []))
+      plan.call(again(), [])
+    },
+  ],
+  [
+    'a routine that fails with what is no errno',
+    /errno alone/,
+    (plan) => {
+      plan.call(
+        plan.routine('give_up', ['status'], (status) => void plan.fail(status)),
+        [1],
+      )
+      plan.exit(0)
+    },
+  ],
+  ['a program that returns', /nothing to return from/, (plan) => plan.return(0)],
+  [
+    'a child of a fork that returns',
+    /child of a fork returns/,
+    (plan) => {
+      plan.call(
+        plan.routine('split', [], () => plan.fork('child', 0n, () => plan.return(0))),
+        [],
+      )
+      plan.exit(0)
     },
   ],
   [
@@ -161,16 +299,15 @@ const REFUSED: readonly (readonly [title: string, why: RegExp, body: (plan: Plan
 
 for (const [title, why, body] of REFUSED) {
   test(`refused: ${title}`, () => {
-    const plan = build(body)
     assert.throws(
-      () => verify(plan),
+      () => build(body),
       (error: Error) => why.test(error.message),
     )
   })
 }
 
 test('a value that both ways write may be used where they meet', () => {
-  const plan = build((plan) => {
+  build((plan) => {
     const again = plan.label('again')
     const done = plan.label('done')
     const fd = plan.syscall('openat', [-100, '/a', READ, 0], { onError: { ENOENT: again } })
@@ -181,7 +318,66 @@ test('a value that both ways write may be used where they meet', () => {
     plan.syscall('fchdir', [fd])
     plan.exit(0)
   })
-  verify(plan)
+})
+
+test('a descriptor that a loop opens and closes in each round', () => {
+  build((plan) => {
+    plan.loop(() => {
+      const fd = plan.syscall('openat', [-100, '/', READ, 0])
+      plan.syscall('fchdir', [fd])
+      plan.syscall('close', [fd])
+    })
+  })
+})
+
+test('structure is steps and labels, and nothing that never runs', () => {
+  const plan = build((plan) => {
+    const name = plan.routine('name', ['first'], (first) => {
+      plan.when([first, 'eq', 0], () => plan.return('none'))
+      return 'some'
+    })
+    plan.section('/process/args', 'args', () => {
+      const list = plan.strings(['a', 'b'])
+      plan.each(list.address, (string, { next, done }) => {
+        plan.when(
+          [plan.load(string, 1), 'eq', 0],
+          () => plan.jump(next),
+          () => plan.jump(done),
+        )
+      })
+      plan.call(name, [1], { ignore: { ENOENT: 'a test' } })
+    })
+    plan.exit(0)
+  })
+  assert.snapshot(
+    print(plan),
+    `/process/args:
+    0  %pointer.1 = ["a","b"] + 0
+    1  next.1:
+    2  %string.2 = *%pointer.1:8
+    3  if %string.2 eq 0 jump done.2
+    4  %loaded.3 = *%string.2:1
+    5  if %loaded.3 ne 0 jump otherwise.4
+    6  jump next_string.3
+    7  otherwise.4:
+    8  jump done.2
+    9  next_string.3:
+   10  %pointer.1 = %pointer.1 + 8
+   11  jump next.1
+   12  done.2:
+   13  %name.4 = call name(1)
+           ENOENT is fine: a test
+
+every container:
+   14  exit 0
+
+routine name(%first.0):
+   16  if %first.0 ne 0 jump end_when.0
+   17  return "none"
+   18  end_when.0:
+   19  return "some"
+`,
+  )
 })
 
 test.run()

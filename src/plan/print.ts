@@ -46,6 +46,11 @@ export function print(plan: Plan): string {
   const lines: string[] = []
   let origin: string | undefined
   for (const [index, step] of plan.steps.entries()) {
+    if (step.op === 'routine') {
+      origin = step.origin
+      lines.push('', `${printStep(step, plan)}:`)
+      continue
+    }
     if (step.origin !== origin) {
       origin = step.origin
       lines.push('', `${origin === '' ? 'every container' : origin}:`)
@@ -68,7 +73,13 @@ export function printStep(step: Step, plan: Plan): string {
     case 'jump':
       return `jump ${step.to.name}.${step.to.id}`
     case 'branch':
-      return `if ${printOperand(step.left, plan.data)} ${step.condition}${step.condition === 'negative' ? '' : ` ${typeof step.right === 'number' ? hex(step.right) : printOperand(step.right, plan.data)}`} jump ${step.to.name}.${step.to.id}`
+      return `if ${printOperand(step.left, plan.data)} ${step.condition} ${printOperand(step.right, plan.data)} jump ${step.to.name}.${step.to.id}`
+    case 'call':
+      return `%${step.result.name}.${step.result.id} = call ${step.routine.name}(${printOperands(step.args, plan.data)})`
+    case 'routine':
+      return `routine ${step.routine.name}(${printOperands(step.routine.parameters, plan.data)})`
+    case 'return':
+      return `return ${printOperand(step.value, plan.data)}`
     case 'store':
       return `store ${printOperand(step.to, plan.data)}:${step.width} = ${printOperand(step.value, plan.data)}`
     case 'add':
@@ -87,11 +98,16 @@ export function printStep(step: Step, plan: Plan): string {
 }
 
 function footnotes(step: Step): string[] {
-  if (step.op !== 'syscall') return []
+  if (step.op !== 'syscall' && step.op !== 'call') return []
   const notes = Object.entries(step.ignore).map(([errno, reason]) => `${errno} is fine: ${reason}`)
   for (const [errno, label] of Object.entries(step.onError)) notes.push(`on ${errno} jump ${label.name}.${label.id}`)
-  if (step.atLeast !== undefined) notes.push(`less than ${step.atLeast.count} is ${step.atLeast.errno}`)
+  if (step.op === 'syscall' && step.atLeast !== undefined)
+    notes.push(`less than ${step.atLeast.count} is ${step.atLeast.errno}`)
   return notes
+}
+
+function printOperands(operands: readonly Operand[], data: readonly Data[]): string {
+  return operands.map((operand) => printOperand(operand, data)).join(', ')
 }
 
 function printArgument(arg: Operand, position: number, call: SyscallName, data: readonly Data[]): string {
@@ -162,6 +178,7 @@ export function toJson(plan: Plan): object[] {
     ...(step.about === undefined ? {} : { about: step.about }),
     op: step.op,
     ...(step.op === 'syscall' ? { syscall: step.name, ignore: step.ignore } : {}),
+    ...(step.op === 'call' ? { routine: step.routine.name, ignore: step.ignore } : {}),
     text: printStep(step, plan),
   }))
 }

@@ -11,7 +11,7 @@ export interface Value {
   readonly name: string
 }
 
-/** A label of a forward branch. */
+/** Where branches and errors go on. */
 export interface Label {
   readonly kind: 'label'
   readonly id: number
@@ -73,33 +73,82 @@ interface StepBase {
   readonly about?: string | undefined
 }
 
-export interface SyscallStep extends StepBase {
-  readonly op: 'syscall'
-  readonly name: SyscallName
+/** What has a result that may be -errno, and what happens then. */
+interface MayFail extends StepBase {
   readonly args: readonly Operand[]
   readonly result: Value
   /** errno → why the container may go on without this step. */
   readonly ignore: Partial<Record<ErrnoName, string>>
   /** errno → where to go on instead; '*' for any other. Looked at after `ignore`. */
   readonly onError: Partial<Record<ErrnoName | '*', Label>>
+  /** In a routine, in the child of a fork: an error that isn't listed is reported, and not the caller's to treat. */
+  readonly inChild?: true | undefined
+}
+
+export interface SyscallStep extends MayFail {
+  readonly op: 'syscall'
+  readonly name: SyscallName
   /** A result below this is a failure with the errno beside it (a peer that hung up, a short read). */
   readonly atLeast?: { readonly count: number; readonly errno: ErrnoName } | undefined
   /** How the path in it is to be understood; only for calls that take one relative to AT_FDCWD. */
   readonly path: 'host' | 'container'
 }
 
-/** `left` against `right`; 'negative' looks at the sign only. */
-export type Condition = 'eq' | 'ne' | 'below' | 'above' | 'negative'
+/** Code that exists once and is called from many places. It uses no values but its parameters and its own. */
+export interface Routine {
+  readonly kind: 'routine'
+  readonly id: number
+  readonly name: string
+  readonly parameters: readonly Value[]
+}
+
+/** Go through a routine, which treats its caller as the kernel does: it returns a number, or -errno. */
+export interface CallStep extends MayFail {
+  readonly op: 'call'
+  readonly routine: Routine
+}
+
+/** `left` against `right`, 64 bits: below and above are unsigned, less and greater signed. */
+export type Condition =
+  | 'eq'
+  | 'ne'
+  | 'below'
+  | 'atLeast'
+  | 'above'
+  | 'atMost'
+  | 'less'
+  | 'notLess'
+  | 'greater'
+  | 'notGreater'
+
+/** What holds when the other doesn't. */
+export const OPPOSITE: Readonly<Record<Condition, Condition>> = {
+  eq: 'ne',
+  ne: 'eq',
+  below: 'atLeast',
+  atLeast: 'below',
+  above: 'atMost',
+  atMost: 'above',
+  less: 'notLess',
+  notLess: 'less',
+  greater: 'notGreater',
+  notGreater: 'greater',
+}
 
 export type Step =
   | SyscallStep
+  | CallStep
+  /** Here begins a routine, which ends where the next one begins or the plan does. */
+  | (StepBase & { readonly op: 'routine'; readonly routine: Routine })
+  /** Back to the caller, with a number or -errno. */
+  | (StepBase & { readonly op: 'return'; readonly value: Operand })
   | (StepBase & { readonly op: 'label'; readonly label: Label })
   | (StepBase & { readonly op: 'jump'; readonly to: Label })
   | (StepBase & {
       readonly op: 'branch'
       readonly left: Value | Field
       readonly condition: Condition
-      /** Unsigned: a number of at most 31 bits, or what else is known then. */
+      /** A number of at most 31 bits, or what else is known then. */
       readonly right: number | Value | Field
       readonly to: Label
     })
@@ -111,13 +160,23 @@ export type Step =
   | (StepBase & { readonly op: 'load'; readonly result: Value; readonly from: Value; readonly width: 1 | 4 | 8 })
   /** Write four bytes where the address in a value points. */
   | (StepBase & { readonly op: 'put'; readonly to: Value; readonly value: Operand })
-  /** Give up: report (this step, code) and exit. `text`: how many bytes of the report's text field are filled. */
-  | (StepBase & { readonly op: 'fail'; readonly code: number | Value | Field; readonly text?: Value | undefined })
+  /**
+   * Give up: report (this step, code) and exit. In a routine the code is an errno, and the caller's to treat, but in the child
+   * of a fork. `text`: how many bytes of the report's text field are filled.
+   */
+  | (StepBase & {
+      readonly op: 'fail'
+      readonly code: number | Value | Field
+      readonly text?: Value | undefined
+      readonly inChild?: true | undefined
+    })
   | (StepBase & { readonly op: 'exit'; readonly status: number | Value | Field })
   /** From here on paths are the container's. */
   | (StepBase & { readonly op: 'pivot' })
 
-export interface Plan {
+/** What the builder has written. */
+export interface UnverifiedPlan {
+  /** The program, then its routines. A routine stands before those that call it, so that none is called by itself. */
   readonly steps: readonly Step[]
   readonly data: readonly Data[]
   /** A writable 4-byte field: the descriptor to which failures are reported now. */
@@ -128,14 +187,20 @@ export interface Plan {
   readonly gate?: number
   /** A writable 8-byte field that gets the address of argc at the start: argv and the environment follow it. */
   readonly entry?: Address
-  /** May it branch back? Most plans of containers don't: that they end is seen by looking. */
-  readonly loops?: true
   /** Writable table of 8 bytes a step, filled with time stamps when the plan is compiled with `profile`. */
   readonly profile?: DataId
 }
 
-/** Layout of a message of the image, little-endian: {u32 kind, u32 step, i64 value, u32 textLength, u32 0, text}. */
-export const REPORT = { kind: 0, step: 4, value: 8, textLength: 16, text: 24 } as const
+declare const VERIFIED: unique symbol
+
+/** What verify() has found to hold: only that becomes code. */
+export type Plan = UnverifiedPlan & { readonly [VERIFIED]: true }
+
+/**
+ * Layout of a message of the image, little-endian: {u32 kind, u32 step, i64 value, u32 textLength, u32 caller, text}.
+ * `caller` is 0, or for a step of a routine the number of the call in the program that led there, and 1.
+ */
+export const REPORT = { kind: 0, step: 4, value: 8, textLength: 16, caller: 20, text: 24 } as const
 
 /** `kind` of a failure report; the other kinds are in process/sync.ts. */
 export const REPORT_FAILED = 1

@@ -1,189 +1,303 @@
 // What must hold of every plan before it becomes code. A violation is a bug of runt, never of a config.
+//
+// The steps are followed along all ways, with what is known of each value. Where ways meet only what holds on all of them stays
+// known; steps are looked at again until nothing changes any more. Routines come before those that call them: what one does to
+// its caller is known then.
 
-import type { ErrnoName } from '../linux/errno.ts'
-import { AT, O } from '../linux/open-flags.ts'
-import type { SyscallName } from '../linux/syscalls.ts'
-import type { Data, Field, Label, Operand, Plan, Step, SyscallStep, Value } from './step.ts'
-
-/** Which argument is the descriptor and which the path, for calls that resolve a path. */
-const PATH_ARGUMENTS: Partial<Record<SyscallName, readonly [fd: number, path: number]>> = {
-  openat: [0, 1],
-  openat2: [0, 1],
-  open_tree: [0, 1],
-  mkdirat: [0, 1],
-  mknodat: [0, 1],
-  unlinkat: [0, 1],
-  faccessat2: [0, 1],
-  fchmodat: [0, 1],
-  fchownat: [0, 1],
-  statx: [0, 1],
-  mount_setattr: [0, 1],
-  readlinkat: [0, 1],
-  execveat: [0, 1],
-}
-
-/** Calls that take a path without a descriptor. */
-const BARE_PATH_CALLS: readonly SyscallName[] = [
-  'chdir',
-  'chroot',
-  'execve',
-  'mount',
-  'umount2',
-  'pivot_root',
-  'statfs',
-]
-
-/** Where a call that returns a descriptor holds its flags, and the bit that closes it on exec. */
-const CLOEXEC_ARGUMENTS: Partial<Record<SyscallName, readonly [argument: number, bit: number]>> = {
-  openat: [2, O.CLOEXEC],
-  open_tree: [2, O.CLOEXEC],
-  fsopen: [1, 1],
-  fsmount: [1, 1],
-  socket: [1, O.CLOEXEC],
-  memfd_create: [1, 1],
-  pipe2: [1, O.CLOEXEC],
-}
-
-/** What is known at a point of the plan; the sets are bit sets of value ids. */
-interface Facts {
-  /** Values that have been written on every way here. */
-  readonly defined: Uint32Array
-  /** Values that are descriptors closed on some way here. */
-  readonly closed: Uint32Array
-  pivoted: boolean
-}
+import { CLOSED, Facts, VALUES_LIMIT, WRITTEN } from './facts.ts'
+import type { CallStep, Data, Label, Operand, Plan, Routine, Step, SyscallStep, UnverifiedPlan } from './step.ts'
+import { checkCloseOnExec, checkReasons, takesHostPath } from './syscall-rules.ts'
 
 /**
- * Check a plan: values defined before use, nothing used after close, branches forward and resolved, no host path after
- * the pivot, reasons for ignored errors, descriptors close-on-exec, data in bounds.
+ * Check a plan: values defined before use, nothing used after close, branches resolved and within their routine, everything
+ * reachable, no host path after the pivot, reasons for ignored errors, descriptors close-on-exec, data in bounds.
  * @throws Error naming the step
  */
-export function verify(plan: Plan): void {
-  const { steps, data } = plan
-  const atLabel = new Map<number, Facts>()
-  const placed = new Set<number>()
-  const words = (steps.length >> 5) + 1 // at most one value a step
-  let facts: Facts | undefined = { defined: new Uint32Array(words), closed: new Uint32Array(words), pivoted: false }
-  let index = 0
-  const branchTo = (label: Label, here: Facts): void => {
-    if (placed.has(label.id)) {
-      // Every way back has come by here before: it has defined no less.
-      if (plan.loops === true) return
-      throw new Error(`branch back to ${label.name}`)
-    }
-    atLabel.set(label.id, merge(copy(here), atLabel.get(label.id)) ?? copy(here))
+export function verify(plan: UnverifiedPlan): Plan {
+  const labels = labelsOf(plan.steps)
+  const routines = new Map<number, Effects>()
+  const owners: Owners = []
+  const [program, ...others] = bodiesOf(plan.steps)
+  for (const body of [...others, ...(program === undefined ? [] : [program])]) {
+    const effects = new Body(plan, body, { labels, routines, owners }).check()
+    if (body.routine !== undefined) routines.set(body.routine.id, effects)
   }
-  try {
-    for (; index < steps.length; index++) {
-      const step = steps[index] as Step // index is in bounds
-      if (step.op === 'label') {
-        if (placed.has(step.label.id)) throw new Error(`label ${step.label.name} is placed twice`)
-        placed.add(step.label.id)
-        facts = merge(facts, atLabel.get(step.label.id))
-        continue
+  for (const { start, routine } of others) {
+    if (routine !== undefined && routines.get(routine.id)?.isCalled === false)
+      throw inStep(plan.steps, start, new Error(`${routine.name} is never called`))
+  }
+  return plan as Plan // it is one now
+}
+
+/** The steps of the program, or of a routine. */
+interface Extent {
+  readonly start: number
+  readonly end: number
+  readonly routine: Routine | undefined
+}
+
+/** What a routine does to its caller. */
+interface Effects {
+  /** Which of its parameters it may close. */
+  readonly closes: Set<number>
+  /** Does it take paths before they are the container's? */
+  takesHostPath: boolean
+  pivots: boolean
+  isCalled: boolean
+}
+
+/** By value: the start of the only body that knows it. */
+type Owners = (number | undefined)[]
+
+interface Surroundings {
+  /** By label: the step where it stands. */
+  readonly labels: ReadonlyMap<number, number>
+  /** By routine, of those that were checked. */
+  readonly routines: ReadonlyMap<number, Effects>
+  readonly owners: Owners
+}
+
+function bodiesOf(steps: readonly Step[]): Extent[] {
+  const starts = [{ start: 0, routine: undefined as Routine | undefined }]
+  for (const [start, step] of steps.entries()) if (step.op === 'routine') starts.push({ start, routine: step.routine })
+  return starts.map(({ start, routine }, index) => ({ start, end: starts[index + 1]?.start ?? steps.length, routine }))
+}
+
+function labelsOf(steps: readonly Step[]): Map<number, number> {
+  const labels = new Map<number, number>()
+  for (const [index, step] of steps.entries()) {
+    if (step.op !== 'label') continue
+    if (labels.has(step.label.id)) throw inStep(steps, index, new Error(`label ${step.label.name} is placed twice`))
+    labels.set(step.label.id, index)
+  }
+  return labels
+}
+
+function inStep(steps: readonly Step[], index: number, cause: unknown): Error {
+  const step = steps[index]
+  const where = step === undefined ? 'plan' : `plan step ${index} (${step.op === 'syscall' ? step.name : step.op})`
+  return new Error(`${where}: ${cause instanceof Error ? cause.message : cause}`, { cause })
+}
+
+class Body {
+  readonly #steps: readonly Step[]
+  readonly #data: readonly Data[]
+  readonly #extent: Extent
+  readonly #around: Surroundings
+  readonly #effects: Effects = { closes: new Set(), takesHostPath: false, pivots: false, isCalled: false }
+  /** By step, for the first one and labels: what is known there, on all ways that were seen to lead there. */
+  readonly #entries = new Map<number, Facts>()
+  /** By step, from the body's first: is less known there than when it was looked at last? */
+  readonly #isDue: Uint8Array
+  /** By step, from the body's first. */
+  readonly #isReached: Uint8Array
+  /** The step that is looked at. */
+  #index = 0
+  /** No step before this one is due. */
+  #next = 0
+
+  constructor({ steps, data }: UnverifiedPlan, extent: Extent, around: Surroundings) {
+    this.#steps = steps
+    this.#data = data
+    this.#extent = extent
+    this.#around = around
+    this.#isDue = new Uint8Array(extent.end - extent.start)
+    this.#isReached = new Uint8Array(extent.end - extent.start)
+  }
+
+  /** @throws Error naming the step */
+  check(): Effects {
+    const { start, end } = this.#extent
+    try {
+      this.#index = start
+      if (start === end) throw new Error('has no steps')
+      this.#arrive(start, new Facts())
+      for (this.#next = start; this.#next < end; ) {
+        const at = this.#next++
+        if (this.#isDue[at - start] === 1) this.#follow(at)
       }
-      if (facts === undefined) throw new Error('can never be reached')
-      switch (step.op) {
-        case 'syscall':
-          checkSyscall(step, facts, data)
-          note(step, facts)
-          for (const errno in step.onError) {
-            const label = step.onError[errno as ErrnoName]
-            if (label !== undefined) branchTo(label, facts)
-          }
-          break
-        case 'branch':
-          checkOperand(step.left, facts, data)
-          checkOperand(step.right, facts, data)
-          branchTo(step.to, facts)
-          break
-        case 'store':
-          checkOperand(step.value, facts, data)
-          checkBounds(step.to.data, step.to.offset + step.width, true, data)
-          break
-        case 'add':
-          checkOperand(step.left, facts, data)
-          checkOperand(step.right, facts, data)
-          add(facts.defined, step.result.id)
-          remove(facts.closed, step.result.id)
-          break
-        case 'load':
-          checkOperand(step.from, facts, data)
-          add(facts.defined, step.result.id)
-          remove(facts.closed, step.result.id)
-          break
-        case 'put':
-          checkOperand(step.to, facts, data)
-          checkOperand(step.value, facts, data)
-          break
-        case 'jump':
-          branchTo(step.to, facts)
-          facts = undefined
-          break
-        case 'fail':
-          checkOperand(step.code, facts, data)
-          if (step.text !== undefined) checkOperand(step.text, facts, data)
-          facts = undefined
-          break
-        case 'exit':
-          checkOperand(step.status, facts, data)
-          facts = undefined
-          break
-        default: // pivot
-          facts.pivoted = true
+      for (this.#index = start; this.#index < end; this.#index++) {
+        const isReached = this.#isReached[this.#index - start] === 1
+        if (!isReached && this.#steps[this.#index]?.op !== 'label') throw new Error('can never be reached')
+      }
+      return this.#effects
+    } catch (cause) {
+      throw inStep(this.#steps, this.#index, cause)
+    }
+  }
+
+  /** Follow a way until it ends, or comes to where no less is known than before. */
+  #follow(from: number): void {
+    const { start, end } = this.#extent
+    let facts = this.#leave(from)
+    for (let index = from; ; ) {
+      this.#index = index
+      this.#isReached[index - start] = 1
+      if (!this.#look(this.#steps[index] as Step, facts)) return // index is in bounds
+      if (++index === end) throw new Error('runs past its last step')
+      if (this.#steps[index]?.op !== 'label') continue
+      this.#arrive(index, facts)
+      if (this.#isDue[index - start] === 0) return
+      facts = this.#leave(index)
+    }
+  }
+
+  /** A way leads to a step. */
+  #arrive(index: number, facts: Facts): void {
+    const known = this.#entries.get(index)
+    if (known === undefined) this.#entries.set(index, facts.copy())
+    else if (!known.meet(facts)) return
+    this.#isDue[index - this.#extent.start] = 1
+    this.#next = Math.min(this.#next, index)
+  }
+
+  /** A way goes on from a step. */
+  #leave(index: number): Facts {
+    this.#isDue[index - this.#extent.start] = 0
+    return this.#entries.get(index)?.copy() ?? new Facts()
+  }
+
+  #branch(label: Label, facts: Facts): void {
+    const { start, end } = this.#extent
+    const index = this.#around.labels.get(label.id)
+    if (index === undefined) throw new Error(`label ${label.name} is used and never placed`)
+    if (index < start || index >= end) throw new Error(`label ${label.name} is another routine's`)
+    this.#arrive(index, facts)
+  }
+
+  /** Check a step, and note what is known behind it. @returns whether it goes on with the next one */
+  #look(step: Step, facts: Facts): boolean {
+    switch (step.op) {
+      case 'routine':
+        for (const { id } of step.routine.parameters) this.#write(id, facts)
+        return true
+      case 'syscall':
+        this.#use(step.args, facts)
+        this.#checkSyscall(step, facts)
+        this.#write(step.result.id, facts)
+        if (step.name === 'close') this.#close(step.args[0], facts)
+        this.#onErrors(step, facts)
+        this.#return(facts)
+        return true
+      case 'call':
+        this.#use(step.args, facts)
+        this.#call(step, facts)
+        this.#onErrors(step, facts)
+        this.#return(facts)
+        return true
+      case 'label':
+        return true
+      case 'branch':
+        this.#use([step.left, step.right], facts)
+        this.#branch(step.to, facts)
+        return true
+      case 'store':
+        this.#use([step.value], facts)
+        checkBounds(step.to.data, step.to.offset + step.width, true, this.#data)
+        return true
+      case 'add':
+        this.#use([step.left, step.right], facts)
+        this.#write(step.result.id, facts)
+        return true
+      case 'load':
+        this.#use([step.from], facts)
+        this.#write(step.result.id, facts)
+        return true
+      case 'put':
+        this.#use([step.to, step.value], facts)
+        return true
+      case 'jump':
+        this.#branch(step.to, facts)
+        return false
+      case 'return':
+        if (this.#extent.routine === undefined) throw new Error('there is nothing to return from')
+        this.#use([step.value], facts)
+        this.#return(facts)
+        return false
+      case 'fail':
+        this.#use(step.text === undefined ? [step.code] : [step.code, step.text], facts)
+        this.#checkFail(step)
+        this.#return(facts)
+        return false
+      case 'exit':
+        this.#use([step.status], facts)
+        return false
+      case 'pivot':
+        facts.pivoted = true
+        return true
+    }
+  }
+
+  #use(operands: readonly Operand[], facts: Facts): void {
+    for (const operand of operands) {
+      if (typeof operand !== 'object' || operand.kind === 'open-flags') continue
+      if (operand.kind === 'value') {
+        const fact = facts.get(operand.id)
+        if (fact === undefined) throw new Error(`${operand.name} is not defined on every way here`)
+        if (fact === CLOSED) throw new Error(`${operand.name} is used after it was closed`)
+      } else {
+        const end = operand.offset + (operand.kind === 'field' ? operand.width : 0)
+        checkBounds(operand.data, end, false, this.#data)
       }
     }
-    for (const id of atLabel.keys()) if (!placed.has(id)) throw new Error(`label ${id} is used and never placed`)
-    if (facts !== undefined) throw new Error('runs past its last step')
-  } catch (cause) {
-    const step = steps[index]
-    const where = step === undefined ? 'plan' : `plan step ${index} (${step.op === 'syscall' ? step.name : step.op})`
-    throw new Error(`${where}: ${cause instanceof Error ? cause.message : cause}`, { cause })
   }
-}
 
-/** What a system call changes: its result is written, on errors too; a closed descriptor is gone. */
-function note(step: SyscallStep, facts: Facts): void {
-  add(facts.defined, step.result.id)
-  remove(facts.closed, step.result.id)
-  const [first] = step.args
-  if (step.name === 'close' && isValue(first)) add(facts.closed, first.id)
-}
-
-function add(set: Uint32Array, id: number): void {
-  set[id >> 5] = (set[id >> 5] ?? 0) | (1 << (id & 31))
-}
-
-function remove(set: Uint32Array, id: number): void {
-  set[id >> 5] = (set[id >> 5] ?? 0) & ~(1 << (id & 31))
-}
-
-function has(set: Uint32Array, id: number): boolean {
-  return (((set[id >> 5] ?? 0) >>> (id & 31)) & 1) === 1
-}
-
-function copy(facts: Facts): Facts {
-  return { defined: facts.defined.slice(), closed: facts.closed.slice(), pivoted: facts.pivoted }
-}
-
-/** Two ways come together; `one` is changed. */
-function merge(one: Facts | undefined, other: Facts | undefined): Facts | undefined {
-  if (one === undefined || other === undefined) return one ?? other
-  for (let word = 0; word < one.defined.length; word++) {
-    one.defined[word] = (one.defined[word] ?? 0) & (other.defined[word] ?? 0)
-    one.closed[word] = (one.closed[word] ?? 0) | (other.closed[word] ?? 0)
+  #write(id: number, facts: Facts): void {
+    const { owners } = this.#around
+    if (id >= VALUES_LIMIT) throw new Error('too many values')
+    owners[id] ??= this.#extent.start
+    if (owners[id] !== this.#extent.start) throw new Error('writes a value that another routine knows')
+    facts.set(id, WRITTEN)
   }
-  one.pivoted ||= other.pivoted
-  return one
-}
 
-function checkOperand(operand: Operand, facts: Facts, data: readonly Data[]): void {
-  if (typeof operand !== 'object') return
-  if (operand.kind === 'value') {
-    if (!has(facts.defined, operand.id)) throw new Error(`${operand.name} is not defined on every way here`)
-    if (has(facts.closed, operand.id)) throw new Error(`${operand.name} is used after it was closed`)
-  } else if (operand.kind === 'field') checkBounds(operand.data, operand.offset + operand.width, false, data)
-  else if (operand.kind === 'address') checkBounds(operand.data, operand.offset, false, data)
+  #close(descriptor: Operand | undefined, facts: Facts): void {
+    if (typeof descriptor === 'object' && descriptor.kind === 'value') facts.set(descriptor.id, CLOSED)
+  }
+
+  #checkSyscall(step: SyscallStep, facts: Facts): void {
+    checkReasons(step)
+    checkCloseOnExec(step)
+    if (takesHostPath(step)) this.#takeHostPath(facts)
+  }
+
+  #takeHostPath({ pivoted }: Facts): void {
+    if (pivoted) throw new Error('takes a host path after the pivot')
+    this.#effects.takesHostPath = true
+  }
+
+  #call(step: CallStep, facts: Facts): void {
+    const { routine, args, result } = step
+    checkReasons(step)
+    const effects = this.#around.routines.get(routine.id)
+    if (effects === undefined) throw new Error(`routine ${routine.name} doesn't stand before its caller`)
+    if (args.length !== routine.parameters.length) throw new Error(`${args.length} arguments for ${routine.name}`)
+    effects.isCalled = true
+    if (effects.takesHostPath) this.#takeHostPath(facts)
+    if (effects.pivots) facts.pivoted = true
+    for (const index of effects.closes) this.#close(args[index], facts)
+    this.#write(result.id, facts)
+  }
+
+  #onErrors({ onError }: SyscallStep | CallStep, facts: Facts): void {
+    for (const errno in onError) {
+      const label = onError[errno as keyof typeof onError]
+      if (label !== undefined) this.#branch(label, facts)
+    }
+  }
+
+  /** A way may lead back to the caller. */
+  #return(facts: Facts): void {
+    const parameters = this.#extent.routine?.parameters ?? []
+    for (const [index, { id }] of parameters.entries()) if (facts.get(id) === CLOSED) this.#effects.closes.add(index)
+    this.#effects.pivots ||= facts.pivoted
+  }
+
+  /** In a routine the caller gets the errno; only the child of a fork ends with a report. */
+  #checkFail({ code, text, inChild }: Step & { readonly op: 'fail' }): void {
+    if (this.#extent.routine === undefined || inChild === true) return
+    if (typeof code !== 'number' || code < 1 || code > 4095 || text !== undefined)
+      throw new Error('a routine fails with an errno alone')
+  }
 }
 
 function checkBounds(id: number, end: number, write: boolean, data: readonly Data[]): void {
@@ -191,32 +305,4 @@ function checkBounds(id: number, end: number, write: boolean, data: readonly Dat
   if (object === undefined) throw new Error(`data object ${id} doesn't exist`)
   if (write && !object.writable) throw new Error(`${object.text} is read-only`)
   if (end > object.size) throw new Error(`${end} is past the end of ${object.text}`)
-}
-
-function checkSyscall(step: SyscallStep, facts: Facts, data: readonly Data[]): void {
-  for (const operand of step.args) if (typeof operand === 'object') checkOperand(operand, facts, data)
-  for (const errno in step.ignore) {
-    if (step.ignore[errno as ErrnoName] === '') throw new Error(`${errno} is ignored without a reason`)
-  }
-  const flags = CLOEXEC_ARGUMENTS[step.name]
-  if (flags !== undefined && (flagBits(step.args[flags[0]]) & flags[1]) === 0) {
-    throw new Error('makes a descriptor that would survive exec')
-  }
-  if (facts.pivoted && step.path === 'host' && takesAmbientPath(step))
-    throw new Error('takes a host path after the pivot')
-}
-
-function takesAmbientPath(step: SyscallStep): boolean {
-  if (BARE_PATH_CALLS.includes(step.name)) return true
-  const place = PATH_ARGUMENTS[step.name]
-  return place !== undefined && step.args[place[0]] === AT.FDCWD
-}
-
-function flagBits(operand: Operand | undefined): number {
-  if (typeof operand === 'number') return operand
-  return typeof operand === 'object' && operand.kind === 'open-flags' ? operand.flags : 0
-}
-
-function isValue(operand: Operand | Field | undefined): operand is Value {
-  return typeof operand === 'object' && operand.kind === 'value'
 }

@@ -2,7 +2,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ERRNO } from '../linux/errno.ts'
 import { HOOK_FAILED } from '../plan/messages.ts'
-import { failureError, pointerText, type StepLabel } from './report.ts'
+import { failedLabel, failureError, pointerText, type StepLabel } from './report.ts'
 
 test('a pointer reads as a person writes it', () => {
   const pairs = [
@@ -75,6 +75,20 @@ for (const [label, code, text, message, hint] of REPORTS) {
     assert.is(error.data.pointer, label.origin)
   })
 }
+
+test('a routine speaks for the call that led there', () => {
+  const labels: readonly StepLabel[] = [
+    { origin: '/mounts/7', about: '/data', call: '' },
+    { origin: '', about: '', call: 'openat2' },
+    { origin: '', about: 'an entry', call: 'openat2' },
+  ]
+  const failed = (step: number, caller?: number): StepLabel | undefined =>
+    failedLabel((index) => labels[index], { step, ...(caller === undefined ? {} : { caller }) })
+  assert.equal(failed(1, 0), { origin: '/mounts/7', about: '/data', call: 'openat2' })
+  assert.equal(failed(2, 0), { origin: '/mounts/7', about: 'an entry', call: 'openat2' })
+  assert.equal(failed(1), labels[1])
+  assert.is(failed(9, 0), undefined)
+})
 
 test('a report of a step that nobody knows is an error of its own', () => {
   assert.match(failureError(undefined, { kind: 'failed', step: 7, code: 1, text: '' }).message, /unknown step 7/)

@@ -22,13 +22,25 @@ export function stepLabel(step: Step): StepLabel {
   return { origin: step.origin, about: step.about ?? '', call: step.op === 'syscall' ? step.name : '' }
 }
 
-/** Labels of the steps from one on: what may still fail after the gate. */
+/** Labels of the steps from one on, those of all routines among them: what may still fail after the gate. */
 export function labelsFrom(plan: Pick<Plan, 'steps'>, first: number): Record<number, StepLabel> {
   const labels: Record<number, StepLabel> = {}
   for (const [index, step] of plan.steps.entries()) {
-    if (index >= first && (step.op === 'syscall' || step.op === 'fail')) labels[index] = stepLabel(step)
+    if (index >= first && (step.op === 'syscall' || step.op === 'call' || step.op === 'fail'))
+      labels[index] = stepLabel(step)
   }
   return labels
+}
+
+/** A routine speaks for the call that led there: of its own step it says what was done, and to what if it knows better. */
+export function failedLabel(
+  labelOf: (step: number) => StepLabel | undefined,
+  { step, caller }: Pick<Failure, 'step' | 'caller'>,
+): StepLabel | undefined {
+  const label = labelOf(step)
+  const call = caller === undefined ? undefined : labelOf(caller)
+  if (label === undefined || call === undefined) return label
+  return { ...label, origin: call.origin, about: label.about === '' ? call.about : label.about }
 }
 
 const NO_MORE_PROCESSES = "pids.limit is reached, or the process has SCHED_DEADLINE and can't make others"
@@ -114,8 +126,11 @@ function hintFor(failure: string, { about, origin }: StepLabel): string | undefi
 
 /** The error of a plan's failed step. */
 export function planFailure(plan: Plan, failure: Failure): RuntError {
-  const step = plan.steps[failure.step]
-  return failureError(step === undefined ? undefined : stepLabel(step), failure)
+  const labelOf = (index: number): StepLabel | undefined => {
+    const step = plan.steps[index]
+    return step === undefined ? undefined : stepLabel(step)
+  }
+  return failureError(failedLabel(labelOf, failure), failure)
 }
 
 /** The error of a failed step. */

@@ -32,6 +32,8 @@ export type MessageKind = Exclude<keyof typeof MESSAGE, 'failed'>
 export interface Failure {
   readonly kind: 'failed'
   readonly step: number
+  /** The program's call that led to a step of a routine. */
+  readonly caller?: number
   /** errno of the step, or what a fail step gave: a wait status for hooks. */
   readonly code: number
   readonly text: string
@@ -77,7 +79,9 @@ export function decodeMessage(bytes: Uint8Array): Message | Failure {
   const value = Number(view.getBigInt64(REPORT.value, true))
   if (kind === REPORT_FAILED) {
     const text = decodeName(bytes.subarray(REPORT.text, REPORT.text + textLength(bytes)))
-    return { kind: 'failed', step: view.getUint32(REPORT.step, true), code: value, text }
+    const caller = view.getUint32(REPORT.caller, true)
+    const failure = { kind: 'failed', step: view.getUint32(REPORT.step, true), code: value, text } as const
+    return caller === 0 ? failure : { ...failure, caller: caller - 1 }
   }
   const known = KINDS.get(kind)
   if (known === undefined) throw new Error(`message of unknown kind ${kind} from the image`)

@@ -24,7 +24,7 @@ export function lowerClock({ plan }: Context, { first, dates }: Calendar, undo: 
   const time = plan.buffer('timespec', 16)
   plan.syscall('clock_gettime', [CLOCK_REALTIME, time.address])
   const rest = plan.add(time.field(0, 8), -first, plan.value('rest'))
-  plan.branch(rest, 'negative', 0, undo.now)
+  plan.branch(rest, 'less', 0, undo.now)
   /** How often a unit is in the rest; the rest is less than one then. */
   const divide = (unit: number): Value => {
     const count = plan.add(0, 0, plan.value('count'))

@@ -7,7 +7,19 @@ import type { Assembler, LabelId, Patch } from '../assembler.ts'
 import { XZR } from './registers.ts'
 
 /** How each condition is encoded in B.cond. */
-export const CONDITIONS = { eq: 0, ne: 1, atLeast: 2, below: 3, negative: 4, positive: 5, above: 8 } as const
+export const CONDITIONS = {
+  eq: 0,
+  ne: 1,
+  atLeast: 2,
+  below: 3,
+  positive: 5,
+  above: 8,
+  atMost: 9,
+  notLess: 10,
+  less: 11,
+  greater: 12,
+  notGreater: 13,
+} as const
 
 export const arm64 = {
   movz_x_imm16_hw: moveWide(0xd2800000), // MOVZ Xd, #imm16, LSL #shift

@@ -12,6 +12,7 @@ export const X16 = 16
 export const X19 = 19
 export const X20 = 20
 export const X21 = 21
+export const X22 = 22
 export const X30 = 30
 /** The zero register, where the instruction doesn't take it for the stack pointer. */
 export const XZR = 31

@@ -1,11 +1,12 @@
-// arm64. System calls change X0 only (syscall(2)). X19 points to the writable segment, X9 has the number of the step,
-// X16 is for what doesn't fit into an instruction, X20, X21 and X30 belong to routines.
+// arm64. System calls change X0 only (syscall(2)). X19 points to the writable segment, X9 has the number of the step, X22 that
+// of the call that led there, X16 is for what doesn't fit into an instruction, X30 is where a routine returns to, X20 and X21 belong
+// to the routines that make system calls.
 
 import { openFlagsToArm64 } from '../../linux/open-flags.ts'
 import type { Assembler } from '../assembler.ts'
 import type { Register, Target, Width } from '../target.ts'
 import { arm64, CONDITIONS, logicalImmediate, reaches } from './instructions.ts'
-import { X0, X1, X2, X3, X4, X5, X8, X9, X16, X19, X20, X21, X30, XZR } from './registers.ts'
+import { X0, X1, X2, X3, X4, X5, X8, X9, X16, X19, X20, X21, X22, X30, XZR } from './registers.ts'
 
 export const arm64Target: Target = {
   machine: 183, // EM_AARCH64
@@ -15,6 +16,8 @@ export const arm64Target: Target = {
   arguments: [X0, X1, X2, X3, X4, X5],
   result: X0,
   currentStep: X9,
+  currentCall: X22,
+  link: X30,
   triesLeft: X20,
 
   openFlags: openFlagsToArm64,
@@ -42,7 +45,10 @@ export const arm64Target: Target = {
   },
 
   dataAddress(asm, to, offset) {
-    if (offset >= 1 << 24) throw new RangeError('the writable segment is larger than 16 MiB')
+    if (offset >= 1 << 24) {
+      arm64Target.constant(asm, to, offset, 0)
+      return arm64.add_x_x_x(asm, to, to, X19)
+    }
     if (offset >= 0x1000) arm64.add_x_x_imm12_lsl12(asm, to, X19, offset >> 12)
     if (offset < 0x1000 || (offset & 0xfff) !== 0)
       arm64.add_x_x_imm12(asm, to, offset < 0x1000 ? X19 : to, offset & 0xfff)
@@ -94,7 +100,15 @@ export const arm64Target: Target = {
   compareErrno: (asm, errno) => arm64.cmn_x_imm12(asm, X0, errno),
   compareError: (asm) => arm64.cmn_x_imm12(asm, X0, 4095),
   countDown: (asm) => arm64.subs_w_w_imm12(asm, X20, X20, 1),
-  branch: (asm, flag, to) => arm64.bcc_label(asm, CONDITIONS[flag], to),
+
+  branch(asm, flag, to, reach) {
+    if (reach === 'near' || asm.farthest(to) < 1 << 20) return arm64.bcc_label(asm, CONDITIONS[flag], to)
+    const over = asm.label()
+    arm64.bcc_label(asm, CONDITIONS[flag] ^ 1, over) // the opposite
+    arm64.b_label(asm, to)
+    asm.bind(over)
+  },
+
   jump: arm64.b_label,
 
   syscallNumber: (asm, number) => arm64.movz_x_imm16_hw(asm, X8, number, 0),

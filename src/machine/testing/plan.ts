@@ -136,6 +136,7 @@ export function profileTable(plan: Draft): Address {
   return table
 }
 
+/** Some tests are of what verify() refuses. */
 export function finish(plan: Draft): Plan {
-  return plan
+  return plan as unknown as Plan
 }

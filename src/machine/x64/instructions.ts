@@ -13,7 +13,19 @@ const NO_W = 0
 type Width = typeof W | typeof NO_W
 
 /** How each condition is encoded in Jcc. */
-export const CONDITIONS = { below: 2, atLeast: 3, eq: 4, ne: 5, above: 7, negative: 8, positive: 9 } as const
+export const CONDITIONS = {
+  below: 2,
+  atLeast: 3,
+  eq: 4,
+  ne: 5,
+  atMost: 6,
+  above: 7,
+  positive: 9,
+  less: 12,
+  notLess: 13,
+  notGreater: 14,
+  greater: 15,
+} as const
 
 export const x64 = {
   mov_r32_imm32: opcodeRegister(0xb8), // B8+rd id          MOV r32, imm32

@@ -13,3 +13,4 @@ export const R10 = 10
 export const R12 = 12
 export const R13 = 13
 export const R14 = 14
+export const R15 = 15

@@ -1,9 +1,10 @@
 // x86-64. System calls change RAX, RCX and R11 only (syscall(2)). RBX points into the writable segment, RBP has the
-// number of the step, R12 where a routine returns to (there is no stack), R13 and R14 belong to routines.
+// number of the step, R15 that of the call that led there, R12 where a routine returns to (there is no stack), R13 and R14 belong
+// to the routines that make system calls.
 
 import type { Target, Width } from '../target.ts'
 import { CONDITIONS, x64 } from './instructions.ts'
-import { R8, R9, R10, R12, R13, R14, RAX, RBP, RBX, RDI, RDX, RSI, RSP } from './registers.ts'
+import { R8, R9, R10, R12, R13, R14, R15, RAX, RBP, RBX, RDI, RDX, RSI, RSP } from './registers.ts'
 
 /** MOV R12D, imm32 and JMP rel32: where a call returns to, from its start. */
 const CALL_SIZE = 6 + 5
@@ -16,6 +17,8 @@ export const x64Target: Target = {
   arguments: [RDI, RSI, RDX, R10, R8, R9],
   result: RAX,
   currentStep: RBP,
+  currentCall: R15,
+  link: R12,
   triesLeft: R14,
 
   openFlags: (flags) => flags,
