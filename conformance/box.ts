@@ -251,7 +251,7 @@ export function hierarchies(): string[] {
   if (existsSync(`${CGROUPS}/cgroup.procs`)) return [CGROUPS]
   // Links are other names of the same: cpu and cpuacct of cpu,cpuacct.
   const folders = readdirSync(CGROUPS, { withFileTypes: true }).filter((entry) => entry.isDirectory())
-  return folders.map(({ name }) => `${CGROUPS}/${name}`)
+  return folders.map(({ name }) => `${CGROUPS}/${name}`).filter((folder) => existsSync(`${folder}/cgroup.procs`))
 }
 
 export function removeCgroup(folder: string): void {

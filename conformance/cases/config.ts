@@ -33,6 +33,19 @@ check('A1', 'the path of a bundle may have any bytes', async (box) => {
   assert.is(succeeded(await box.command(['run'], { starter: ['sh', '-c', inside, 'sh'] })).stdout, 'there\n')
 })
 
+check('A1', 'a property of null is one that is not there', async (box) => {
+  const edits = {
+    '/hooks': { prestart: null, poststart: null },
+    '/process/user/additionalGids': null,
+    '/process/oomScoreAdj': null,
+    '/linux/resources': { memory: null, pids: null, devices: null },
+    '/linux/sysctl': null,
+    '/linux/maskedPaths': null,
+    '/annotations': null,
+  }
+  assert.is(await box.sh('echo there', edits), 'there')
+})
+
 check('A2', 'a relative root.path starts at the bundle', async (box) => {
   writeFileSync(`${box.rootfs}/here`, 'yes')
   assert.is(await box.sh('cat /here', { '/root/path': './rootfs' }), 'yes')

@@ -77,4 +77,16 @@ test('the two spellings of a kernel parameter are one path', () => {
   )
 })
 
+test('more ranges than the kernel takes', () => {
+  const ranges = Array.from({ length: 341 }, (_, id) => ({ containerID: id, hostID: id, size: 1 }))
+  const findings: Finding[] = []
+  checkRanges(ranges, '/m', reporter(findings, 'mappings'))
+  assert.equal(
+    findings.map(({ pointer, message }) => [pointer, message]),
+    [['/m', 'has 341 ranges, and the kernel takes 340']],
+  )
+  checkRanges(ranges.slice(1), '/m', reporter(findings, 'mappings'))
+  assert.is(findings.length, 1)
+})
+
 test.run()

@@ -36,8 +36,15 @@ const mappings: Check = ({ linux }, report, namespaces) => {
   }
 }
 
+/** Lines that uid_map takes. user_namespaces(7) */
+export const MOST_RANGES = 340
+
 /** No id twice, on either side, and none past the last. */
 export function checkRanges(list: readonly OciMapping[], pointer: string, report: Report): void {
+  if (list.length > MOST_RANGES) {
+    report(pointer, undefined, `has ${list.length} ranges, and the kernel takes ${MOST_RANGES}`)
+    return
+  }
   list.forEach((mapping, index) => {
     checkRange(mapping, { pointer: `${pointer}/${index}`, earlier: list.slice(0, index), report })
   })

@@ -1,6 +1,7 @@
 // Checks of /process (runtime-spec config.md, Process).
 
 import { cpuMask } from '../linux/cpu-list.ts'
+import { MOST_RANGES } from './check-linux.ts'
 import type { Check, Checks } from './checks.ts'
 import type { OciConfig, OciProcess } from './generated/oci.d.ts'
 import { cleanPath } from './path.ts'
@@ -53,7 +54,8 @@ const rlimits: Check = ({ process }, report) => {
 const user: Check = ({ process, linux }, report, namespaces) => {
   if (process === undefined || namespaces.get('user') !== 'new') return
   const { uidMappings = [], gidMappings = [] } = linux ?? {}
-  if (uidMappings.length === 0 || gidMappings.length === 0) return // told by the check of the mappings
+  const isMapped = ({ length }: readonly unknown[]) => length > 0 && length <= MOST_RANGES
+  if (!isMapped(uidMappings) || !isMapped(gidMappings)) return // told by the check of the mappings
   const { uid = 0, gid = 0, additionalGids = [] } = process.user ?? {}
   requireMapped('/process/user/uid', uid, { mappings: uidMappings, list: '/linux/uidMappings', report })
   requireMapped('/process/user/gid', gid, { mappings: gidMappings, list: '/linux/gidMappings', report })

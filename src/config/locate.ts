@@ -1,6 +1,7 @@
 // JSON pointer → line and column in the text. Loaded only when there is something to complain about, or a number to re-read.
 
 import type { Node } from 'jsonc-parser'
+import { TooDeep } from './json.ts'
 import type { ConfigProblem, Finding } from './problems.ts'
 
 const STRICT = { disallowComments: true, allowTrailingComma: false, allowEmptyContent: false }
@@ -18,18 +19,23 @@ export async function parseTree(text: string): Promise<Node | undefined> {
 /** Findings with their places; numbers as they are written in the file. */
 export async function locate(text: string, findings: readonly Finding[]): Promise<ConfigProblem[]> {
   const tree = await parseTree(text)
+  const position = positions(text)
   return findings
     .map((finding) => {
       const { node, complete } = nodeAt(tree, finding.pointer)
       const at = finding.rule === 'propertyNames' ? (keyOf(node) ?? node) : node
       const exact = complete && node?.type === 'number' && finding.found !== '' ? textOf(text, node) : finding.found
-      return { ...finding, found: exact, ...position(text, at?.offset ?? 0) }
+      return { ...finding, found: exact, ...position(at?.offset ?? 0) }
     })
     .sort((one, other) => one.line - other.line || one.column - other.column)
 }
 
-/** A text that JSON.parse refuses: where, and why. */
+/** A text that parseJson() refuses: where, and why. */
 export async function syntaxProblem(text: string, error: unknown): Promise<ConfigProblem> {
+  const position = positions(text)
+  if (error instanceof TooDeep) {
+    return { pointer: '', found: '', message: error.message, rule: 'depth', ...position(error.offset) }
+  }
   const { parseTree, printParseErrorCode } = await parser()
   const errors: { error: number; offset: number; length: number }[] = []
   parseTree(text, errors, STRICT)
@@ -40,7 +46,7 @@ export async function syntaxProblem(text: string, error: unknown): Promise<Confi
     found: first === undefined ? '' : show(text.slice(first.offset, first.offset + Math.max(first.length, 1))),
     message: `not JSON: ${reason ?? 'not expected here'}`,
     rule: 'syntax',
-    ...position(text, first?.offset ?? 0),
+    ...position(first?.offset ?? 0),
   }
 }
 
@@ -67,15 +73,18 @@ function show(found: string): string {
   return found === '' ? 'the end of the file' : JSON.stringify(found.length > 40 ? `${found.slice(0, 40)}…` : found)
 }
 
-/** From 1, columns in UTF-16 units. */
-function position(text: string, offset: number): { line: number; column: number } {
-  let line = 1
-  let start = 0
-  for (;;) {
-    const end = text.indexOf('\n', start)
-    if (end < 0 || end >= offset) return { line, column: offset - start + 1 }
-    line++
-    start = end + 1
+/** @returns line and column of an offset, from 1, columns in UTF-16 units */
+function positions(text: string): (offset: number) => { readonly line: number; readonly column: number } {
+  const starts = [0]
+  for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', end + 1)) starts.push(end + 1)
+  return (offset) => {
+    let [line, beyond] = [1, starts.length + 1]
+    while (line + 1 < beyond) {
+      const middle = (line + beyond) >> 1
+      if ((starts[middle - 1] ?? 0) <= offset) line = middle
+      else beyond = middle
+    }
+    return { line, column: offset - (starts[line - 1] ?? 0) + 1 }
   }
 }
 
@@ -94,8 +103,14 @@ export function nodeAt(
   return { node, complete: true }
 }
 
+/** The values of an object by name, as soon as somebody has asked for one. */
+const members = new WeakMap<Node, ReadonlyMap<unknown, Node | undefined>>()
+
 function memberOf(node: Node | undefined, name: string): Node | undefined {
-  return node?.children?.findLast((property) => property.children?.[0]?.value === name)?.children?.[1]
+  if (node?.children === undefined) return undefined
+  const known = members.get(node) ?? new Map(node.children.map(({ children }) => [children?.[0]?.value, children?.[1]]))
+  members.set(node, known)
+  return known.get(name)
 }
 
 function keyOf(node: Node | undefined): Node | undefined {

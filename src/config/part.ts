@@ -5,6 +5,7 @@ import type { Checks } from './checks.ts'
 import { explainBy } from './explain.ts'
 import type { OciConfig } from './generated/oci.d.ts'
 import { restoreIntegers } from './integers.ts'
+import { parseJson } from './json.ts'
 import { locate, syntaxProblem } from './locate.ts'
 import { describeProblem, type Finding, reporter } from './problems.ts'
 import { findUnsupported } from './unsupported.ts'
@@ -46,7 +47,7 @@ export function findingsOf(config: OciConfig, checks: Checks): Finding[] {
 
 async function parse(text: string, name: string): Promise<unknown> {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch (error) {
     throw new RuntError('config-invalid', describeProblem(await syntaxProblem(text, error), name))
   }

@@ -56,6 +56,80 @@ test('all problems of the schema at once, by place', async () => {
   ])
 })
 
+test('a property of null is one that is not there', async () => {
+  const text = JSON.stringify(
+    configWith({
+      '/hostname': null,
+      '/hooks': { prestart: null, poststop: [{ path: '/bin/true', args: null, timeout: null }] },
+      '/process/capabilities': null,
+      '/process/user': { uid: 1, gid: 2, additionalGids: null },
+      '/linux/resources': { pids: null, devices: null, memory: { limit: null } },
+      '/annotations': { 'a null': 'null', gone: null },
+    }),
+  )
+  const verdict = await validateText(text)
+  assert.is(verdict.kind, 'valid')
+  if (verdict.kind !== 'valid') return
+  const { hostname, hooks, process, linux, annotations } = normalize(verdict.config, '/bundle')
+  assert.is(hostname, undefined)
+  assert.equal(hooks.poststop, [{ path: '/bin/true', args: ['/bin/true'], env: undefined, timeout: undefined }])
+  assert.equal([process?.capabilities, process?.user.additionalGids], [undefined, []])
+  assert.equal([linux.resources.devices, annotations], [[], { 'a null': 'null' }])
+})
+
+test('what must be there is not null, nor is a member of a list', async () => {
+  assert.equal(await lines('{"ociVersion": null, "root": {"path": null}, "mounts": [null], "process": null}'), [
+    'config.json:1:16: /ociVersion: is missing',
+    'config.json:1:39: /root/path: is missing',
+    'config.json:1:57: /mounts/0: found null, must be an object',
+  ])
+  assert.equal(await lines('null'), ['config.json:1:1: found null, must be an object'])
+})
+
+test('what is nested too deep is told with its place', async () => {
+  const nested = (levels: number) => `{"a": "[[",\n"x": ${'[{"y":'.repeat(levels / 2)}1${'}]'.repeat(levels / 2)}}`
+  for (const levels of [1000, 400_000]) {
+    assert.equal(await lines(nested(levels)), ['config.json:2:3001: is nested deeper than 1000 levels'])
+  }
+  assert.equal(await lines(nested(998)), ['config.json:1:1: /ociVersion: is missing'])
+  assert.equal(await lines(`${'['.repeat(2000)}`), ['config.json:1:1001: is nested deeper than 1000 levels'])
+})
+
+/** Milliseconds for a config, the best of some. */
+async function timeOf(changes: Changes): Promise<number> {
+  const text = JSON.stringify(configWith(changes), undefined, 1)
+  let best = Number.POSITIVE_INFINITY
+  for (let round = 0; round < 3; round++) {
+    const started = performance.now()
+    await validateText(text)
+    best = Math.min(best, performance.now() - started)
+  }
+  return best
+}
+
+const LONG: readonly (readonly [what: string, changes: (count: number) => Changes])[] = [
+  ['problems', (count) => ({ '/mounts': Array(count).fill({ destination: '/x', type: '' }) })],
+  [
+    'names with a problem',
+    (count) => ({ '/annotations': Object.fromEntries(Array.from({ length: count }, (_, index) => [`x${index}`, 1])) }),
+  ],
+  [
+    'ranges of ids',
+    (count) => {
+      const ranges = Array.from({ length: count }, (_, id) => ({ containerID: id, hostID: id, size: 1 }))
+      return { '/linux/uidMappings': ranges, '/linux/gidMappings': ranges }
+    },
+  ],
+  ['masked paths', (count) => ({ '/linux/maskedPaths': Array(count).fill('/proc/x') })],
+]
+
+for (const [what, changes] of LONG) {
+  test(`many ${what} take time in proportion`, async () => {
+    const [few, many] = [await timeOf(changes(2000)), await timeOf(changes(16_000))]
+    assert.ok(many < 24 * few + 100, `${few} ms, 8 times as many ${many} ms`)
+  })
+}
+
 test('texts that are no config', async () => {
   for (const [text, ...expected] of [
     ['[]', 'config.json:1:1: found an empty list, must be an object'],

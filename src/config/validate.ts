@@ -4,6 +4,7 @@
 import { runChecks } from './checks.ts'
 import type { OciConfig } from './generated/oci.d.ts'
 import { config as fitsSchema } from './generated/validators.js'
+import { parseJson } from './json.ts'
 import type { ConfigProblem, Finding } from './problems.ts'
 import { findUnsupported } from './unsupported.ts'
 
@@ -20,7 +21,7 @@ const LONG_NUMBER = /\d{16}/
 export async function validateText(text: string): Promise<Verdict> {
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = parseJson(text)
   } catch (error) {
     const { syntaxProblem } = await import('./locate.ts')
     return { kind: 'invalid', problems: [await syntaxProblem(text, error)] }
