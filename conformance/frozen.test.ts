@@ -85,7 +85,7 @@ function declareTests(ground: Ground, freezer: Freezer): void {
     ['the short way', []],
     ['the long way', ['--supervised']],
   ]
-  const said = /\/linux\/cgroupsPath: \S+ is frozen/
+  const said = /linux\.cgroupsPath: \S+ is frozen/
 
   for (const [way, flags] of ways) {
     test(`${freezer.title}: create and run below a frozen cgroup are refused at once, and leave nothing: ${way}`, async () => {

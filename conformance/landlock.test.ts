@@ -126,7 +126,7 @@ function declareTests(ground: Ground): void {
   test('rules that make no sense are told with the place in config.json', async () => {
     await using box = new Box(ground)
     const stderr = await box.rejected(annotated({ paths: [{ paths: ['/'], access: ['read'] }] }))
-    assert.match(stderr, /config.json:1:\d+: \/annotations\/runt.landlock: paths\[0\].access\[0\] is "read"/)
+    assert.match(stderr, /config.json:1:\d+: annotations\["runt.landlock"\]: paths\[0\].access\[0\] is "read"/)
   })
 }
 

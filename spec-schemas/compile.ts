@@ -90,6 +90,22 @@ function findWideIntegers(schemas: ReadonlyMap<string, Schema>): [path: string, 
   return found
 }
 
+/** What a value may have in it: names of properties, '*' for every member of a list or map; 0 for what has no parts. */
+type Parts = 0 | { readonly [name: string]: Parts }
+
+/** All properties that the schemas know. */
+function partsOf(schemas: ReadonlyMap<string, Schema>, address: string): Parts {
+  const walk = (schema: Schema, file: string): Parts => {
+    const { $ref: reference, properties, items, additionalProperties } = schema as SchemaParts
+    if (reference !== undefined) return partsOf(schemas, reference.startsWith('#') ? file + reference : reference)
+    const members = items ?? additionalProperties
+    if (members !== undefined) return { '*': walk(members, file) }
+    if (properties === undefined) return 0
+    return Object.fromEntries(Object.entries(properties).map(([name, property]) => [name, walk(property, file)]))
+  }
+  return walk(resolve(schemas, address.includes('#') ? address : `${address}#`), address.split('#')[0] ?? '')
+}
+
 interface SchemaParts {
   readonly $ref?: string
   readonly properties?: Readonly<Record<string, Schema>>
@@ -145,5 +161,13 @@ write('integers.js', `export const WIDE_INTEGERS = ${JSON.stringify(findWideInte
 write(
   'integers.d.ts',
   "export declare const WIDE_INTEGERS: readonly (readonly [path: string, width: 'i64' | 'u64'])[]\n",
+)
+write('parts.js', `export const PARTS = ${JSON.stringify(partsOf(schemas, 'config.json'))}\n`)
+write(
+  'parts.d.ts',
+  `/** What a value may have in it: names of properties, '*' for every member of a list or map; 0 for what has no parts. */
+export type Parts = 0 | { readonly [name: string]: Parts }
+export declare const PARTS: Parts
+`,
 )
 write('oci.d.ts', await compileOciTypes(schemas))

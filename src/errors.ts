@@ -1,11 +1,12 @@
 // One class for every error that a person may see. Thrown where it happens, printed once in cli/main.ts.
 
 import type { ErrorCode } from './error-codes.ts'
+import { pointerText } from './pointer.ts'
 
 export interface RuntErrorOptions {
   readonly cause?: unknown
   /** The cure, when it is known: printed on a line of its own. */
-  readonly hint?: string
+  readonly hint?: string | undefined
   /** Facts for the JSON log line: paths, pointers, errno. */
   readonly data?: Readonly<Record<string, unknown>>
 }
@@ -26,6 +27,19 @@ export class RuntError extends Error {
     this.hint = options.hint
     this.data = options.data ?? {}
   }
+}
+
+/**
+ * An error about a property of config.json.
+ * @param pointer of the property
+ */
+export function propertyError(
+  code: ErrorCode,
+  pointer: string,
+  why: string,
+  options: RuntErrorOptions = {},
+): RuntError {
+  return new RuntError(code, `${pointerText(pointer)}: ${why}`, { ...options, data: { pointer, ...options.data } })
 }
 
 /** What the JSON log line of an error has beside level, msg and time. */

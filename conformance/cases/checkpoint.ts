@@ -473,7 +473,7 @@ check('K6', 'a bind whose source is gone is told by its place in the config, and
   await saved.launch({ '/mounts/-': { destination: '/mnt', type: 'bind', source: volume, options: ['bind'] } })
   succeeded(await saved.checkpoint())
   rmSync(volume, { recursive: true })
-  assert.match(failed(await saved.restore('--detach')).stderr, /mounts\[5\]: .*volume: .*ENOENT/)
+  assert.match(failed(await saved.restore('--detach')).stderr, /mounts\[5\] \(.*\): .*volume: .*ENOENT/)
   box.assertNothingLeft()
 })
 

@@ -41,7 +41,7 @@ if (missing !== undefined) {
   test('a limit that can not be had is refused, and so is a place that is not his', async () => {
     await using user = new User()
     const limit = await user.refused({ '/linux/resources': { pids: { limit: 5 } } })
-    assert.match(limit, /\/linux\/resources\/pids\/limit: no cgroup hierarchy has the pids controller\n.*given to him/)
+    assert.match(limit, /linux\.resources\.pids\.limit: no cgroup hierarchy has the pids controller\n.*given to him/)
     const place = await user.refused({ '/linux/cgroupsPath': '/runt-nobodys/box' })
     assert.match(place, /linux\.cgroupsPath: "\/runt-nobodys\/box": .*EACCES.*\n.*leave it out/)
   })

@@ -77,7 +77,7 @@ const REFUSED: readonly (readonly [string, Edits, RegExp])[] = [
   [
     "a hard limit above the caller's",
     { '/process/rlimits': [{ type: 'RLIMIT_NOFILE', soft: 1024, hard: 1 << 30 }] },
-    /process\.rlimits\[0\]: .*EPERM.*\n.*CAP_SYS_RESOURCE/,
+    /process\.rlimits\[0\] \(.*\): .*EPERM.*\n.*CAP_SYS_RESOURCE/,
   ],
   [
     'a network device of the host',

@@ -67,7 +67,7 @@ if (missing === undefined) {
   test('an id without a mapping is refused by its name', async () => {
     await using user = new User()
     const uid = await user.refused({ '/process/user/uid': 5 })
-    assert.match(uid, /\/process\/user\/uid.*\/linux\/uidMappings doesn't map it/)
+    assert.match(uid, /process\.user\.uid.*linux\.uidMappings doesn't map it/)
     await user.launch('sleep 100')
     for (const flag of ['5', '0:5']) {
       const { status, stderr } = await user.command([user.runt, 'exec', '--user', flag, user.id, 'true'])

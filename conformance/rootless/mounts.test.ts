@@ -10,22 +10,22 @@ const REFUSED: readonly (readonly [string, Edits, RegExp])[] = [
   [
     'an mqueue without an ipc namespace',
     { '/linux/namespaces': ['user', 'mount', 'pid', 'uts'].map((type) => ({ type })) },
-    /mounts\[4\]: mount mqueue: fsconfig: EPERM.*\n.*needs a new ipc namespace; or bind/,
+    /mounts\[4\] \(.*\): mount mqueue: fsconfig: EPERM.*\n.*needs a new ipc namespace; or bind/,
   ],
   [
     'a proc without a pid namespace',
     { '/linux/namespaces': ['user', 'mount', 'ipc', 'uts'].map((type) => ({ type })) },
-    /mounts\[0\]: mount proc: fsconfig: EPERM.*\n.*needs a new pid namespace; or bind/,
+    /mounts\[0\] \(.*\): mount proc: fsconfig: EPERM.*\n.*needs a new pid namespace; or bind/,
   ],
   [
     'a devpts of a group that is not mapped',
     { '/mounts/2/options/-': 'gid=5' },
-    /mounts\[2\]: option gid=5: fsconfig: EINVAL.*\n.*not mapped.*leave the option out/,
+    /mounts\[2\] \(.*\): option gid=5: fsconfig: EINVAL.*\n.*not mapped.*leave the option out/,
   ],
   [
     'what would come to light below a bind of one folder',
     { '/mounts/-': { destination: '/mnt', source: '/sys', options: ['bind'] } },
-    /mounts\[\d\]: \/sys: open_tree: EINVAL.*\n.*rbind/,
+    /mounts\[\d\] \(\/mnt\): \/sys: open_tree: EINVAL.*\n.*rbind/,
   ],
   [
     'an ID-mapped mount',
@@ -38,12 +38,12 @@ const REFUSED: readonly (readonly [string, Edits, RegExp])[] = [
         gidMappings: [{ containerID: 0, hostID: 5, size: 1 }],
       },
     },
-    /mounts\[\d\]: only root can make an ID-mapped mount/,
+    /mounts\[\d\] \(.*\): only root can make an ID-mapped mount/,
   ],
   [
     'a file system of a block device',
     { '/mounts/-': { destination: '/mnt', type: 'ext4', source: '/dev/null' } },
-    /mounts\[\d\]: .*fsconfig: EPERM/,
+    /mounts\[\d\] \(.*\): .*fsconfig: EPERM/,
   ],
 ]
 
@@ -106,14 +106,14 @@ if (missing === undefined) {
     await using user = new User()
     for (const option of ['rw', 'suid', 'relatime']) {
       const said = await user.refused(volume(option), { prepare: VOLUME })
-      assert.match(said, /mounts\[\d\]: \/data: mount_setattr: EPERM.*\n.*locked a flag/, option)
+      assert.match(said, /mounts\[\d\] \(\/data\): mount_setattr: EPERM.*\n.*locked a flag/, option)
     }
   })
 
   test('a proc that would show what is covered is refused, with the reason', async () => {
     await using user = new User()
     const said = await user.refused({}, { prepare: 'mount -t tmpfs tmpfs /proc/sys\n' })
-    assert.match(said, /mounts\[0\]: \/proc: fsmount: EPERM.*\n.*reveal too much.*Bind the outer one/)
+    assert.match(said, /mounts\[0\] \(\/proc\): fsmount: EPERM.*\n.*reveal too much.*Bind the outer one/)
   })
 
   test('devices are those of the host, and only those that they should be', async () => {
@@ -124,10 +124,10 @@ if (missing === undefined) {
     const fuse = { path: '/dev/other', type: 'c', major: 10, minor: 229 }
     assert.match(
       await user.refused({ '/linux/devices': [fuse] }),
-      /linux\.devices\[0\]: host's \/dev\/other: open_tree: ENOENT/,
+      /linux\.devices\[0\] \(.*\): host's \/dev\/other: open_tree: ENOENT/,
     )
     const wrong = { path: '/dev/null', type: 'c', major: 10, minor: 229 }
-    assert.match(await user.refused({ '/linux/devices': [wrong] }), /linux\.devices\[0\]: .*another file/)
+    assert.match(await user.refused({ '/linux/devices': [wrong] }), /linux\.devices\[0\] \(.*\): .*another file/)
   })
 } else {
   console.log(`skipped: all mounts of ordinary users: ${missing}`)

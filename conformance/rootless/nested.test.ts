@@ -139,7 +139,7 @@ if (missing !== undefined) {
     assert.is(status, 1)
     assert.match(
       stderr,
-      /mounts\[0\]: \/proc: fsmount: EPERM.*\n.*reveal too much.*run the outer container without masks/,
+      /mounts\[0\] \(\/proc\): fsmount: EPERM.*\n.*reveal too much.*run the outer container without masks/,
     )
   })
 

@@ -78,8 +78,8 @@ test('a controller that is not there, or that can not be had, is an error with i
       renderSettings({ ...NOTHING, ...resources }, () => 'v2'),
       { others: true },
     )
-  assert.throws(needs({ pids: { limit: 1n } }), /^\/linux\/resources\/pids\/limit: cgroup v2 has no pids controller/)
-  assert.throws(needs({ memory: { limit: 1n } }), /^\/linux\/resources\/memory\/limit: .*can't be enabled: write/)
+  assert.throws(needs({ pids: { limit: 1n } }), /^linux\.resources\.pids\.limit: cgroup v2 has no pids controller/)
+  assert.throws(needs({ memory: { limit: 1n } }), /^linux\.resources\.memory\.limit: .*can't be enabled: write/)
   needs({ cpu: { idle: 1n } })()
 })
 
@@ -105,7 +105,7 @@ test('a file that is not there is an error with pointer, value and errno, unless
     writeSettings(renderSettings({ ...NOTHING, ...resources }, places.versionOf), places)
   assert.throws(
     () => write({ pids: { limit: 7n } }),
-    /^\/linux\/resources\/pids\/limit: write "7" to \/.*\/pids.max: ENOENT: no such file or directory$/,
+    /^linux\.resources\.pids\.limit: write "7" to \/.*\/pids.max: ENOENT: no such file or directory$/,
   )
   write({ memory: { limit: -1n } }) // and no swap accounting
   assert.is(readFileSync(`${root}/pod/web/memory.max`, 'utf8'), 'max')
@@ -116,7 +116,7 @@ test('checkBeforeUpdate looks at the memory in use', ({ root }) => {
   const places = placesOf(v2(root))
   const check = (limit: bigint, checkBeforeUpdate: boolean) =>
     checkMemoryUse({ ...NOTHING, memory: { limit, checkBeforeUpdate } }, places)
-  assert.throws(() => check(4999n, true), /^\/linux\/resources\/memory\/limit: 4999 is less than in use: 5000/)
+  assert.throws(() => check(4999n, true), /^linux\.resources\.memory\.limit: 4999 is less than in use: 5000/)
   check(5000n, true)
   check(4999n, false)
   check(-1n, true)
@@ -211,16 +211,16 @@ test('a file that is not there says what is missing, where that is known', ({ ro
   const cases: [Partial<Resources>, RegExp, RegExp][] = [
     [
       { hugepageLimits: [{ pageSize: '3MB', limit: 0n }] },
-      /^\/linux\/resources\/hugepageLimits\/0: write "0" to /,
+      /^linux\.resources\.hugepageLimits\[0\]: write "0" to /,
       /huge ?pages|page sizes/,
     ],
     [
       { blockIO: { weight: 10 } },
-      /blockIO\/weight: write "10" to .*blkio.bfq.weight: ENOENT/,
+      /blockIO\.weight: write "10" to .*blkio.bfq.weight: ENOENT/,
       /CONFIG_BFQ_GROUP_IOSCHED/,
     ],
-    [{ blockIO: { leafWeight: 10 } }, /blockIO\/leafWeight: write "10" to .*ENOENT/, /since 5.0/],
-    [{ memory: { swap: 10n } }, /memory\/swap: write "10" to .*ENOENT/, /swapaccount=1/],
+    [{ blockIO: { leafWeight: 10 } }, /blockIO\.leafWeight: write "10" to .*ENOENT/, /since 5.0/],
+    [{ memory: { swap: 10n } }, /memory\.swap: write "10" to .*ENOENT/, /swapaccount=1/],
   ]
   for (const [resources, message, hint] of cases) {
     assert.throws(
@@ -260,10 +260,7 @@ test('an update that fails has changed nothing, also of files with a line for ea
   }
   // The fake's files keep what was written last, and no lines: what is written to take it back is what counts.
   const written = (name: string) => readFileSync(`${root}/pod/web/${name}`, 'utf8')
-  assert.throws(
-    () => update(v2(root), { cpu: { period: 5000n } }, change),
-    /^\/linux\/resources\/pids\/limit: .*ENOENT/,
-  )
+  assert.throws(() => update(v2(root), { cpu: { period: 5000n } }, change), /^linux\.resources\.pids\.limit: .*ENOENT/)
   assert.equal([written('memory.max'), written('memory.swap.max'), written('cpu.max')], ['1000', '0', '1000 5000'])
   // pids stands before the lists of devices, which have not been written to
   assert.is(written('io.max'), web['io.max'])

@@ -1,6 +1,6 @@
 // What a new folder needs before it can hold limits and processes: v2's controllers switched on above it, v1's cpuset filled.
 
-import { RuntError } from '../errors.ts'
+import { propertyError, RuntError } from '../errors.ts'
 import { describeWrite, readKnob, readKnobIfPresent, tryWriteKnob } from './knob.ts'
 import type { Setting } from './setting.ts'
 
@@ -46,7 +46,7 @@ export function enableControllers(
 const CORE = 'cgroup'
 
 function refuse({ pointer }: Setting, why: string): RuntError {
-  return new RuntError('cgroup', `${pointer}: ${why}`, {
+  return propertyError('cgroup', pointer, why, {
     hint: 'a cgroup that has processes of its own can not give controllers to its children',
   })
 }

@@ -6,7 +6,7 @@
 // the verdict depends only on the most specific *cell* that holds it; cells are the rules' shapes and their intersections.
 
 import type { DeviceRule } from '../config/types.ts'
-import { RuntError } from '../errors.ts'
+import { propertyError } from '../errors.ts'
 
 export type DeviceKind = 'c' | 'b'
 
@@ -68,7 +68,7 @@ export function devicePolicy(rules: readonly DeviceRule[]): DevicePolicy {
 
 function checkNumber(number: number | undefined, max: number, pointer: string): void {
   if (number === undefined || (Number.isInteger(number) && number >= 0 && number <= max)) return
-  throw new RuntError('cgroup', `${pointer}: ${number} is not in 0 … ${max}`)
+  throw propertyError('cgroup', pointer, `${number} is not in 0 … ${max}`)
 }
 
 interface Shape {
@@ -172,7 +172,11 @@ export function v1DeviceList(policy: DevicePolicy): V1DeviceList {
     const exceptions = v1Exceptions(policy, flip)
     if (exceptions !== undefined) return { start: flip === ALL ? 'devices.allow' : 'devices.deny', exceptions }
   }
-  throw new RuntError('cgroup', '/linux/resources/devices: cgroup v1 can not except single devices from a rule with *')
+  throw propertyError(
+    'cgroup',
+    '/linux/resources/devices',
+    'cgroup v1 can not except single devices from a rule with *',
+  )
 }
 
 function allowsTheRest(policy: DevicePolicy): boolean {

@@ -2,7 +2,7 @@
 // and after, or with one that it has neither before nor after.
 
 import type { DeviceRule } from '../config/types.ts'
-import { RuntError } from '../errors.ts'
+import { propertyError } from '../errors.ts'
 import { DEFAULT_DEVICE_RULES, devicePolicy, exceptionsFile, type V1DeviceList, v1DeviceList } from './device-policy.ts'
 import { attachDeviceProgram, writeDeviceLines, writeV1Devices } from './devices.ts'
 import { freeze, isFrozen, thaw } from './freezer.ts'
@@ -18,7 +18,7 @@ export function updateDevices(cgroup: Cgroup, before: readonly DeviceRule[], aft
   if (v1 !== undefined) updateV1(cgroup, v1, before, after)
   else if (unified !== undefined)
     attachDeviceProgram(unified, after, { fresh: false, rootless: cgroup.scope?.kind === 'user' })
-  else throw new RuntError('cgroup', `/linux/resources/devices: no cgroup hierarchy for ${cgroup.path}`)
+  else throw propertyError('cgroup', '/linux/resources/devices', `no cgroup hierarchy for ${cgroup.path}`)
 }
 
 function updateV1(

@@ -103,15 +103,17 @@ export function openForEntry(cgroup: Cgroup): ByteCheck[] {
 /**
  * Refuse a cgroup in which a process would stand still as soon as it enters, and whoever waits for it with it.
  * @param about what asked for this cgroup
+ * @param data of the error
  * @throws RuntError 'cgroup'
  */
-export function checkNotFrozen(cgroup: Cgroup, about: string): void {
+export function checkNotFrozen(cgroup: Cgroup, about: string, data: RuntError['data'] = {}): void {
   for (const { path, position, byte } of openForEntry(cgroup)) {
     const text = readKnobIfPresent(path) // the root of a hierarchy has no such file, and is never frozen
     if (text === undefined || text.charAt(position) === byte) continue
     const directory = path.slice(0, path.lastIndexOf('/'))
     throw new RuntError('cgroup', `${about}: ${directory} is frozen`, {
       hint: 'a process in it would stand still: thaw it, or the cgroup above it that is frozen',
+      data,
     })
   }
 }

@@ -176,7 +176,7 @@ real(
     }
     assert.throws(
       () => update({ limit: 2n << 20n, swap: 1n << 20n }),
-      /^\/linux\/resources\/memory\/swap: write "1048576" to .*memsw.limit_in_bytes: EINVAL: invalid argument$/,
+      /^linux\.resources\.memory\.swap: write "1048576" to .*memsw.limit_in_bytes: EINVAL: invalid argument$/,
     )
     assert.is(read(cgroup, 'memory', 'memory.limit_in_bytes'), `${8 << 20}`, 'the limit is as it was')
     removeCgroup(cgroup)
@@ -189,8 +189,8 @@ real(
   () => {
     const value = onV2 ? { unified: { 'cgroup.max.depth': 'x' } } : { cpu: { cpus: '4095' } }
     const pointer = onV2
-      ? /^\/linux\/resources\/unified\/cgroup.max.depth: write "x" to /
-      : /^\/linux\/resources\/cpu\/cpus: /
+      ? /^linux\.resources\.unified\["cgroup.max.depth"\]: write "x" to /
+      : /^linux\.resources\.cpu\.cpus: /
     assert.throws(() => create(value), pointer)
     assert.equal(nothingLeft(), [])
   },
@@ -205,7 +205,7 @@ real(
     removeCgroup(cgroup)
     assert.throws(
       () => create({ unified: { 'foo.bar': '1' } }),
-      /^\/linux\/resources\/unified\/foo.bar: .*no foo controller/,
+      /^linux\.resources\.unified\["foo.bar"\]: .*no foo controller/,
     )
     assert.equal(nothingLeft(), [])
   },
@@ -320,7 +320,7 @@ real('below a frozen cgroup none is made, in whichever hierarchy it is frozen', 
     assert.ok(file, name)
     writeFileSync(file, on)
     const planned = plan()
-    assert.throws(() => create({}, planned), /^\/linux\/cgroupsPath: .* is frozen/)
+    assert.throws(() => create({}, planned), /^linux\.cgroupsPath: .* is frozen/)
     assert.equal(folders(planned).filter(existsSync), [])
     writeFileSync(file, off)
     removeCgroup(create({}, planned))
@@ -334,12 +334,12 @@ real('a cgroup in use or frozen is refused, untouched; an empty one is taken, an
   const cgroup = create({}, planned)
   assert.equal(cgroup.made, [])
   const one = sleeper(cgroup)
-  assert.throws(() => create({}, planned), /^\/linux\/cgroupsPath: .* is not empty: 1 processes/)
+  assert.throws(() => create({}, planned), /^linux\.cgroupsPath: .* is not empty: 1 processes/)
   killCgroup(planned, SIGKILL) // what undoes a failed create: it must not touch what was there before
   assert.ok(isRunning(one.pid))
   killCgroup(cgroup, SIGKILL)
   freeze(cgroup)
-  assert.throws(() => create({}, planned), /^\/linux\/cgroupsPath: .* is frozen/)
+  assert.throws(() => create({}, planned), /^linux\.cgroupsPath: .* is frozen/)
   thaw(cgroup)
   removeCgroup(cgroup)
   for (const directory of folders(planned)) assert.ok(existsSync(directory), directory)
@@ -469,8 +469,8 @@ test('a host without cgroups: nothing asked, nothing done; anything asked is an 
   killCgroup(cgroup, SIGTERM)
   removeCgroup(cgroup)
   assert.throws(() => freeze(cgroup), /no freezer/)
-  assert.throws(() => make({ pids: { limit: 1n } }), /^\/linux\/resources\/pids\/limit: no cgroup hierarchy/)
-  assert.throws(() => make({ devices: [rule(false, 'a')] }), /^\/linux\/resources\/devices: no cgroup hierarchy/)
+  assert.throws(() => make({ pids: { limit: 1n } }), /^linux\.resources\.pids\.limit: no cgroup hierarchy/)
+  assert.throws(() => make({ devices: [rule(false, 'a')] }), /^linux\.resources\.devices: no cgroup hierarchy/)
   make({ devices: [rule(false, 'a')] }, true)
   assert.throws(() => make({ pids: { limit: 1n } }, true), /no cgroup hierarchy/)
 })

@@ -1,7 +1,7 @@
 // The cgroupfs manager: runt makes, limits and removes a container's cgroup folders itself.
 
 import type { Resources } from '../config/types.ts'
-import { RuntError } from '../errors.ts'
+import { propertyError, RuntError } from '../errors.ts'
 import { ERRNO } from '../linux/errno.ts'
 import { AT } from '../linux/open-flags.ts'
 import { exists, isGone, tryRemoveDirectory } from '../native/file.ts'
@@ -43,7 +43,7 @@ export function createCgroup(
   try {
     const cgroup = makeFolders(planned, made)
     checkEmpty(Object.values(cgroup.directories).filter((directory) => !made.includes(directory)))
-    checkNotFrozen(cgroup, '/linux/cgroupsPath')
+    checkNotFrozen(cgroup, 'linux.cgroupsPath', { pointer: '/linux/cgroupsPath' })
     limitCgroup(hierarchies, cgroup, resources, { rootless })
     const unified = cgroup.directories[UNIFIED]
     if (unified !== undefined && planned.path.lastIndexOf('/') > 0) checkType(unified)
@@ -154,7 +154,7 @@ function limitDevices(cgroup: Cgroup, { devices }: Resources, rootless: boolean)
     attachDeviceProgram(unified, devices, { fresh: cgroup.made.includes(unified), rootless })
   // Without any cgroup nothing holds back a device that the container makes; only a user who can't make one may go on.
   else if (!rootless && devices.length > 0) {
-    throw new RuntError('cgroup', `/linux/resources/devices: no cgroup hierarchy for ${cgroup.path}`)
+    throw propertyError('cgroup', '/linux/resources/devices', `no cgroup hierarchy for ${cgroup.path}`)
   }
 }
 

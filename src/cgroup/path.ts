@@ -1,6 +1,6 @@
 // linux.cgroupsPath → the container's place below every cgroup mount point.
 
-import { RuntError } from '../errors.ts'
+import { propertyError, type RuntError } from '../errors.ts'
 import { encodeName } from '../linux/names.ts'
 
 /** NAME_MAX of the kernel's file systems. */
@@ -25,5 +25,5 @@ export function cgroupPath(cgroupsPath: string | undefined, id: string): string 
 }
 
 function refuse(path: string, why: string): RuntError {
-  return new RuntError('cgroup', `/linux/cgroupsPath: ${JSON.stringify(path)}: ${why}`)
+  return propertyError('cgroup', '/linux/cgroupsPath', `${JSON.stringify(path)}: ${why}`)
 }

@@ -1,6 +1,6 @@
 // The processes of a cgroup: which they are, and an end to all of them.
 
-import { RuntError } from '../errors.ts'
+import { propertyError, RuntError } from '../errors.ts'
 import { ERRNO } from '../linux/errno.ts'
 import { SIGNAL } from '../linux/signals.ts'
 import { isGone, listDirectory, readFile } from '../native/file.ts'
@@ -118,7 +118,7 @@ function signalAll(cgroup: Cgroup, signal: number, { thenThaw }: { readonly then
 export function checkEmpty(directories: readonly string[]): void {
   for (const directory of directories) {
     const count = pidsIn(directory, true).length
-    if (count > 0) throw new RuntError('cgroup', `/linux/cgroupsPath: ${directory} is not empty: ${count} processes`)
+    if (count > 0) throw propertyError('cgroup', '/linux/cgroupsPath', `${directory} is not empty: ${count} processes`)
     checkType(directory)
   }
 }
@@ -131,5 +131,5 @@ export function checkType(directory: string): void {
   const type = readKnobIfPresent(`${directory}/cgroup.type`)
   if (type !== 'threaded' && type !== 'domain invalid') return
   const why = type === 'threaded' ? 'is a threaded cgroup' : 'is below a threaded cgroup'
-  throw new RuntError('cgroup', `/linux/cgroupsPath: ${directory} ${why}: it can not have processes of its own`)
+  throw propertyError('cgroup', '/linux/cgroupsPath', `${directory} ${why}: it can not have processes of its own`)
 }

@@ -1,6 +1,6 @@
 // One write to one file of a cgroup.
 
-import { RuntError } from '../errors.ts'
+import { propertyError, type RuntError } from '../errors.ts'
 
 export type Version = 'v1' | 'v2'
 
@@ -26,9 +26,9 @@ export interface Setting {
 
 export type FileValue = readonly [file: string, value: string]
 
-/** "/linux/resources/pids/limit: no cgroup hierarchy has the pids controller" */
+/** "linux.resources.pids.limit: no cgroup hierarchy has the pids controller" */
 export function refuse(pointer: string, why: string, hint?: string): RuntError {
-  return new RuntError('cgroup', `${pointer}: ${why}`, hint === undefined ? {} : { hint })
+  return propertyError('cgroup', pointer, why, hint === undefined ? {} : { hint })
 }
 
 /** @throws RuntError when no hierarchy has the controller */

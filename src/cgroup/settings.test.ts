@@ -183,7 +183,7 @@ test('of an update: what is new, and what depends on it', () => {
   ])
   assert.throws(
     () => updated({ memory }, { memory: { limit: 400n } }, 'v2'),
-    /^\/linux\/resources\/memory\/swap: .*less than/,
+    /^linux\.resources\.memory\.swap: .*less than/,
   )
   const cpu = { quota: 1000n, period: 5000n, shares: 7n, idle: 1n }
   assert.equal(updated({ cpu }, { cpu: { quota: 2000n } }, 'v2'), ['cpu.max = 2000 5000'])
@@ -199,42 +199,45 @@ test('of an update: what is new, and what depends on it', () => {
 
 test('what a version can not do is an error that names the value', () => {
   const cases: [Partial<Resources>, Version, RegExp][] = [
-    [{ memory: { swappiness: 10n } }, 'v2', /^\/linux\/resources\/memory\/swappiness: /],
-    [{ memory: { disableOOMKiller: true } }, 'v2', /^\/linux\/resources\/memory\/disableOOMKiller: /],
-    [{ memory: { useHierarchy: false } }, 'v1', /^\/linux\/resources\/memory\/useHierarchy: /],
-    [{ memory: { swap: 10n } }, 'v2', /^\/linux\/resources\/memory\/swap: .*needs a memory limit/],
-    [{ memory: { limit: 20n, swap: 10n } }, 'v2', /^\/linux\/resources\/memory\/swap: .*less than/],
-    [{ cpu: { realtimeRuntime: 1n } }, 'v2', /^\/linux\/resources\/cpu\/realtimeRuntime: /],
-    [{ memory: { kernelTCP: 1n } }, 'v2', /^\/linux\/resources\/memory\/kernelTCP: cgroup v2 counts/],
-    [{ blockIO: { leafWeight: 10 } }, 'v2', /^\/linux\/resources\/blockIO\/leafWeight: cgroup v2 has no leaf weights/],
+    [{ memory: { swappiness: 10n } }, 'v2', /^linux\.resources\.memory\.swappiness: /],
+    [{ memory: { disableOOMKiller: true } }, 'v2', /^linux\.resources\.memory\.disableOOMKiller: /],
+    [{ memory: { useHierarchy: false } }, 'v1', /^linux\.resources\.memory\.useHierarchy: /],
+    [{ memory: { swap: 10n } }, 'v2', /^linux\.resources\.memory\.swap: .*needs a memory limit/],
+    [{ memory: { limit: 20n, swap: 10n } }, 'v2', /^linux\.resources\.memory\.swap: .*less than/],
+    [{ cpu: { realtimeRuntime: 1n } }, 'v2', /^linux\.resources\.cpu\.realtimeRuntime: /],
+    [{ memory: { kernelTCP: 1n } }, 'v2', /^linux\.resources\.memory\.kernelTCP: cgroup v2 counts/],
+    [{ blockIO: { leafWeight: 10 } }, 'v2', /^linux\.resources\.blockIO\.leafWeight: cgroup v2 has no leaf weights/],
     [
       { blockIO: { weightDevice: [{ major: 8, minor: 0, leafWeight: 10 }] } },
       'v2',
-      /^\/linux\/resources\/blockIO\/weightDevice\/0\/leafWeight: /,
+      /^linux\.resources\.blockIO\.weightDevice\[0\]\.leafWeight: /,
     ],
-    [{ network: { classID: 1 } }, 'v2', /^\/linux\/resources\/network\/classID: cgroup v2 has no net_cls, and/],
+    [{ network: { classID: 1 } }, 'v2', /^linux\.resources\.network\.classID: cgroup v2 has no net_cls, and/],
     [
       { network: { priorities: [{ name: 'lo', priority: 1 }] } },
       'v2',
-      /^\/linux\/resources\/network\/priorities\/0: cgroup v2 has no net_prio/,
+      /^linux\.resources\.network\.priorities\[0\]: cgroup v2 has no net_prio/,
     ],
-    [{ cpu: { shares: 1n } }, 'v1', /^\/linux\/resources\/cpu\/shares: 1 is not in/],
-    [{ unified: { 'memory.max': '1' } }, 'v1', /^\/linux\/resources\/unified\/memory.max: /],
-    [{ unified: { 'cgroup.procs': '1' } }, 'v2', /cgroup.procs: not a resource/],
-    [{ unified: { '../x.y': '1' } }, 'v2', /^\/linux\/resources\/unified\/..~1x.y: not the name/],
+    [{ cpu: { shares: 1n } }, 'v1', /^linux\.resources\.cpu\.shares: 1 is not in/],
+    [{ unified: { 'memory.max': '1' } }, 'v1', /^linux\.resources\.unified\["memory.max"\]: /],
+    [{ unified: { 'cgroup.procs': '1' } }, 'v2', /"cgroup.procs"\]: not a resource/],
+    [{ unified: { '../x.y': '1' } }, 'v2', /^linux\.resources\.unified\["..\/x.y"\]: not the name/],
     [{ unified: { memory: '1' } }, 'v2', /not the name/],
   ]
   for (const [resources, version, message] of cases) assert.throws(() => rendered(resources, version), message)
   assert.throws(
     () => renderSettings({ ...NOTHING, pids: { limit: 1n } }, () => undefined),
-    /^\/linux\/resources\/pids\/limit: no cgroup hierarchy has the pids controller/,
+    /^linux\.resources\.pids\.limit: no cgroup hierarchy has the pids controller/,
   )
   const nowhere = (resources: Partial<Resources>) => () => renderSettings({ ...NOTHING, ...resources }, () => undefined)
-  assert.throws(nowhere({ blockIO: { weight: 10 } }), /blockIO\/weight: no cgroup hierarchy has the blkio controller/)
-  assert.throws(nowhere({ rdma: { 'a~b': { hcaHandles: 1 } } }), /^\/linux\/resources\/rdma\/a~0b: no cgroup hierarchy/)
+  assert.throws(nowhere({ blockIO: { weight: 10 } }), /blockIO\.weight: no cgroup hierarchy has the blkio controller/)
+  assert.throws(
+    nowhere({ rdma: { 'a~b': { hcaHandles: 1 } } }),
+    /^linux\.resources\.rdma\["a~b"\]: no cgroup hierarchy/,
+  )
   assert.throws(
     nowhere({ hugepageLimits: [{ pageSize: '2MB', limit: 1n }] }),
-    /^\/linux\/resources\/hugepageLimits\/0: no cgroup hierarchy has the hugetlb controller/,
+    /^linux\.resources\.hugepageLimits\[0\]: no cgroup hierarchy has the hugetlb controller/,
   )
 })
 

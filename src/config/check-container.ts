@@ -39,7 +39,7 @@ const names: Check = (config, report, namespaces) => {
   for (const property of ['hostname', 'domainname'] as const) {
     const name = config[property]
     if (name === undefined || name === '') continue
-    if (!namespaces.has('uts')) report(`/${property}`, name, 'needs a uts namespace in /linux/namespaces')
+    if (!namespaces.has('uts')) report(`/${property}`, name, 'needs a uts namespace in linux.namespaces')
     if (name.length * 3 > LONGEST_NAME && encodeName(name).length > LONGEST_NAME) {
       report(`/${property}`, name, `must be at most ${LONGEST_NAME} bytes long`)
     }

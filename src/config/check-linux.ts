@@ -2,10 +2,11 @@
 
 import { cpuMask } from '../linux/cpu-list.ts'
 import { S_IF } from '../linux/open-flags.ts'
+import { step } from '../pointer.ts'
 import type { Check, Checks } from './checks.ts'
 import type { OciConfig } from './generated/oci.d.ts'
 import { cleanPath } from './path.ts'
-import { type Report, step } from './problems.ts'
+import type { Report } from './problems.ts'
 import { sysctlNamespace, sysctlPath } from './sysctl.ts'
 
 type OciMapping = NonNullable<NonNullable<OciConfig['linux']>['uidMappings']>[number]
@@ -15,7 +16,7 @@ const namespaces: Check = ({ linux }, report) => {
   linux?.namespaces?.forEach(({ type }, index) => {
     const earlier = first.get(type)
     if (earlier !== undefined) {
-      report(`/linux/namespaces/${index}/type`, type, `is listed already at /linux/namespaces/${earlier}`)
+      report(`/linux/namespaces/${index}/type`, type, 'is listed already at', { other: `/linux/namespaces/${earlier}` })
     }
     first.set(type, earlier ?? index)
   })
@@ -30,7 +31,7 @@ const mappings: Check = ({ linux }, report, namespaces) => {
   for (const name of ['uidMappings', 'gidMappings'] as const) {
     const list = linux?.[name] ?? []
     const pointer = `/linux/${name}`
-    if (user === undefined && list.length > 0) report(pointer, undefined, 'needs a user namespace in /linux/namespaces')
+    if (user === undefined && list.length > 0) report(pointer, undefined, 'needs a user namespace in linux.namespaces')
     if (user === 'new' && list.length === 0) report(pointer, undefined, 'must be given for a new user namespace')
     checkRanges(list, pointer, report)
   }
@@ -73,7 +74,7 @@ const timeOffsets: Check = ({ linux }, report, namespaces) => {
   const { monotonic, boottime } = linux?.timeOffsets ?? {}
   if (monotonic === undefined && boottime === undefined) return
   if (namespaces.get('time') === 'new') return
-  report('/linux/timeOffsets', undefined, 'needs a new time namespace in /linux/namespaces')
+  report('/linux/timeOffsets', undefined, 'needs a new time namespace in linux.namespaces')
 }
 
 /** mknod(2): the kernel has 12 bits for the major and 20 for the minor number. */
@@ -108,7 +109,9 @@ const devices: Check = ({ linux }, report) => {
     const text = [device.type === 'u' ? 'c' : device.type, device.major, device.minor].join(' ')
     const earlier = first.get(path)
     if (earlier !== undefined && earlier.text !== text) {
-      report(`${pointer}/path`, device.path, `is another device already at /linux/devices/${earlier.index}`)
+      report(`${pointer}/path`, device.path, 'is another device already at', {
+        other: `/linux/devices/${earlier.index}`,
+      })
     }
     first.set(path, earlier ?? { index, text })
   })
@@ -118,7 +121,7 @@ const hiddenPaths: Check = ({ linux }, report, namespaces) => {
   if (namespaces.has('mount')) return
   for (const name of ['maskedPaths', 'readonlyPaths'] as const) {
     const paths = linux?.[name] ?? []
-    if (paths.length > 0) report(`/linux/${name}`, undefined, 'needs a mount namespace in /linux/namespaces')
+    if (paths.length > 0) report(`/linux/${name}`, undefined, 'needs a mount namespace in linux.namespaces')
   }
 }
 
@@ -135,13 +138,13 @@ const sysctl: Check = ({ linux, domainname }, report, namespaces) => {
     if (path.split('/').some((part) => part === '' || part === '.' || part === '..')) {
       report(pointer, undefined, 'is not the name of a kernel parameter')
     } else if (path === 'kernel/hostname') {
-      report(pointer, undefined, 'is what /hostname is for')
+      report(pointer, undefined, 'is what hostname is for')
     } else if (path === 'kernel/domainname' && domainname !== undefined) {
-      report(pointer, undefined, 'is what /domainname is for, which is there, too')
+      report(pointer, undefined, 'is what domainname is for, which is there, too')
     } else if (namespace === undefined) {
       report(pointer, undefined, 'is not a parameter of a namespace: it would change the host')
     } else if (!namespaces.has(namespace)) {
-      report(pointer, undefined, `needs a namespace of type ${namespace} in /linux/namespaces`)
+      report(pointer, undefined, `needs a namespace of type ${namespace} in linux.namespaces`)
     }
   }
 }
@@ -156,7 +159,7 @@ const netDevices: Check = ({ linux }, report, namespaces) => {
   const devices = Object.entries(linux?.netDevices ?? {})
   if (devices.length === 0) return
   if (!namespaces.has('network')) {
-    report('/linux/netDevices', undefined, 'needs a network namespace in /linux/namespaces')
+    report('/linux/netDevices', undefined, 'needs a network namespace in linux.namespaces')
   }
   const first = new Map<string, string>()
   for (const [host, { name = '' }] of devices) {

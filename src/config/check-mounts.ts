@@ -74,7 +74,7 @@ const bindOptions = forEachMount((mount, pointer, { kind, options, report }) => 
     for (const word of splitAtCommas(given)) {
       if (!data.has(word)) continue
       const known = nearest(word, mountOptionNames())
-      report(`${pointer}/options/${index}`, word, 'is not an option of bind mounts', known)
+      report(`${pointer}/options/${index}`, word, 'is not an option of bind mounts', { suggestion: known })
     }
   })
 })

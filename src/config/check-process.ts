@@ -43,7 +43,7 @@ const rlimits: Check = ({ process }, report) => {
   process?.rlimits?.forEach(({ type, soft, hard }, index) => {
     const earlier = first.get(type)
     if (earlier !== undefined) {
-      report(`/process/rlimits/${index}/type`, type, `is listed already at /process/rlimits/${earlier}`)
+      report(`/process/rlimits/${index}/type`, type, 'is listed already at', { other: `/process/rlimits/${earlier}` })
     }
     first.set(type, earlier ?? index)
     if (soft > hard) report(`/process/rlimits/${index}/soft`, soft, `must not be above the hard limit, ${hard}`)
@@ -57,11 +57,11 @@ const user: Check = ({ process, linux }, report, namespaces) => {
   const isMapped = ({ length }: readonly unknown[]) => length > 0 && length <= MOST_RANGES
   if (!isMapped(uidMappings) || !isMapped(gidMappings)) return // told by the check of the mappings
   const { uid = 0, gid = 0, additionalGids = [] } = process.user ?? {}
-  requireMapped('/process/user/uid', uid, { mappings: uidMappings, list: '/linux/uidMappings', report })
-  requireMapped('/process/user/gid', gid, { mappings: gidMappings, list: '/linux/gidMappings', report })
+  requireMapped('/process/user/uid', uid, { mappings: uidMappings, list: 'linux.uidMappings', report })
+  requireMapped('/process/user/gid', gid, { mappings: gidMappings, list: 'linux.gidMappings', report })
   additionalGids.forEach((group, index) => {
     const pointer = `/process/user/additionalGids/${index}`
-    requireMapped(pointer, group, { mappings: gidMappings, list: '/linux/gidMappings', report })
+    requireMapped(pointer, group, { mappings: gidMappings, list: 'linux.gidMappings', report })
   })
 }
 

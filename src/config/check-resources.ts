@@ -1,7 +1,7 @@
 // Checks of /linux/resources (runtime-spec config-linux.md, Control groups).
 
+import { step } from '../pointer.ts'
 import type { Check, Checks } from './checks.ts'
-import { step } from './problems.ts'
 
 const AT = '/linux/resources'
 

@@ -2,6 +2,7 @@
 
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { pointerText } from '../pointer.ts'
 import { CHECKS, runChecks } from './checks.ts'
 import { type Changes, configWith } from './fixtures.ts'
 import type { OciConfig } from './generated/oci.d.ts'
@@ -43,8 +44,8 @@ const CASES: Readonly<Record<string, Case>> = {
       { '/hostname': 'h'.repeat(64), ...namespaces('uts') },
     ],
     bad: [
-      [{ '/hostname': 'h' }, '/hostname: found "h", needs a uts namespace in /linux/namespaces'],
-      [{ '/domainname': 'd' }, '/domainname: found "d", needs a uts namespace in /linux/namespaces'],
+      [{ '/hostname': 'h' }, '/hostname: found "h", needs a uts namespace in linux.namespaces'],
+      [{ '/domainname': 'd' }, '/domainname: found "d", needs a uts namespace in linux.namespaces'],
       [
         { '/hostname': 'ü'.repeat(33), ...namespaces('uts') },
         `/hostname: found "${'ü'.repeat(33)}", must be at most 64 bytes long`,
@@ -101,7 +102,7 @@ const CASES: Readonly<Record<string, Case>> = {
             { type: 'RLIMIT_CORE', soft: 2, hard: 1 },
           ],
         },
-        '/process/rlimits/1/type: found "RLIMIT_CORE", is listed already at /process/rlimits/0',
+        '/process/rlimits/1/type: found "RLIMIT_CORE", is listed already at process.rlimits[0]',
         '/process/rlimits/1/soft: found 2, must not be above the hard limit, 1',
       ],
     ],
@@ -115,9 +116,9 @@ const CASES: Readonly<Record<string, Case>> = {
     bad: [
       [
         { ...USER, '/process/user': { uid: 10, gid: 11, additionalGids: [9, 12] } },
-        "/process/user/uid: found 10, is not in the container: /linux/uidMappings doesn't map it",
-        "/process/user/gid: found 11, is not in the container: /linux/gidMappings doesn't map it",
-        "/process/user/additionalGids/1: found 12, is not in the container: /linux/gidMappings doesn't map it",
+        "/process/user/uid: found 10, is not in the container: linux.uidMappings doesn't map it",
+        "/process/user/gid: found 11, is not in the container: linux.gidMappings doesn't map it",
+        "/process/user/additionalGids/1: found 12, is not in the container: linux.gidMappings doesn't map it",
       ],
     ],
   },
@@ -281,14 +282,14 @@ const CASES: Readonly<Record<string, Case>> = {
     bad: [
       [
         namespaces('pid', 'mount', 'pid'),
-        '/linux/namespaces/2/type: found "pid", is listed already at /linux/namespaces/0',
+        '/linux/namespaces/2/type: found "pid", is listed already at linux.namespaces[0]',
       ],
     ],
   },
   mappings: {
     good: [USER, { ...joined('user'), '/linux/uidMappings': MAP, '/linux/gidMappings': MAP }, joined('user')],
     bad: [
-      [{ '/linux/uidMappings': MAP }, '/linux/uidMappings: needs a user namespace in /linux/namespaces'],
+      [{ '/linux/uidMappings': MAP }, '/linux/uidMappings: needs a user namespace in linux.namespaces'],
       [
         namespaces('user'),
         '/linux/uidMappings: must be given for a new user namespace',
@@ -309,11 +310,11 @@ const CASES: Readonly<Record<string, Case>> = {
     bad: [
       [
         { '/linux/timeOffsets': { monotonic: { secs: 1 } } },
-        '/linux/timeOffsets: needs a new time namespace in /linux/namespaces',
+        '/linux/timeOffsets: needs a new time namespace in linux.namespaces',
       ],
       [
         { ...joined('time'), '/linux/timeOffsets': { monotonic: { secs: 1 } } },
-        '/linux/timeOffsets: needs a new time namespace in /linux/namespaces',
+        '/linux/timeOffsets: needs a new time namespace in linux.namespaces',
       ],
     ],
   },
@@ -355,7 +356,7 @@ const CASES: Readonly<Record<string, Case>> = {
             { type: 'b', path: '/dev//x', major: 1, minor: 3 },
           ],
         },
-        '/linux/devices/1/path: found "/dev//x", is another device already at /linux/devices/0',
+        '/linux/devices/1/path: found "/dev//x", is another device already at linux.devices[0]',
       ],
     ],
   },
@@ -367,8 +368,8 @@ const CASES: Readonly<Record<string, Case>> = {
     bad: [
       [
         { ...namespaces(), '/linux/maskedPaths': ['/a'], '/linux/readonlyPaths': ['/b'] },
-        '/linux/maskedPaths: needs a mount namespace in /linux/namespaces',
-        '/linux/readonlyPaths: needs a mount namespace in /linux/namespaces',
+        '/linux/maskedPaths: needs a mount namespace in linux.namespaces',
+        '/linux/readonlyPaths: needs a mount namespace in linux.namespaces',
       ],
     ],
   },
@@ -389,19 +390,19 @@ const CASES: Readonly<Record<string, Case>> = {
     bad: [
       [
         { '/linux/sysctl': { 'kernel.shmmax': '1' } },
-        '/linux/sysctl/kernel.shmmax: needs a namespace of type ipc in /linux/namespaces',
+        '/linux/sysctl/kernel.shmmax: needs a namespace of type ipc in linux.namespaces',
       ],
       [
         { '/linux/sysctl': { 'net/ipv4/ip_forward': '1' } },
-        '/linux/sysctl/net~1ipv4~1ip_forward: needs a namespace of type network in /linux/namespaces',
+        '/linux/sysctl/net~1ipv4~1ip_forward: needs a namespace of type network in linux.namespaces',
       ],
       [
         { ...namespaces('uts'), '/domainname': 'd', '/linux/sysctl': { 'kernel.domainname': 'd' } },
-        '/linux/sysctl/kernel.domainname: is what /domainname is for, which is there, too',
+        '/linux/sysctl/kernel.domainname: is what domainname is for, which is there, too',
       ],
       [
         { ...namespaces('uts'), '/linux/sysctl': { 'kernel.hostname': 'h', 'vm.swappiness': '1' } },
-        '/linux/sysctl/kernel.hostname: is what /hostname is for',
+        '/linux/sysctl/kernel.hostname: is what hostname is for',
         '/linux/sysctl/vm.swappiness: is not a parameter of a namespace: it would change the host',
       ],
       [
@@ -423,7 +424,7 @@ const CASES: Readonly<Record<string, Case>> = {
         '/linux/netDevices/a: found "x%d%d", may have one "%d" for a number, and no other "%"',
         '/linux/netDevices/b: found "y%", may have one "%d" for a number, and no other "%"',
       ],
-      [{ '/linux/netDevices': { eth0: {} } }, '/linux/netDevices: needs a network namespace in /linux/namespaces'],
+      [{ '/linux/netDevices': { eth0: {} } }, '/linux/netDevices: needs a network namespace in linux.namespaces'],
       [
         { ...namespaces('network'), '/linux/netDevices': { a: { name: 'x' }, b: { name: 'x' }, c: { name: '..' } } },
         '/linux/netDevices/b: found "x", is the name of "a" already',
@@ -636,9 +637,9 @@ const check = (changes: Changes) => {
     JSON.stringify(config, (_, value) => (typeof value === 'bigint' ? Number(value) : value)),
   )
   assert.ok(fitsSchema(forSchema), `fits the schema: ${JSON.stringify(forSchema)}`)
-  return runChecks(config as unknown as OciConfig).map(({ rule, pointer, found, message, suggestion }) => ({
+  return runChecks(config as unknown as OciConfig).map(({ rule, pointer, found, message, suggestion, other }) => ({
     rule,
-    text: `${pointer}: ${found === '' ? '' : `found ${found}, `}${message}${suggestion === undefined ? '' : `; did you mean "${suggestion}"?`}`,
+    text: `${pointer}: ${found === '' ? '' : `found ${found}, `}${message}${other === undefined ? '' : ` ${pointerText(other)}`}${suggestion === undefined ? '' : `; did you mean "${suggestion}"?`}`,
   }))
 }
 

@@ -27,10 +27,10 @@ export const CHECKS: Checks = {
 }
 
 /** Everything that the checks find in a config that fits the schema. */
-export function runChecks(config: OciConfig): Finding[] {
+export function runChecks(config: OciConfig, checks = CHECKS): Finding[] {
   const findings: Finding[] = []
   const namespaces = namespacesOf(config)
-  for (const [name, check] of Object.entries(CHECKS)) check(config, reporter(findings, name), namespaces)
+  for (const [name, check] of Object.entries(checks)) check(config, reporter(findings, name), namespaces)
   return findings
 }
 

@@ -1,9 +1,10 @@
 // What the schemas have against a config, said for people. Loaded only when they have something against it.
 
 import { nearest } from '../nearest.ts'
+import { step } from '../pointer.ts'
 import type { Explain, SchemaError } from './generated/explain.js'
 import { config, process as program, resources } from './generated/explain.js'
-import { type Finding, show, step } from './problems.ts'
+import { type Finding, show } from './problems.ts'
 
 const TYPES: Readonly<Record<string, string>> = {
   object: 'an object',

@@ -1,9 +1,10 @@
 // 64-bit numbers that JSON.parse has rounded, read again from the text. RLIM_INFINITY as a double is 2^64: as a limit, 0.
 
+import { step } from '../pointer.ts'
 import { WIDE_INTEGERS } from './generated/integers.js'
 import type { OciConfig } from './generated/oci.d.ts'
 import { nodeAt, parseTree, textOf } from './locate.ts'
-import { type Finding, reporter, step } from './problems.ts'
+import { type Finding, reporter } from './problems.ts'
 
 const RANGES = {
   i64: [-(2n ** 63n), 2n ** 63n - 1n],
@@ -17,7 +18,7 @@ interface Place {
 }
 
 /**
- * Put bigints into a config that the schema accepts, where its numbers are too large to be exact.
+ * Put bigints into a config where its numbers are too large to be exact.
  * @param root pointer of what the text holds, when it isn't the whole config
  * @returns those that don't fit 64 bits after all: the schema's comparison was rounded, too
  */
@@ -25,7 +26,7 @@ export async function restoreIntegers(config: OciConfig, text: string, root = ''
   const inexact = WIDE_INTEGERS.flatMap(([path, width]) =>
     placesOf(config, path.split('/'), '')
       .filter(({ pointer }) => pointer.startsWith(root))
-      .filter(({ holder, name }) => typeof holder[name] === 'number' && !Number.isSafeInteger(holder[name]))
+      .filter(({ holder, name }) => Number.isInteger(holder[name]) && !Number.isSafeInteger(holder[name]))
       .map((place) => ({ place, width })),
   )
   if (inexact.length === 0) return []

@@ -5,9 +5,11 @@ import { PROCESS_CHECKS } from './check-process.ts'
 import type { OciConfig } from './generated/oci.d.ts'
 import { process as fitsSchema } from './generated/validators.js'
 import { normalizeProcess } from './normalize.ts'
-import { type Part, readPart } from './part.ts'
+import type { Part } from './part.ts'
+import { below, describeFindings, type Finding, reporter } from './problems.ts'
 import { readConfigFile } from './read.ts'
 import type { Process } from './types.ts'
+import { requireValid } from './validate.ts'
 
 /** Whether a terminal can be had is for the plan to say. */
 const linux = { namespaces: [{ type: 'mount' }] }
@@ -27,10 +29,11 @@ const PART: Part = {
  * @throws RuntError 'config-invalid', 'config-unsupported' with the places in the file
  */
 export async function loadProcess(path: string, warnings: string[]): Promise<Process> {
-  const config = await readPart(readConfigFile(path, path), path, PART)
+  const text = readConfigFile(path, path)
+  const config = await requireValid(text, path, PART)
   if (config.process === undefined) throw new RuntError('config-invalid', `${path}: holds no process`)
-  const ours: string[] = []
-  const normal = normalizeProcess(config.process, ours)
-  for (const warning of ours) warnings.push(warning.replace('config.json: /process', `${path}: `))
+  const findings: Finding[] = []
+  const normal = normalizeProcess(config.process, reporter(findings, 'ignored'))
+  warnings.push(...(await describeFindings(below(findings, PART.root), text, path)))
   return normal
 }

@@ -19,7 +19,7 @@ function load(text: string, warnings: string[] = []): Promise<Resources> {
 test('a limit of kernel memory is a warning', async () => {
   const warnings: string[] = []
   assert.equal((await load('{"memory":{"kernel":5,"limit":7}}', warnings)).memory, { limit: 7n })
-  assert.equal(warnings, [`${path}: /memory/kernel: ignored, kernels since 5.16 have no such limit`])
+  assert.equal(warnings, [`${path}:1:21: memory.kernel: ignored, kernels since 5.16 have no such limit`])
 })
 
 async function refusal(text: string): Promise<string> {
@@ -50,18 +50,27 @@ test('what is wrong is told with its place in the file', async () => {
     ['', 'r.json is empty'],
     ['{', 'r.json:1:2: found the end of the file, not JSON: a closing brace is expected here'],
     ['[]', 'r.json:1:1: found an empty list, must be an object'],
-    ['{"memory":\n {"limit":"1m"}}', 'r.json:2:11: /memory/limit: found "1m", must be a whole number'],
-    ['{"memory":{"limit":-2}}', 'r.json:1:20: /memory/limit: found -2, must be a size, or -1 for no limit'],
+    ['{"memory":\n {"limit":"1m"}}', 'r.json:2:11: memory.limit: found "1m", must be a whole number'],
+    ['{"memory":{"limit":-2}}', 'r.json:1:20: memory.limit: found -2, must be a size, or -1 for no limit'],
     [
       '{"pids":{"limit":9223372036854775808}}',
-      'r.json:1:18: /pids/limit: found 9223372036854775808, must be at most 9223372036854775807',
+      'r.json:1:18: pids.limit: found 9223372036854775808, must be at most 9223372036854775807',
     ],
     [
       '{"hugepageLimits":[{"pageSize":"../x","limit":1}]}',
-      'r.json:1:32: /hugepageLimits/0/pageSize: found "../x", must be a page size as "2MB"',
+      'r.json:1:32: hugepageLimits[0].pageSize: found "../x", must be a page size as "2MB"',
     ],
   ]
   for (const [text, message] of cases) assert.is(await refusal(text), message)
+})
+
+test('what nobody knows is told, and no error', async () => {
+  writeFileSync(path, '{"memory": {"limits": 1},\n "unified": {"any.file": "1"}}')
+  const warnings: string[] = []
+  await loadResources(path, warnings)
+  assert.equal(warnings, [
+    `${path}:1:13: memory.limits: is no property that the specification has here: ignored; did you mean "limit"?`,
+  ])
 })
 
 test.run()

@@ -4,10 +4,12 @@ import { RESOURCE_CHECKS } from './check-resources.ts'
 import type { OciConfig, OciResources } from './generated/oci.d.ts'
 import { resources as fitsSchema } from './generated/validators.js'
 import { normalizeResources } from './normalize-resources.ts'
-import { findingsOf, type Part, readPart } from './part.ts'
-import type { Finding } from './problems.ts'
+import { findUnknown } from './oddities.ts'
+import type { Part } from './part.ts'
+import { below, describeFindings, type Finding, reporter } from './problems.ts'
 import { readConfigFile, readConfigInput } from './read.ts'
 import type { Resources } from './types.ts'
+import { findBeyondSchema, requireValid } from './validate.ts'
 
 const PART: Part = {
   kind: 'resources',
@@ -24,32 +26,32 @@ function wrap(resources: OciResources): OciConfig {
 /**
  * Read, validate and normalise resources (config-linux.md, Control groups).
  * @param path of the file; "-" for the standard input
- * @param warnings gets what the resources ask for and can't have, but may go on without
+ * @param warnings gets what the resources have and nobody knows, or ask for and can't have, but may go on without
  * @throws RuntError 'config-invalid', 'config-unsupported' with the places in the file; SyscallError when it can't be read
  */
 export async function loadResources(path: string, warnings: string[]): Promise<Resources> {
   const name = path === '-' ? 'standard input' : path
   const text = path === '-' ? readConfigInput(name) : readConfigFile(path, name)
-  const { linux } = await readPart(text, name, PART)
-  const ours: string[] = []
-  const normal = normalizeResources(linux?.resources ?? {}, ours)
-  for (const warning of ours) warnings.push(warning.replace('config.json: /linux/resources', `${name}: `))
+  const { linux } = await requireValid(text, name, PART)
+  const findings = findUnknown(linux?.resources, PART.root)
+  const normal = normalizeResources(linux?.resources ?? {}, reporter(findings, 'ignored'))
+  warnings.push(...(await describeFindings(below(findings, PART.root), text, name)))
   return normal
 }
 
 /**
  * Resources that fit the schema, and what is wrong with them after all.
- * @returns findings with pointers from /linux/resources on, and warnings as of a config.json
+ * @returns findings with pointers from /linux/resources on; what is ignored is no error
  */
 export function checkResources(given: OciResources): {
   readonly resources: Resources
   readonly findings: Finding[]
-  readonly warnings: readonly string[]
+  readonly ignored: readonly Finding[]
 } {
-  const warnings: string[] = []
+  const ignored: Finding[] = []
   return {
-    resources: normalizeResources(given, warnings),
-    findings: findingsOf(wrap(given), RESOURCE_CHECKS),
-    warnings,
+    resources: normalizeResources(given, reporter(ignored, 'ignored')),
+    findings: findBeyondSchema(wrap(given), PART),
+    ignored,
   }
 }

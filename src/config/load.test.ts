@@ -34,15 +34,12 @@ test('a good bundle', async () => {
 })
 
 test('files that are no JSON text', async () => {
-  assert.is(await errorOf(''), `config-invalid: bundle ${bundle}: config.json is empty`)
+  assert.is(await errorOf(''), `config-invalid: ${bundle}/config.json is empty`)
   assert.is(
     await errorOf('\ufeff{}'),
-    `config-invalid: bundle ${bundle}: config.json:1:1: starts with a byte order mark, which JSON has not`,
+    `config-invalid: ${bundle}/config.json:1:1: starts with a byte order mark, which JSON has not`,
   )
-  assert.is(
-    await errorOf(Uint8Array.of(0x22, 0xff, 0x22)),
-    `config-invalid: bundle ${bundle}: config.json is not UTF-8`,
-  )
+  assert.is(await errorOf(Uint8Array.of(0x22, 0xff, 0x22)), `config-invalid: ${bundle}/config.json is not UTF-8`)
   assert.is(
     await errorOf('{"ociVersion": "1.0.0"'),
     'config-invalid: config.json:1:23: found the end of the file, not JSON: a closing brace is expected here',
@@ -52,23 +49,23 @@ test('files that are no JSON text', async () => {
 test('several problems, a line each', async () => {
   assert.is(
     await errorOf('{"ociVersion": 1, "root": 2}'),
-    'config-invalid: config.json:1:16: /ociVersion: found 1, must be a string\nconfig.json:1:27: /root: found 2, must be an object',
+    'config-invalid: config.json:1:16: ociVersion: found 1, must be a string\nconfig.json:1:27: root: found 2, must be an object',
   )
-  const many = { ociVersion: '1.0.0', mounts: Array(60).fill(1) }
+  const many = { ociVersion: '1.0.0', root: { path: 'x' }, mounts: Array(60).fill(1) }
   assert.is((await errorOf(JSON.stringify(many))).split('\n').at(-1), 'config.json: and 20 more problems')
 })
 
 test('what is not supported has a code of its own', async () => {
   const text = JSON.stringify(configWith({ '/linux': {}, '/root/readonly': true }))
-  assert.match(await errorOf(text), /^config-unsupported: config.json:1:\d+: \/root\/readonly: runt does this only/)
+  assert.match(await errorOf(text), /^config-unsupported: config.json:1:\d+: root.readonly: runt does this only/)
 })
 
 test('no file to read', async () => {
   rmSync(`${bundle}/config.json`)
-  assert.is(await failure(bundle), `bundle: bundle ${bundle}: config.json not found`)
-  assert.is(await failure(`${bundle}/nowhere`), `bundle: bundle ${bundle}/nowhere: config.json not found`)
+  assert.is(await failure(bundle), `bundle: ${bundle}/config.json: not found`)
+  assert.is(await failure(`${bundle}/nowhere`), `bundle: ${bundle}/nowhere: there is no such bundle folder`)
   mkdirSync(`${bundle}/config.json`)
-  assert.is(await failure(bundle), `bundle: bundle ${bundle}: config.json is a directory`)
+  assert.is(await failure(bundle), `bundle: ${bundle}/config.json: is a directory`)
 })
 
 test.after(() => rmSync(bundle, { recursive: true }))

@@ -1,18 +1,18 @@
 // A bundle → its Config. Nothing after this looks at config.json.
 
 import { RuntError } from '../errors.ts'
+import { exists, readFileIfPresent } from '../native/file.ts'
 import { failedWith, type SyscallError } from '../native/syscall.ts'
 import { normalize } from './normalize.ts'
 import { cleanPath } from './path.ts'
-import { type ConfigProblem, describeProblem } from './problems.ts'
+import { type ConfigProblem, describeFindings, type Finding, reporter } from './problems.ts'
 import { readConfigFile } from './read.ts'
 import type { Config } from './types.ts'
-import { validateText } from './validate.ts'
+import { requireValid, validateText } from './validate.ts'
 
 export { type ConfigProblem, describeProblem } from './problems.ts'
 
-/** So many problems are told in one error; a config with more has one cause. */
-const TOLD = 40
+const NAME = 'config.json'
 
 /**
  * Read, validate and normalise the config.json of a bundle (runtime-spec bundle.md, config.md).
@@ -21,38 +21,63 @@ const TOLD = 40
  */
 export async function loadConfig(bundle: string): Promise<Config> {
   const text = readConfig(bundle)
+  const given = await requireValid(text, NAME, undefined, { bundle })
+  const findings: Finding[] = []
+  const config = normalize(given, cleanPath(bundle), text, reporter(findings, 'ignored'))
+  return { ...config, warnings: await describeFindings(findings, text, NAME) }
+}
+
+/** What `validate` tells: a problem is an error, or a warning of what is allowed and hardly meant. */
+export type Told = ConfigProblem & { readonly severity: 'error' | 'warning' }
+
+/**
+ * All that is wrong with the config.json of a bundle, in the order of the file; no errors when it can be run.
+ * @throws RuntError 'bundle' when there is no readable file
+ */
+export async function validateBundle(bundle: string): Promise<readonly Told[]> {
+  const text = readConfig(bundle)
   const verdict = await validateText(text)
-  if (verdict.kind === 'valid') return normalize(verdict.config, cleanPath(bundle), text)
-  const { problems } = verdict
-  const lines = problems.slice(0, TOLD).map((problem) => describeProblem(problem))
-  if (problems.length > TOLD) lines.push(`config.json: and ${problems.length - TOLD} more problems`)
-  throw new RuntError(`config-${verdict.kind}`, lines.join('\n'), { data: { bundle, problems } })
+  const errors = verdict.kind === 'valid' ? [] : verdict.problems
+  const findings: Finding[] = []
+  if (verdict.kind === 'valid') normalize(verdict.config, cleanPath(bundle), text, reporter(findings, 'ignored'))
+  const { findOddities } = await import('./oddities.ts')
+  const { locate } = await import('./locate.ts')
+  const odd = await findOddities(text)
+  const more = findings.filter(({ pointer }) => !odd.some((other) => other.pointer === pointer))
+  const warnings = await locate(text, [...odd, ...more])
+  return [
+    ...errors.map((problem) => ({ ...problem, severity: 'error' as const })),
+    ...warnings.map((problem) => ({ ...problem, severity: 'warning' as const })),
+  ].sort((one, other) => one.line - other.line || one.column - other.column)
 }
 
 /**
- * All that is wrong with the config.json of a bundle, in the order of the file; nothing when it can be run.
- * @throws RuntError 'bundle' when there is no readable file
+ * An error about a property, with its place in the bundle's config.json as it is now.
+ * @returns any other error as it is
  */
-export async function validateBundle(bundle: string): Promise<readonly ConfigProblem[]> {
-  const verdict = await validateText(readConfig(bundle))
-  return verdict.kind === 'valid' ? [] : verdict.problems
+export async function withPlace(error: unknown, bundle: string): Promise<unknown> {
+  if (!(error instanceof RuntError) || typeof error.data.pointer !== 'string') return error
+  const text = readFileIfPresent(`${bundle}/${NAME}`)
+  if (text === undefined) return error
+  const { locateError } = await import('./locate.ts')
+  return locateError(error, text, NAME)
 }
 
 function readConfig(bundle: string): string {
+  const path = `${bundle}/${NAME}`
   try {
-    return readConfigFile(`${bundle}/config.json`, `bundle ${bundle}: config.json`)
+    return readConfigFile(path, path)
   } catch (error) {
-    throw error instanceof RuntError ? error : unreadable(bundle, error)
+    throw error instanceof RuntError ? error : unreadable(bundle, path, error)
   }
 }
 
-function unreadable(bundle: string, error: unknown): unknown {
-  if (failedWith(error, 'ENOENT', 'ENOTDIR')) {
-    return new RuntError('bundle', `bundle ${bundle}: config.json not found`, { cause: error })
+function unreadable(bundle: string, path: string, cause: unknown): unknown {
+  if (failedWith(cause, 'ENOENT', 'ENOTDIR')) {
+    if (!exists(`${bundle}/.`)) return new RuntError('bundle', `${bundle}: there is no such bundle folder`, { cause })
+    return new RuntError('bundle', `${path}: not found`, { cause, hint: `runt spec --bundle ${bundle} writes one` })
   }
-  if (failedWith(error, 'EISDIR')) {
-    return new RuntError('bundle', `bundle ${bundle}: config.json is a directory`, { cause: error })
-  }
-  if (!failedWith(error, (error as Partial<SyscallError>).code ?? '')) return error
-  return new RuntError('bundle', `bundle ${bundle}: ${(error as Error).message}`, { cause: error })
+  if (failedWith(cause, 'EISDIR')) return new RuntError('bundle', `${path}: is a directory`, { cause })
+  if (!failedWith(cause, (cause as Partial<SyscallError>).code ?? '')) return cause
+  return new RuntError('bundle', `${path}: ${(cause as Error).message}`, { cause })
 }

@@ -1,16 +1,17 @@
 // linux.resources → Resources. What engines write for "not set" isn't there any more. Also for the resources that update reads.
 
 import type { OciResources } from './generated/oci.d.ts'
+import type { Report } from './problems.ts'
 import type { BlockIO, HugepageLimit, Network, RdmaLimit, Resources } from './types.ts'
 
 /** Swappiness that Docker and containerd write for "not set": -1 as an unsigned number. */
 const UNSET_SWAPPINESS = 18446744073709551615n
 
-/** @param warnings gets what the resources ask for and can't have, but may go on without */
-export function normalizeResources(resources: OciResources, warnings: string[]): Resources {
+/** @param report gets what the resources ask for and can't have, but may go on without */
+export function normalizeResources(resources: OciResources, report: Report): Resources {
   const { memory = {}, cpu = {}, pids, blockIO, hugepageLimits, network, rdma } = resources
   if (memory.kernel !== undefined && memory.kernel > 0) {
-    warnings.push('config.json: /linux/resources/memory/kernel: ignored, kernels since 5.16 have no such limit')
+    report('/linux/resources/memory/kernel', undefined, 'ignored, kernels since 5.16 have no such limit')
   }
   const swappiness = integer(memory.swappiness)
   return {

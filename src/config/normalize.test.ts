@@ -6,8 +6,16 @@ import { type Changes, configWith } from './fixtures.ts'
 import type { OciConfig } from './generated/oci.d.ts'
 import { lastOfEach, normalize } from './normalize.ts'
 import { absolutePath, cleanPath } from './path.ts'
+import { type Finding, reporter } from './problems.ts'
 
-const normal = (changes: Changes = {}) => normalize(configWith(changes) as unknown as OciConfig, '/bundle')
+/** The normal form, and what is told of the way there. */
+function normal(changes: Changes = {}) {
+  const findings: Finding[] = []
+  const config = configWith(changes) as unknown as OciConfig
+  const warnings = () =>
+    findings.map(({ pointer, found, message }) => [pointer, found, message].filter(Boolean).join(' '))
+  return { ...normalize(config, '/bundle', '', reporter(findings, 'ignored')), warnings: warnings() }
+}
 
 test('defaults', () => {
   const config = normalize({ ociVersion: '1.0.0', root: { path: 'rootfs' } }, '/b')
@@ -166,7 +174,7 @@ test('mounts', () => {
       [4, '/y', 'filesystem', 'tmpfs', undefined],
     ],
   )
-  assert.equal(warnings, ['config.json: /mounts/0/destination: "data/" isn\'t absolute: taken from "/"'])
+  assert.equal(warnings, ['/mounts/0/destination "data/" isn\'t absolute: taken from "/"'])
 })
 
 test('process', () => {
@@ -192,7 +200,10 @@ test('process', () => {
   })
   assert.equal(process?.rlimits, [{ type: 'RLIMIT_CORE', soft: 1n, hard: 18446744073709551615n }])
   assert.is(process?.oomScoreAdj, 0)
-  assert.equal(warnings, ['config.json: /process/capabilities/bounding: ignored, not a capability: CAP_FOO, chown'])
+  assert.equal(warnings, [
+    '/process/capabilities/bounding/1 "CAP_FOO" is no capability that runt knows: ignored',
+    '/process/capabilities/bounding/3 "chown" is no capability that runt knows: ignored',
+  ])
   assert.equal(
     normal({ '/process/consoleSize': { height: 1, width: 2 }, '/process/terminal': true }).process?.consoleSize,
     { height: 1, width: 2 },
@@ -246,12 +257,12 @@ test('a joined user namespace keeps its own mappings', () => {
     '/linux/gidMappings': MAP,
   })
   assert.equal([linux.uidMappings, linux.gidMappings], [[], []])
-  assert.equal(warnings, ['config.json: /linux/uidMappings: ignored, the user namespace that is joined has its own'])
+  assert.equal(warnings, ['/linux/uidMappings ignored, the user namespace that is joined has its own'])
 })
 
 test('a newer minor version is worth a warning', () => {
   assert.equal(normal({ '/ociVersion': '1.4.0' }).warnings, [
-    'config.json: /ociVersion: runt knows 1.3.0; what 1.4.0 added is ignored',
+    '/ociVersion runt knows 1.3.0; what 1.4.0 added is ignored',
   ])
 })
 

@@ -3,6 +3,7 @@
 
 import { CAPABILITY_NAMES, type CapabilityName } from '../linux/capabilities.ts'
 import type { RlimitType } from '../linux/rlimits.ts'
+import { nearest } from '../nearest.ts'
 import { isNewerMinor, SPEC_VERSION } from './check-container.ts'
 import { EXIT_RECORD_ANNOTATION } from './exit-record.ts'
 import type { OciConfig, Hook as OciHook, OciLinux, OciProcess } from './generated/oci.d.ts'
@@ -10,6 +11,7 @@ import { LANDLOCK_ANNOTATION, parseLandlock } from './landlock.ts'
 import { parseMountOptions } from './mount-options.ts'
 import { normalizeResources } from './normalize-resources.ts'
 import { absolutePath, cleanPath } from './path.ts'
+import type { Report } from './problems.ts'
 import {
   type CapabilitySet,
   type Config,
@@ -29,11 +31,13 @@ type OciMount = NonNullable<OciConfig['mounts']>[number]
 /** A timer longer than this (24 days) would overflow and fire at once. */
 const LONGEST_TIMEOUT = 2_147_483
 
-/** @param bundle absolute */
-export function normalize(config: OciConfig, bundle: string, text = ''): Config {
-  const warnings: string[] = []
+/**
+ * @param bundle absolute
+ * @param report gets what is ignored or taken otherwise than it says
+ */
+export function normalize(config: OciConfig, bundle: string, text = '', report: Report = () => {}): Config {
   if (isNewerMinor(config.ociVersion)) {
-    warnings.push(`config.json: /ociVersion: runt knows ${SPEC_VERSION}; what ${config.ociVersion} added is ignored`)
+    report('/ociVersion', undefined, `runt knows ${SPEC_VERSION}; what ${config.ociVersion} added is ignored`)
   }
   const normal: Config = {
     text,
@@ -43,16 +47,16 @@ export function normalize(config: OciConfig, bundle: string, text = ''): Config 
     hostname: orUndefined(config.hostname),
     domainname: orUndefined(config.domainname),
     mounts: (config.mounts ?? []).map((mount, index) =>
-      normalizeMount(mount, { index, bundle, warnings, linux: config.linux ?? {} }),
+      normalizeMount(mount, { index, bundle, report, linux: config.linux ?? {} }),
     ),
-    process: config.process === undefined ? undefined : normalizeProcess(config.process, warnings),
+    process: config.process === undefined ? undefined : normalizeProcess(config.process, report),
     hooks: Object.fromEntries(
       HOOK_KINDS.map((kind) => [kind, (config.hooks?.[kind] ?? []).map(normalizeHook)]),
     ) as unknown as Record<HookKind, readonly Hook[]>, // fromEntries forgets that all kinds are there
     annotations: config.annotations ?? {},
     exitRecord: config.annotations?.[EXIT_RECORD_ANNOTATION] === 'true',
-    linux: normalizeLinux(config.linux ?? {}, config.annotations ?? {}, warnings),
-    warnings,
+    linux: normalizeLinux(config.linux ?? {}, config.annotations ?? {}, report),
+    warnings: [],
   }
   return Object.freeze(normal)
 }
@@ -64,14 +68,14 @@ function orUndefined(text: string | undefined): string | undefined {
 interface MountSurroundings {
   readonly index: number
   readonly bundle: string
-  readonly warnings: string[]
+  readonly report: Report
   readonly linux: OciLinux
 }
 
-function normalizeMount(mount: OciMount, { index, bundle, warnings, linux }: MountSurroundings): Mount {
+function normalizeMount(mount: OciMount, { index, bundle, report, linux }: MountSurroundings): Mount {
   const { options, bind, remount } = parseMountOptions(mount.options)
   if (!mount.destination.startsWith('/')) {
-    warnings.push(`config.json: /mounts/${index}/destination: "${mount.destination}" isn't absolute: taken from "/"`)
+    report(`/mounts/${index}/destination`, mount.destination, 'isn\'t absolute: taken from "/"')
   }
   const type = mount.type ?? ''
   const kind = mountKind({ bind, remount, type, propagation: options.propagation.length > 0 })
@@ -114,7 +118,7 @@ export function mountKind(asked: {
 }
 
 /** Also for a process that exec reads from a file. */
-export function normalizeProcess(process: OciProcess, warnings: string[]): Process {
+export function normalizeProcess(process: OciProcess, report: Report): Process {
   const { user, consoleSize } = process
   const terminal = process.terminal ?? false
   return {
@@ -132,7 +136,7 @@ export function normalizeProcess(process: OciProcess, warnings: string[]): Proce
     args: process.args ?? [],
     env: lastOfEach(process.env ?? []),
     cwd: cleanPath(process.cwd),
-    capabilities: process.capabilities === undefined ? undefined : knownOnly(process.capabilities, warnings),
+    capabilities: process.capabilities === undefined ? undefined : knownOnly(process.capabilities, report),
     rlimits: (process.rlimits ?? []).map(({ type, soft, hard }) => ({
       type: type as RlimitType, // the schema's list
       soft: BigInt(soft),
@@ -186,14 +190,15 @@ const KNOWN_CAPABILITIES: ReadonlySet<string> = new Set(CAPABILITY_NAMES)
 /** config.md, Process: a capability that can't be mapped to the kernel's is worth a warning, not a failure. */
 function knownOnly(
   capabilities: NonNullable<OciProcess['capabilities']>,
-  warnings: string[],
+  report: Report,
 ): Record<CapabilitySet, CapabilityName[]> {
   const known = (set: CapabilitySet): CapabilityName[] => {
     const names = new Set(capabilities[set] ?? [])
-    const unknown = [...names].filter((name) => !KNOWN_CAPABILITIES.has(name))
-    if (unknown.length > 0) {
-      warnings.push(`config.json: /process/capabilities/${set}: ignored, not a capability: ${unknown.join(', ')}`)
-    }
+    capabilities[set]?.forEach((name, index) => {
+      if (KNOWN_CAPABILITIES.has(name)) return
+      const suggestion = nearest(name, CAPABILITY_NAMES)
+      report(`/process/capabilities/${set}/${index}`, name, 'is no capability that runt knows: ignored', { suggestion })
+    })
     return [...names].filter((name): name is CapabilityName => KNOWN_CAPABILITIES.has(name))
   }
   return Object.fromEntries(CAPABILITY_SETS.map((set) => [set, known(set)])) as Record<CapabilitySet, CapabilityName[]>
@@ -208,13 +213,13 @@ function normalizeHook(hook: OciHook): Hook {
   }
 }
 
-function normalizeLinux(linux: OciLinux, annotations: Readonly<Record<string, string>>, warnings: string[]): Linux {
+function normalizeLinux(linux: OciLinux, annotations: Readonly<Record<string, string>>, report: Report): Linux {
   const landlock = annotations[LANDLOCK_ANNOTATION]
   const namespaces = (linux.namespaces ?? []).map(({ type, path }) => ({ type, path: orUndefined(path) }))
   const userNamespace = namespaces.find(({ type }) => type === 'user')
   const joinsUser = userNamespace?.path !== undefined
   if (joinsUser && (linux.uidMappings ?? linux.gidMappings ?? []).length > 0) {
-    warnings.push('config.json: /linux/uidMappings: ignored, the user namespace that is joined has its own')
+    report('/linux/uidMappings', undefined, 'ignored, the user namespace that is joined has its own')
   }
   return {
     namespaces,
@@ -223,7 +228,7 @@ function normalizeLinux(linux: OciLinux, annotations: Readonly<Record<string, st
     timeOffsets: normalizeTimeOffsets(linux.timeOffsets),
     devices: (linux.devices ?? []).map(normalizeDevice),
     cgroupsPath: orUndefined(linux.cgroupsPath),
-    resources: normalizeResources(linux.resources ?? {}, warnings),
+    resources: normalizeResources(linux.resources ?? {}, report),
     rootfsPropagation: linux.rootfsPropagation?.replace(/^r/, '') as Linux['rootfsPropagation'], // the schema's list
     maskedPaths: (linux.maskedPaths ?? []).map(cleanPath),
     readonlyPaths: (linux.readonlyPaths ?? []).map(cleanPath),

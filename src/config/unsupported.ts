@@ -13,7 +13,7 @@ interface Row {
   readonly asked: (config: OciConfig, namespaces: Namespaces) => boolean
 }
 
-const NEEDS_MOUNT_NAMESPACE = 'runt does this only in a mount namespace, which /linux/namespaces does not list'
+const NEEDS_MOUNT_NAMESPACE = 'runt does this only in a mount namespace, which linux.namespaces does not list'
 
 const ROWS: readonly Row[] = [
   {

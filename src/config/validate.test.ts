@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { pointerText } from '../pointer.ts'
 import { runChecks } from './checks.ts'
 import { type Changes, configWith } from './fixtures.ts'
 import type { OciConfig } from './generated/oci.d.ts'
@@ -39,20 +40,20 @@ test('all problems of the schema at once, by place', async () => {
   }
 }`
   assert.equal(await lines(text), [
-    'config.json:2:17: /ociVersion: found 1, must be a string',
-    'config.json:3:11: /root/path: is missing',
-    'config.json:4:23: /process/cwd: found "tmp", must be an absolute path',
-    'config.json:4:45: /process/env/1: found "B", must be NAME=value',
-    'config.json:4:68: /process/user/uid: found 4294967295, must be at most 4294967294',
-    'config.json:5:20: /annotations/: found "", the name must not be empty',
-    'config.json:8:17: /linux/namespaces/0/type: found "networ", allowed are cgroup, ipc, mount, network, pid, time, user, uts; did you mean "network"?',
-    'config.json:9:17: /linux/namespaces/1/type: found "zzz", allowed are cgroup, ipc, mount, network, pid, time, user, uts',
-    'config.json:9:32: /linux/namespaces/1/path: found "x", must be an absolute path',
-    'config.json:11:39: /linux/resources/pids/limit: found 1.5, must be a whole number',
-    'config.json:11:79: /linux/resources/hugepageLimits/0/pageSize: found "64kB", must be a page size as "2MB"',
-    'config.json:11:96: /linux/resources/hugepageLimits/0/limit: found -1, must be at least 0',
-    'config.json:12:35: /linux/seccomp/defaultAction: found "SCMP_ACT_ALOW", allowed are SCMP_ACT_KILL, SCMP_ACT_KILL_PROCESS, SCMP_ACT_KILL_THREAD, SCMP_ACT_TRAP, SCMP_ACT_ERRNO, SCMP_ACT_TRACE, SCMP_ACT_ALLOW, SCMP_ACT_LOG, SCMP_ACT_NOTIFY; did you mean "SCMP_ACT_ALLOW"?',
-    'config.json:12:76: /linux/seccomp/syscalls/0/names: found an empty list, must have at least one item',
+    'config.json:2:17: ociVersion: found 1, must be a string',
+    'config.json:3:11: root.path: is missing',
+    'config.json:4:23: process.cwd: found "tmp", must be an absolute path',
+    'config.json:4:45: process.env[1]: found "B", must be NAME=value',
+    'config.json:4:68: process.user.uid: found 4294967295, must be at most 4294967294',
+    'config.json:5:20: annotations[""]: found "", the name must not be empty',
+    'config.json:8:17: linux.namespaces[0].type: found "networ", allowed are cgroup, ipc, mount, network, pid, time, user, uts; did you mean "network"?',
+    'config.json:9:17: linux.namespaces[1].type: found "zzz", allowed are cgroup, ipc, mount, network, pid, time, user, uts',
+    'config.json:9:32: linux.namespaces[1].path (zzz): found "x", must be an absolute path',
+    'config.json:11:39: linux.resources.pids.limit: found 1.5, must be a whole number',
+    'config.json:11:79: linux.resources.hugepageLimits[0].pageSize: found "64kB", must be a page size as "2MB"',
+    'config.json:11:96: linux.resources.hugepageLimits[0].limit: found -1, must be at least 0',
+    'config.json:12:35: linux.seccomp.defaultAction: found "SCMP_ACT_ALOW", allowed are SCMP_ACT_KILL, SCMP_ACT_KILL_PROCESS, SCMP_ACT_KILL_THREAD, SCMP_ACT_TRAP, SCMP_ACT_ERRNO, SCMP_ACT_TRACE, SCMP_ACT_ALLOW, SCMP_ACT_LOG, SCMP_ACT_NOTIFY; did you mean "SCMP_ACT_ALLOW"?',
+    'config.json:12:76: linux.seccomp.syscalls[0].names: found an empty list, must have at least one item',
   ])
 })
 
@@ -79,9 +80,9 @@ test('a property of null is one that is not there', async () => {
 
 test('what must be there is not null, nor is a member of a list', async () => {
   assert.equal(await lines('{"ociVersion": null, "root": {"path": null}, "mounts": [null], "process": null}'), [
-    'config.json:1:16: /ociVersion: is missing',
-    'config.json:1:39: /root/path: is missing',
-    'config.json:1:57: /mounts/0: found null, must be an object',
+    'config.json:1:16: ociVersion: is missing',
+    'config.json:1:39: root.path: is missing',
+    'config.json:1:57: mounts[0]: found null, must be an object',
   ])
   assert.equal(await lines('null'), ['config.json:1:1: found null, must be an object'])
 })
@@ -91,7 +92,10 @@ test('what is nested too deep is told with its place', async () => {
   for (const levels of [1000, 400_000]) {
     assert.equal(await lines(nested(levels)), ['config.json:2:3001: is nested deeper than 1000 levels'])
   }
-  assert.equal(await lines(nested(998)), ['config.json:1:1: /ociVersion: is missing'])
+  assert.equal(await lines(nested(998)), [
+    'config.json:1:1: ociVersion: is missing',
+    'config.json:1:1: root: is missing',
+  ])
   assert.equal(await lines(`${'['.repeat(2000)}`), ['config.json:1:1001: is nested deeper than 1000 levels'])
 })
 
@@ -134,7 +138,7 @@ test('texts that are no config', async () => {
   for (const [text, ...expected] of [
     ['[]', 'config.json:1:1: found an empty list, must be an object'],
     ['null', 'config.json:1:1: found null, must be an object'],
-    ['{}', 'config.json:1:1: /ociVersion: is missing'],
+    ['{}', 'config.json:1:1: ociVersion: is missing', 'config.json:1:1: root: is missing'],
     [' \n ', 'config.json:2:2: found the end of the file, not JSON: a value is expected here'],
     ['{"a":1,\n}', 'config.json:2:1: found "}", not JSON: a property name in quotes is expected here'],
     ['{"a":1 "b":2}', 'config.json:1:8: found "\\"b\\"", not JSON: a comma is expected here'],
@@ -149,21 +153,21 @@ test('texts that are no config', async () => {
 test('texts that no C string can hold', async () => {
   const message = 'must be text without NUL and without halves of surrogate pairs'
   assert.equal(await linesOf({ '/process/args': ['a\0b'] }), [
-    `config.json:8:7: /process/args/0: found "a\\u0000b", ${message}`,
+    `config.json:8:7: process.args[0]: found "a\\u0000b", ${message}`,
   ])
-  assert.equal(await linesOf({ '/root/path': '\ud800' }), [`config.json:4:13: /root/path: found "\\ud800", ${message}`])
+  assert.equal(await linesOf({ '/root/path': '\ud800' }), [`config.json:4:13: root.path: found "\\ud800", ${message}`])
   assert.equal(await linesOf({ '/root/path': '\ud83d\ude00', '/unknown': '\0', '/annotations': { a: '\\u0000' } }), [])
 })
 
 test('failed checks have a place', async () => {
   assert.equal(await linesOf({ '/linux/namespaces': [{ type: 'pid' }, { type: 'pid' }] }), [
-    'config.json:22:17: /linux/namespaces/1/type: found "pid", is listed already at /linux/namespaces/0',
+    'config.json:22:17: linux.namespaces[1].type: found "pid", is listed already at linux.namespaces[0]',
   ])
 })
 
 test('the last of two properties with one name counts', async () => {
   const text = '{"ociVersion": "1.0.0", "root": {"path": "a"},\n "root": {"path": 1}, "root": {"path": 2}}'
-  assert.equal(await lines(text), ['config.json:2:40: /root/path: found 2, must be a string'])
+  assert.equal(await lines(text), ['config.json:2:40: root.path: found 2, must be a string'])
 })
 
 test('a problem is told at the line and column of what is wrong', async () => {
@@ -184,7 +188,7 @@ test('a problem is told at the line and column of what is wrong', async () => {
       const before = text.slice(0, text.indexOf('"odd"'))
       const ahead = before.slice(0, before.lastIndexOf('{')).split('\n')
       const [line] = await lines(text)
-      const place = `config.json:${ahead.length}:${(ahead.at(-1) ?? '').length + 1}: ${pointer}: `
+      const place = `config.json:${ahead.length}:${(ahead.at(-1) ?? '').length + 1}: ${pointerText(pointer)}: `
       assert.ok(line?.startsWith(place), `${line} is not at ${place}`)
     }),
   )
@@ -243,27 +247,27 @@ test('64-bit numbers that are too large by less than a double can tell', async (
     [
       { '/process/rlimits': [{ type: 'RLIMIT_CORE', soft: 1, hard: '@' }] },
       '18446744073709551616',
-      `/process/rlimits/0/hard: found 18446744073709551616, must be at most ${LIMIT}`,
+      `process.rlimits[0].hard (RLIMIT_CORE): found 18446744073709551616, must be at most ${LIMIT}`,
     ],
     [
       { '/linux/resources': { memory: { limit: '@' } } },
       '9223372036854775808',
-      '/linux/resources/memory/limit: found 9223372036854775808, must be at most 9223372036854775807',
+      'linux.resources.memory.limit: found 9223372036854775808, must be at most 9223372036854775807',
     ],
     [
       { '/linux/resources': { memory: { limit: '@' } } },
       '-9223372036854775809',
-      '/linux/resources/memory/limit: found -9223372036854775809, must be at least -9223372036854775808',
+      'linux.resources.memory.limit: found -9223372036854775809, must be at least -9223372036854775808',
     ],
     [
       { '/linux/resources': { memory: { limit: '@' } } },
       LIMIT,
-      `/linux/resources/memory/limit: found ${LIMIT}, must be at most 9223372036854775807`,
+      `linux.resources.memory.limit: found ${LIMIT}, must be at most 9223372036854775807`,
     ],
     [
       { '/process/rlimits': [{ type: 'RLIMIT_CORE', soft: 1, hard: '@' }] },
       '-1',
-      '/process/rlimits/0/hard: found -1, must be at least 0',
+      'process.rlimits[0].hard (RLIMIT_CORE): found -1, must be at least 0',
     ],
   ] as const) {
     const [line = ''] = await lines(JSON.stringify(configWith(changes)).replace('"@"', literal))
@@ -272,14 +276,14 @@ test('64-bit numbers that are too large by less than a double can tell', async (
 })
 
 test('what runt does not support is refused by name', async () => {
-  const bare = 'runt does this only in a mount namespace, which /linux/namespaces does not list'
+  const bare = 'runt does this only in a mount namespace, which linux.namespaces does not list'
   for (const [changes, expected] of [
     [{ '/process/execCPUAffinity': { initial: '0' } }, undefined],
     [{ '/linux/resources/memory': { kernel: 1, kernelTCP: 1 } }, undefined],
-    [{ '/linux/namespaces': [], '/mounts': [{ destination: '/x', type: 'tmpfs' }] }, `/mounts: ${bare}`],
-    [{ '/linux': undefined, '/root/readonly': true }, `/root/readonly: ${bare}`],
-    [{ '/linux': undefined, '/process/terminal': true }, `/process/terminal: ${bare}`],
-    [{ '/linux': { rootfsPropagation: 'shared' } }, `/linux/rootfsPropagation: ${bare}`],
+    [{ '/linux/namespaces': [], '/mounts': [{ destination: '/x', type: 'tmpfs' }] }, `mounts: ${bare}`],
+    [{ '/linux': undefined, '/root/readonly': true }, `root.readonly: ${bare}`],
+    [{ '/linux': undefined, '/process/terminal': true }, `process.terminal: ${bare}`],
+    [{ '/linux': { rootfsPropagation: 'shared' } }, `linux.rootfsPropagation: ${bare}`],
     [{ '/linux': { devices: [] } }, undefined],
   ] as const) {
     const [line] = await linesOf(changes as Changes)

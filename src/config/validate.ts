@@ -1,24 +1,38 @@
-// The text of config.json → a config that may be normalised, or everything that is wrong with it.
+// The text of a config, or of a file that holds a part of one → what may be normalised, or everything that is wrong with it.
 // The usual case is synchronous and small; what explains problems is loaded once there are some.
 
-import { runChecks } from './checks.ts'
+import { RuntError } from '../errors.ts'
+import { CHECKS, runChecks } from './checks.ts'
 import type { OciConfig } from './generated/oci.d.ts'
 import { config as fitsSchema } from './generated/validators.js'
 import { parseJson } from './json.ts'
-import type { ConfigProblem, Finding } from './problems.ts'
+import type { Part } from './part.ts'
+import { below, type ConfigProblem, describeProblem, type Finding } from './problems.ts'
 import { findUnsupported } from './unsupported.ts'
 
 export type Verdict =
   | { readonly kind: 'valid'; readonly config: OciConfig }
   | { readonly kind: 'invalid' | 'unsupported'; readonly problems: readonly ConfigProblem[] }
 
+const WHOLE: Part = {
+  kind: 'config',
+  root: '',
+  fitsSchema,
+  wrap: (config) => config as OciConfig, // the schema says so
+  checks: CHECKS,
+}
+
 /** JSON has two ways only to write what no C string can hold, NUL and half a surrogate pair: these escapes. */
-export const ODD_ESCAPE = /\\u(0000|[dD][89a-fA-F])/
+const ODD_ESCAPE = /\\u(0000|[dD][89a-fA-F])/
 
 /** JSON.parse rounds whole numbers from 16 digits on. */
 const LONG_NUMBER = /\d{16}/
 
-export async function validateText(text: string): Promise<Verdict> {
+/** So many problems are told in one error; a config with more has one cause. */
+const TOLD = 40
+
+/** Everything that is wrong with a text, or the config that it is. */
+export async function validateText(text: string, part = WHOLE): Promise<Verdict> {
   let value: unknown
   try {
     value = parseJson(text)
@@ -26,29 +40,41 @@ export async function validateText(text: string): Promise<Verdict> {
     const { syntaxProblem } = await import('./locate.ts')
     return { kind: 'invalid', problems: [await syntaxProblem(text, error)] }
   }
-  if (!fitsSchema(value) || ODD_ESCAPE.test(text)) {
-    const { explainBy } = await import('./explain.ts')
-    const findings = explainBy('config', value)
-    if (findings.length > 0) return refuse('invalid', text, findings)
+  const beyond = (config: OciConfig) => findBeyondSchema(config, part)
+  const isPlain = part.fitsSchema(value) && !ODD_ESCAPE.test(text)
+  const findings = isPlain ? [] : await (await import('./faults.ts')).findFaults(value, text, part, beyond)
+  if (isPlain || findings.length === 0) {
+    const config = part.wrap(value)
+    if (LONG_NUMBER.test(text)) {
+      const { restoreIntegers } = await import('./integers.ts')
+      findings.push(...(await restoreIntegers(config, text, part.root)))
+    }
+    findings.push(...beyond(config))
+    if (findings.length === 0) return { kind: 'valid', config }
   }
-  const config = value as OciConfig // the schema says so
-  if (LONG_NUMBER.test(text)) {
-    const { restoreIntegers } = await import('./integers.ts')
-    const findings = await restoreIntegers(config, text)
-    if (findings.length > 0) return refuse('invalid', text, findings)
+  const { locate } = await import('./locate.ts')
+  return {
+    kind: findings.every(({ rule }) => rule === 'unsupported') ? 'unsupported' : 'invalid',
+    problems: await locate(text, below(findings, part.root)),
   }
-  const findings = runChecks(config)
-  if (findings.length > 0) return refuse('invalid', text, findings)
-  const unsupported = findUnsupported(config)
-  if (unsupported.length > 0) return refuse('unsupported', text, unsupported)
-  return { kind: 'valid', config }
 }
 
-async function refuse(
-  kind: 'invalid' | 'unsupported',
-  text: string,
-  findings: readonly Finding[],
-): Promise<Exclude<Verdict, { kind: 'valid' }>> {
-  const { locate } = await import('./locate.ts')
-  return { kind, problems: await locate(text, findings) }
+/**
+ * The config that a file's text is.
+ * @param file how errors speak of it
+ * @param data of an error, beside the problems
+ * @throws RuntError 'config-invalid', 'config-unsupported' with the places in the file
+ */
+export async function requireValid(text: string, file: string, part = WHOLE, data = {}): Promise<OciConfig> {
+  const verdict = await validateText(text, part)
+  if (verdict.kind === 'valid') return verdict.config
+  const { kind, problems } = verdict
+  const lines = problems.slice(0, TOLD).map((problem) => describeProblem(problem, file))
+  if (problems.length > TOLD) lines.push(`${file}: and ${problems.length - TOLD} more problems`)
+  throw new RuntError(`config-${kind}`, lines.join('\n'), { data: { ...data, problems } })
+}
+
+/** What no schema can say of a config that fits it. */
+export function findBeyondSchema(config: OciConfig, { checks }: Part): Finding[] {
+  return [...runChecks(config, checks), ...findUnsupported(config)]
 }

@@ -1,6 +1,6 @@
 // What the kernel's Landlock can do.
 
-import { RuntError } from '../errors.ts'
+import { propertyError, type RuntError } from '../errors.ts'
 import {
   LANDLOCK_CREATE_RULESET_VERSION,
   LANDLOCK_FS,
@@ -37,8 +37,5 @@ export function abiNeeded({ handledAccessFS = [], handledAccessNet, scoped, path
 }
 
 function failure(what: string, hint?: string): RuntError {
-  return new RuntError('host', `annotations["runt.landlock"]: ${what}`, {
-    data: { pointer: '/annotations/runt.landlock' },
-    ...(hint === undefined ? {} : { hint }),
-  })
+  return propertyError('host', '/annotations/runt.landlock', what, hint === undefined ? {} : { hint })
 }

@@ -1,7 +1,8 @@
 // Which security modules are at work on this machine.
 
-import { RuntError } from '../errors.ts'
+import { propertyError, type RuntError } from '../errors.ts'
 import { exists, readFileIfPresent } from '../native/file.ts'
+import { pointerText } from '../pointer.ts'
 
 /** AppArmor's own parameter: it may be built in and switched off. */
 export function hasAppArmor(): boolean {
@@ -34,9 +35,7 @@ export function requireLabels({ apparmorProfile, selinuxLabel, mountLabel }: Lab
 }
 
 function lacking(pointer: string, label: string, module: string): RuntError {
-  const property = pointer.slice(1).replace('/', '.')
-  return new RuntError('host', `${property}: ${JSON.stringify(label)}: ${module} is not at work on this machine`, {
-    hint: `leave ${property} out, or boot with ${module}: nothing would confine the program`,
-    data: { pointer },
+  return propertyError('host', pointer, `${JSON.stringify(label)}: ${module} is not at work on this machine`, {
+    hint: `leave ${pointerText(pointer)} out, or boot with ${module}: nothing would confine the program`,
   })
 }

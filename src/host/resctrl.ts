@@ -1,7 +1,7 @@
 // linux.intelRdt: a container's group in resctrl, by which the CPU divides cache and memory bandwidth.
 // config-linux.md, Intel RDT; Documentation/filesystems/resctrl.rst
 
-import { RuntError } from '../errors.ts'
+import { propertyError, type RuntError } from '../errors.ts'
 import { decodeField } from '../linux/mountinfo.ts'
 import { exists, makeDirectory, readFile, readFileIfPresent, tryRemoveDirectory, writeKnob } from '../native/file.ts'
 import { SyscallError } from '../native/syscall.ts'
@@ -35,9 +35,8 @@ export function resctrlRoot(mountinfo: string): string {
     const path = before.split(' ')[4]
     if (after.startsWith('resctrl ') && path !== undefined) return decodeField(path)
   }
-  throw new RuntError('host', 'linux.intelRdt: resctrl is not mounted', {
+  throw propertyError('host', '/linux/intelRdt', 'resctrl is not mounted', {
     hint: 'mount -t resctrl resctrl /sys/fs/resctrl, where CPU and kernel have it',
-    data: { pointer: '/linux/intelRdt' },
   })
 }
 
@@ -169,5 +168,5 @@ function lastStatus(directory: string): string {
 }
 
 function failure(what: string, cause?: unknown): RuntError {
-  return new RuntError('host', `linux.intelRdt: ${what}`, { cause, data: { pointer: '/linux/intelRdt' } })
+  return propertyError('host', '/linux/intelRdt', what, { cause })
 }

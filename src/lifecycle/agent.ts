@@ -1,7 +1,7 @@
 // The agent that is asked about system calls: it gets the listener, and is told whose it is. config-linux.md, The Container
 // Process State: one state a connection, which is closed then; the descriptor goes with its first byte.
 
-import { RuntError } from '../errors.ts'
+import { propertyError } from '../errors.ts'
 import { takeDescriptor } from '../host/pidfd.ts'
 import { sendDescriptorTo } from '../native/descriptors.ts'
 import { close } from '../native/file.ts'
@@ -35,7 +35,7 @@ export async function handOver(peer: Peer, agent: Agent, state: State): Promise<
     }
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : `${cause}`
-    throw new RuntError('host', `linux.seccomp.listenerPath: ${path}: the agent can't be told: ${why}`, {
+    throw propertyError('host', '/linux/seccomp/listenerPath', `${path}: the agent can't be told: ${why}`, {
       cause,
       ...(failedWith(cause, 'EPERM') ? { hint: NOT_LOOKED_INTO } : {}),
     })

@@ -8,9 +8,9 @@ import { besideUs, ownFolders } from '../cgroup/own.ts'
 import { delegateCgroup, isDelegated } from '../cgroup/ownership.ts'
 import { cgroupPath } from '../cgroup/path.ts'
 import { permittedPart, type Refusal } from '../cgroup/permitted.ts'
-import { loadConfig } from '../config/load.ts'
+import { loadConfig, withPlace } from '../config/load.ts'
 import type { Config } from '../config/types.ts'
-import { RuntError } from '../errors.ts'
+import { propertyError, RuntError } from '../errors.ts'
 import { homeIn } from '../host/home.ts'
 import type { MovedDevices } from '../host/network/devices.ts'
 import { sendPidfd } from '../host/pidfd.ts'
@@ -96,6 +96,19 @@ export async function launch(
   checkId(options.id)
   requireKernel()
   const config = await loadConfig(options.bundle)
+  try {
+    return await launchConfig(store, config, options, profile)
+  } catch (error) {
+    throw await withPlace(error, options.bundle)
+  }
+}
+
+async function launchConfig(
+  store: Store,
+  config: Config,
+  options: CreateOptions & Partial<SoloOptions>,
+  profile: Profile,
+): Promise<Launched> {
   if (options.bindDevices !== true) for (const warning of config.warnings) warn(warning)
   const terminal = consoleTarget(config, options)
   checkLabels(config.process, config.linux.mountLabel)
@@ -160,7 +173,7 @@ export async function launch(
     await undo(store, attempt, lock)
     if (options.bindDevices === true || !isDeviceRefused(error)) throw error
     debug(`container ${options.id}: ${error.message}: devices are bound`)
-    return launch(store, { ...options, supervised: true, bindDevices: true }, profile)
+    return launchConfig(store, config, { ...options, supervised: true, bindDevices: true }, profile)
   }
 }
 
@@ -186,7 +199,7 @@ function planFor(
   if (first === undefined) return { planned, refused }
   const none = Object.keys(planned.directories).length === 0
   if (none && path !== '') {
-    throw new RuntError('cgroup', `linux.cgroupsPath: ${JSON.stringify(path)}: ${first.why}`, {
+    throw propertyError('cgroup', '/linux/cgroupsPath', `${JSON.stringify(path)}: ${first.why}`, {
       hint: 'leave it out to go without cgroups, or let root give you a folder (chown)',
     })
   }

@@ -1,6 +1,7 @@
 // For the annotation runt.exit-record: somebody must be there when a detached container's init ends, and runt is not.
 
-import { RuntError } from '../errors.ts'
+import { EXIT_RECORD_ANNOTATION } from '../config/exit-record.ts'
+import { propertyError } from '../errors.ts'
 import { isAtLeast, kernelRelease } from '../host/probe.ts'
 import { O } from '../linux/open-flags.ts'
 import { EXIT_WATCH_SLOTS, lowerExitWatch } from '../lowering/exit-watch.ts'
@@ -18,7 +19,11 @@ const OLDEST = [6, 15] as const
 export function requireExitWatch(): void {
   const release = kernelRelease()
   if (isAtLeast(release, OLDEST)) return
-  throw new RuntError('host', `annotations["runt.exit-record"]: needs Linux ${OLDEST.join('.')}, this is ${release}`)
+  throw propertyError(
+    'host',
+    `/annotations/${EXIT_RECORD_ANNOTATION}`,
+    `needs Linux ${OLDEST.join('.')}, this is ${release}`,
+  )
 }
 
 /** Start what waits for init's end and puts it on record. It outlives us. */

@@ -1,7 +1,7 @@
 // A container's filter of system calls: compiled before anything is made, kept in the record for processes that join later.
 
 import type { Config, Seccomp } from '../config/types.ts'
-import { RuntError } from '../errors.ts'
+import { propertyError } from '../errors.ts'
 import { CAP_SYS_ADMIN } from '../lowering/credentials.ts'
 import { hasListener } from '../lowering/seccomp.ts'
 import type { SeccompFilter } from '../seccomp/filter.ts'
@@ -33,7 +33,7 @@ export async function filterOf(store: Store | undefined, config: Config): Promis
   const { seccomp } = config.linux
   if (seccomp === undefined || config.process === undefined) return undefined
   if (!config.process.noNewPrivileges && (grantableCapabilities(config) & CAP_SYS_ADMIN) === 0n) {
-    throw new RuntError('host', 'linux.seccomp: loading a filter takes CAP_SYS_ADMIN, which runt itself lacks', {
+    throw propertyError('host', '/linux/seccomp', 'loading a filter takes CAP_SYS_ADMIN, which runt itself lacks', {
       hint: 'with process.noNewPrivileges it does not',
     })
   }

@@ -1,12 +1,14 @@
 // Hooks of the runtime namespaces: prestart, createRuntime, poststart, poststop. The others are steps of the plan.
 
 import type { Hook, HookKind } from '../config/types.ts'
-import { RuntError } from '../errors.ts'
+import type { ErrorCode } from '../error-codes.ts'
+import { propertyError, type RuntError } from '../errors.ts'
 import { debug } from '../log.ts'
 import { callerVariables } from '../native/caller.ts'
 import { memoryFile, pipe, poll } from '../native/descriptors.ts'
 import { close } from '../native/file.ts'
 import { SyscallError, syscall } from '../native/syscall.ts'
+import { pointerText } from '../pointer.ts'
 import { printable } from '../printable.ts'
 import { spawn } from '../process/spawn.ts'
 import { describeStatus, reap } from '../process/wait.ts'
@@ -23,7 +25,7 @@ const PIPE_ROOM = 65536
 export function runHooks(kind: HookKind, hooks: readonly Hook[], state: State): void {
   if (hooks.length === 0) return
   const text = new TextEncoder().encode(JSON.stringify(state))
-  for (const [index, hook] of hooks.entries()) runHook(`hooks.${kind}[${index}] (${hook.path})`, hook, text)
+  for (const [index, hook] of hooks.entries()) runHook(`/hooks/${kind}/${index}`, hook, text)
 }
 
 /** poststop hooks: all run, a failure is a warning. @returns the warnings */
@@ -31,7 +33,7 @@ export function runAllHooks(kind: HookKind, hooks: readonly Hook[], state: State
   const warnings: string[] = []
   for (const [index, hook] of hooks.entries()) {
     try {
-      runHook(`hooks.${kind}[${index}] (${hook.path})`, hook, new TextEncoder().encode(JSON.stringify(state)))
+      runHook(`/hooks/${kind}/${index}`, hook, new TextEncoder().encode(JSON.stringify(state)))
     } catch (error) {
       warnings.push(error instanceof Error ? error.message : `${error}`)
     }
@@ -39,30 +41,35 @@ export function runAllHooks(kind: HookKind, hooks: readonly Hook[], state: State
   return warnings
 }
 
-function runHook(name: string, hook: Hook, state: Uint8Array): void {
-  debug(`${name}: runs`)
+/** @param pointer of the hook in config.json */
+function runHook(pointer: string, hook: Hook, state: Uint8Array): void {
+  debug(`${pointerText(pointer)}: ${hook.path} runs`)
   // A file in memory: a hook that reads little or nothing never waits for runt.
   const input = memoryFile('state', state)
   const [output, theirs] = pipe()
   try {
-    const pid = start(name, hook, input, theirs)
+    const pid = start(pointer, hook, input, theirs)
     const said = new Excerpt()
     if (!listen(pid, output, said, hook.timeout)) {
       syscall('kill', pid, 9)
       reap(pid)
-      throw new RuntError('hook-timeout', `${name}: did not end within ${hook.timeout} s${printed(said)}`)
+      throw failure('hook-timeout', pointer, hook, `did not end within ${hook.timeout} s${printed(said)}`)
     }
     const status = reap(pid)
     if (status === 0) return
     const how = status === undefined ? 'lost' : describeStatus(status)
-    throw new RuntError('hook', `${name}: hook failed: ${how}${printed(said)}`)
+    throw failure('hook', pointer, hook, `hook failed: ${how}${printed(said)}`)
   } finally {
     close(input)
     close(output)
   }
 }
 
-function start(name: string, hook: Hook, input: number, output: number): number {
+function failure(code: ErrorCode, pointer: string, { path }: Hook, why: string, cause?: unknown): RuntError {
+  return propertyError(code, pointer, `${path}: ${why}`, { cause })
+}
+
+function start(pointer: string, hook: Hook, input: number, output: number): number {
   try {
     const descriptors = [
       [input, 0],
@@ -72,7 +79,7 @@ function start(name: string, hook: Hook, input: number, output: number): number 
     return spawn({ path: hook.path, args: hook.args, env: hook.env ?? callerVariables(), descriptors })
   } catch (error) {
     if (!(error instanceof SyscallError)) throw error
-    throw new RuntError('hook', `${name}: ${error.message}`, { cause: error })
+    throw failure('hook', pointer, hook, error.message, error)
   } finally {
     close(output)
   }

@@ -2,7 +2,7 @@
 // id alone; further ranges are for newuidmap(1) and newgidmap(1) to write, which know from /etc/subuid and /etc/subgid who may.
 
 import type { IdMapping, Linux } from '../config/types.ts'
-import { RuntError } from '../errors.ts'
+import { propertyError, type RuntError } from '../errors.ts'
 import { inFirstUserNamespace, permittedCapabilities } from '../host/probe.ts'
 import { capabilityBit } from '../linux/capabilities.ts'
 import { idMapText } from '../linux/id-map.ts'
@@ -92,5 +92,5 @@ function callHelper(pid: number, kind: Kind, mappings: readonly IdMapping[]): vo
 }
 
 function failed({ pointer }: Kind, why: string, options: { cause?: unknown; hint?: string }): RuntError {
-  return new RuntError('init', `linux.${pointer}: ${why}`, { ...options, data: { pointer: `/linux/${pointer}` } })
+  return propertyError('init', `/linux/${pointer}`, why, options)
 }

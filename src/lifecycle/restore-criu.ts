@@ -6,7 +6,7 @@ import type { Config } from '../config/types.ts'
 import type { CriuOptions } from '../criu/messages.ts'
 import type { Criu } from '../criu/program.ts'
 import type { Worker } from '../criu/swrk.ts'
-import { RuntError } from '../errors.ts'
+import { propertyError, type RuntError } from '../errors.ts'
 import { NAMESPACES } from '../linux/namespaces.ts'
 import { O } from '../linux/open-flags.ts'
 import { lowerRestore } from '../lowering/criu.ts'
@@ -75,8 +75,7 @@ function openNamespace(path: string, index: number): number {
 /** @param index of a namespace whose path isn't what it should be */
 export function namespaceError(index: number, cause: unknown): RuntError {
   const why = cause instanceof Error ? cause.message : `${cause}`
-  const data = { pointer: `/linux/namespaces/${index}/path` }
-  return new RuntError('init', `linux.namespaces[${index}]: ${why}`, { cause, data })
+  return propertyError('init', `/linux/namespaces/${index}/path`, why, { cause })
 }
 
 /** Those that the restored processes are put into, whatever they had. */
@@ -84,9 +83,7 @@ export function joinedNamespaces(config: Config): CriuOptions['join_ns'] {
   return config.linux.namespaces.flatMap(({ type, path }, index) => {
     if (path === undefined || type === 'network' || type === 'pid') return []
     if (type === 'cgroup' || type === 'mount') {
-      throw new RuntError('config-unsupported', `linux.namespaces[${index}]: criu can not join a ${type} namespace`, {
-        data: { pointer: `/linux/namespaces/${index}` },
-      })
+      throw propertyError('config-unsupported', `/linux/namespaces/${index}`, `criu can not join a ${type} namespace`)
     }
     return [{ ns: NAMESPACES[type].link, ns_file: path }]
   })

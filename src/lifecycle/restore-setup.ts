@@ -5,12 +5,13 @@ import type { Cgroup } from '../cgroup/manager.ts'
 import { pidsOf } from '../cgroup/processes.ts'
 import { sysctlNamespace, sysctlPath } from '../config/sysctl.ts'
 import type { Config, Linux, Process, Resources } from '../config/types.ts'
-import { RuntError } from '../errors.ts'
+import { propertyError, RuntError } from '../errors.ts'
 import { switchOnLoopback, writeNetworkSysctl } from '../host/network/setup.ts'
 import { readUtsNames, writeUtsNames } from '../host/uts.ts'
 import { IOPRIO_WHO_PROCESS, ioPriorityValue } from '../linux/scheduling.ts'
 import { listDirectory } from '../native/file.ts'
 import { syscall } from '../native/syscall.ts'
+import { step } from '../pointer.ts'
 import { changeLimits } from './limits.ts'
 import { namespaceError } from './restore-criu.ts'
 
@@ -42,7 +43,7 @@ export function setUpNewNetwork(pid: number, { sysctl }: Linux): void {
       writeNetworkSysctl(pid, path, value)
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : `${cause}`
-      throw new RuntError('init', `linux.sysctl[${JSON.stringify(name)}]: ${why}`, { cause })
+      throw propertyError('init', `/linux/sysctl/${step(name)}`, why, { cause })
     }
   }
 }

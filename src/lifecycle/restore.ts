@@ -5,7 +5,7 @@ import { createCgroup, missingOf } from '../cgroup/fs.ts'
 import { readHierarchies } from '../cgroup/hierarchy.ts'
 import { type Cgroup, planCgroup } from '../cgroup/manager.ts'
 import { cgroupPath } from '../cgroup/path.ts'
-import { loadConfig } from '../config/load.ts'
+import { loadConfig, withPlace } from '../config/load.ts'
 import { type Criu, findCriu, requireFeature, requireVersion } from '../criu/program.ts'
 import { RuntError } from '../errors.ts'
 import { requireKernel } from '../host/probe.ts'
@@ -130,7 +130,7 @@ async function restore(
     return { container: attempt.container, master: attempt.master }
   } catch (error) {
     await undo(store, attempt)
-    throw error
+    throw await withPlace(error, options.bundle)
   }
 }
 

@@ -1,5 +1,6 @@
 // run: create and start in one. In the foreground runt stands in for the container: its signals, its terminal, its exit status.
 
+import { withPlace } from '../config/load.ts'
 import { PR } from '../linux/prctl.ts'
 import { syscall } from '../native/syscall.ts'
 import { exitStatus } from '../process/wait.ts'
@@ -36,7 +37,7 @@ export async function runContainer(store: Store, options: RunOptions, profile: P
   } catch (error) {
     await destroy(store, launched.container)
     launched.lock[Symbol.dispose]()
-    throw error
+    throw await withPlace(error, options.bundle)
   }
   profile.mark('executed')
   await afterStart(store, launched.container)

@@ -1,6 +1,7 @@
 // start: open the gate and hear what becomes of it. runtime.md, Start and steps 6–9 of the lifecycle.
 
-import { RuntError } from '../errors.ts'
+import { withPlace } from '../config/load.ts'
+import { propertyError, RuntError } from '../errors.ts'
 import { O, S_IF } from '../linux/open-flags.ts'
 import { poll } from '../native/descriptors.ts'
 import { close, open, writeAll } from '../native/file.ts'
@@ -45,7 +46,7 @@ export async function startContainer(store: Store, id: string): Promise<void> {
 
 /** Init is gone without a word: not by its own doing. */
 export function endedInHooks(): RuntError {
-  return new RuntError('hook', 'hooks.startContainer: the container was killed before its hooks had run')
+  return propertyError('hook', '/hooks/startContainer', 'the container was killed before its hooks had run')
 }
 
 /** Write into the gate, then read init's verdict up to its end: that is when the program runs, or init has ended. */
@@ -77,7 +78,7 @@ function failureOf(verdict: Uint8Array): Failure {
 }
 
 /** A failed startContainer hook ends the container for good (step 12); after a failed exec it stays as stopped. */
-export async function startFailed(store: Store, container: Container, failure: Failure): Promise<RuntError> {
+export async function startFailed(store: Store, container: Container, failure: Failure): Promise<unknown> {
   const error = failureError(
     failedLabel((step) => container.startSteps[step], failure),
     failure,
@@ -85,7 +86,7 @@ export async function startFailed(store: Store, container: Container, failure: F
   // Init says why it ends before it does: whoever deletes the container next must find it stopped.
   waitForEnd(container.pid, PATIENCE)
   if (error.code === 'hook' || error.data.pointer?.toString().startsWith('/hooks')) await destroy(store, container)
-  return error
+  return withPlace(error, container.bundle)
 }
 
 /** poststart hooks: when one fails, the container is stopped and destroyed. */

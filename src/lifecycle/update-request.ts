@@ -97,11 +97,9 @@ function fromFlags(flags: UpdateRequest['flags'], warnings: string[]): Resources
     given[scope] = { ...given[scope], [key]: parse(flag, text) }
     names.set(`/linux/resources/${scope}/${key}`, flag)
   }
-  const { resources, findings, warnings: ours } = checkResources(given as OciResources) // the rows' paths and ranges are the schema's
+  const { resources, findings, ignored } = checkResources(given as OciResources) // the rows' paths and ranges are the schema's
   const [first] = findings
-  for (const warning of ours) {
-    warnings.push(warning.replace(/^config.json: (\S+):/, (_, pointer) => `--${names.get(pointer)}:`))
-  }
+  for (const { pointer, message } of ignored) warnings.push(`--${names.get(pointer)}: ${message}`)
   if (first === undefined) return resources
   const flag = names.get(first.pointer) ?? ''
   throw invalid(flag, flags.get(flag as UpdateFlag) ?? '', first.message)

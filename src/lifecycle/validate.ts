@@ -1,3 +1,3 @@
 // validate: the verdict on a bundle's config.json, for a person or a program.
 
-export { describeProblem, validateBundle } from '../config/load.ts'
+export { describeProblem, type Told, validateBundle } from '../config/load.ts'

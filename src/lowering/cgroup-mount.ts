@@ -1,7 +1,7 @@
 // A mount of type cgroup: what the container sees of its cgroups, below /sys/fs/cgroup as a rule.
 
 import type { Mount, MountOptions } from '../config/types.ts'
-import { RuntError } from '../errors.ts'
+import { propertyError } from '../errors.ts'
 import { FSMOUNT_CLOEXEC, MOUNT_ATTR, MOVE_MOUNT, OPEN_TREE } from '../linux/mount-flags.ts'
 import { AT } from '../linux/open-flags.ts'
 import type { Operand, Value } from '../plan/step.ts'
@@ -49,7 +49,7 @@ function lowerHierarchies(context: Context, mount: Mount, target: Operand): void
   const { plan, config, facts } = context
   const [unknown] = mount.options.data
   if (unknown !== undefined) {
-    throw new RuntError('init', `mounts[${mount.index}].options: ${unknown} is no option of cgroups of version 1`, {
+    throw propertyError('init', `/mounts/${mount.index}/options`, `${unknown} is no option of cgroups of version 1`, {
       data: { pointer: `/mounts/${mount.index}/options` },
     })
   }

@@ -3,7 +3,7 @@
 // in it. All of it happens in P0: the file system's own user namespace is the host's, and so must the rights be.
 
 import type { Mappings, Mount, MountIdmap } from '../config/types.ts'
-import { RuntError } from '../errors.ts'
+import { propertyError } from '../errors.ts'
 import { ERRNO } from '../linux/errno.ts'
 import { MOUNT_ATTR } from '../linux/mount-flags.ts'
 import { NAMESPACES } from '../linux/namespaces.ts'
@@ -28,7 +28,7 @@ export function lowerIdmap(context: Context, { index, idmap, destination }: Moun
   if (idmap === undefined) return
   const { plan, facts } = context
   if (!facts.mayMount) {
-    throw new RuntError('config-unsupported', `mounts[${index}]: only root can make an ID-mapped mount`, {
+    throw propertyError('config-unsupported', `/mounts/${index}`, 'only root can make an ID-mapped mount', {
       data: { pointer: `/mounts/${index}` },
     })
   }

@@ -1,7 +1,7 @@
 // The host's libseccomp, which knows every machine's system calls and compiles rules into a filter. seccomp_init(3) and the
 // pages beside it. Opened when a filter has to be compiled; the functions that are used are those of 2.5.
 
-import { RuntError } from '../errors.ts'
+import { propertyError } from '../errors.ts'
 import { errnoName } from '../linux/errno.ts'
 import { memoryFile } from './descriptors.ts'
 import { type LibraryCall, openLibrary } from './ffi.ts'
@@ -44,7 +44,11 @@ export class Libseccomp {
     this.path = /\s(\/.*libseccomp\.so.*)$/m.exec(readFile('/proc/self/maps'))?.[1] ?? ''
     const [major = 0, minor = 0] = this.version.split('.').map(Number)
     if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return
-    throw new RuntError('host', `linux.seccomp: libseccomp ${this.version} is too old: runt needs ${OLDEST.join('.')}`)
+    throw propertyError(
+      'host',
+      '/linux/seccomp',
+      `libseccomp ${this.version} is too old: runt needs ${OLDEST.join('.')}`,
+    )
   }
 
   /** struct scmp_version: three numbers. */
@@ -68,7 +72,7 @@ export class Libseccomp {
   filter(action: number): Filter {
     const context = this.#call('seccomp_init', action)
     if (context === 0n)
-      throw new RuntError('host', `linux.seccomp.defaultAction: libseccomp ${this.version} refuses it`)
+      throw propertyError('host', '/linux/seccomp/defaultAction', `libseccomp ${this.version} refuses it`)
     return new Filter(this.#call, context)
   }
 }
@@ -77,7 +81,7 @@ function open(): LibraryCall {
   try {
     return openLibrary(FILE)
   } catch (cause) {
-    throw new RuntError('host', `linux.seccomp: ${cause instanceof Error ? cause.message : cause}`, {
+    throw propertyError('host', '/linux/seccomp', cause instanceof Error ? cause.message : `${cause}`, {
       cause,
       hint: 'filters are compiled by libseccomp: install it (on Debian: apt-get install libseccomp2)',
     })
@@ -127,7 +131,7 @@ export class Filter implements Disposable {
     const file = memoryFile('filter', new Uint8Array(0))
     try {
       const failed = this.#errno('seccomp_export_bpf', file)
-      if (failed !== undefined) throw new RuntError('host', `linux.seccomp: libseccomp: ${failed}`)
+      if (failed !== undefined) throw propertyError('host', '/linux/seccomp', `libseccomp: ${failed}`)
       syscall('lseek', file, 0, 0)
       return readAll(file)
     } finally {

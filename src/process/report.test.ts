@@ -2,17 +2,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ERRNO } from '../linux/errno.ts'
 import { HOOK_FAILED } from '../plan/messages.ts'
-import { failedLabel, failureError, pointerText, type StepLabel } from './report.ts'
-
-test('a pointer reads as a person writes it', () => {
-  const pairs = [
-    ['/mounts/2', 'mounts[2]'],
-    ['/process/rlimits/0', 'process.rlimits[0]'],
-    ['/linux/sysctl/net.ipv4.ip_forward', 'linux.sysctl["net.ipv4.ip_forward"]'],
-    ['/linux/sysctl/net~1ipv4~0x', 'linux.sysctl["net/ipv4~x"]'],
-  ] as const
-  for (const [pointer, text] of pairs) assert.is(pointerText(pointer), text)
-})
+import { failedLabel, failureError, type StepLabel } from './report.ts'
 
 /** [label, code, text, message, hint] */
 const REPORTS: readonly (readonly [StepLabel, number, string, string, string?])[] = [

@@ -5,6 +5,7 @@ import { RuntError } from '../errors.ts'
 import { ERRNO, errnoName, errnoText } from '../linux/errno.ts'
 import { HOOK_FAILED } from '../plan/messages.ts'
 import type { Plan, Step } from '../plan/step.ts'
+import { pointerText } from '../pointer.ts'
 import { printable } from '../printable.ts'
 import type { Failure } from './sync.ts'
 import { describeStatus } from './wait.ts'
@@ -159,19 +160,4 @@ export function failureError(label: StepLabel | undefined, failure: Failure): Ru
 function codeOf({ origin }: StepLabel, { code }: Failure): ErrorCode {
   if (!origin.startsWith('/process/args')) return 'init'
   return code === ERRNO.ENOENT || code === ERRNO.ENOTDIR ? 'program-not-found' : 'program-not-executable'
-}
-
-/** /mounts/2/options → mounts[2].options, as a person writes it. */
-export function pointerText(pointer: string): string {
-  const parts = pointer
-    .slice(1)
-    .split('/')
-    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
-  return parts
-    .map((part, index) => {
-      if (/^\d+$/.test(part)) return `[${part}]`
-      if (!/^[A-Za-z]\w*$/.test(part)) return `[${JSON.stringify(part)}]`
-      return index === 0 ? part : `.${part}`
-    })
-    .join('')
 }

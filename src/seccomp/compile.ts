@@ -2,7 +2,7 @@
 // says. Where the specification leaves something open it is as runc has it.
 
 import type { Seccomp } from '../config/types.ts'
-import { RuntError } from '../errors.ts'
+import { propertyError, RuntError } from '../errors.ts'
 import { ERRNO } from '../linux/errno.ts'
 import { BPF_MAXINSNS, SECCOMP_RET } from '../linux/seccomp-abi.ts'
 import { debug } from '../log.ts'
@@ -48,9 +48,14 @@ export function compileProfile(seccomp: Seccomp, library: Libseccomp, machine: M
   )
   const length = program.length / INSTRUCTION
   if (length <= BPF_MAXINSNS) return program
-  throw new RuntError('host', `linux.seccomp: a filter of ${length} instructions: the kernel takes ${BPF_MAXINSNS}`, {
-    hint: 'fewer conditions on arguments, or fewer architectures, make it shorter',
-  })
+  throw propertyError(
+    'host',
+    '/linux/seccomp',
+    `a filter of ${length} instructions: the kernel takes ${BPF_MAXINSNS}`,
+    {
+      hint: 'fewer conditions on arguments, or fewer architectures, make it shorter',
+    },
+  )
 }
 
 /** What resolve() gives for a name that no machine has. */

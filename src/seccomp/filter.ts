@@ -2,7 +2,7 @@
 // neither libseccomp nor what drives it is loaded.
 
 import type { Seccomp } from '../config/types.ts'
-import { RuntError } from '../errors.ts'
+import { propertyError } from '../errors.ts'
 import { ERRNO } from '../linux/errno.ts'
 import { SECCOMP_FLAG, SECCOMP_SET_MODE_FILTER } from '../linux/seccomp-abi.ts'
 import { warn } from '../log.ts'
@@ -55,7 +55,12 @@ function profileText(seccomp: Seccomp): string {
 function requireFlags(flags: number): void {
   if ((flags & SECCOMP_FLAG.WAIT_KILLABLE_RECV) === 0) return
   if (trySyscall('seccomp', SECCOMP_SET_MODE_FILTER, flags, 0) !== -ERRNO.EINVAL) return
-  throw new RuntError('host', 'linux.seccomp.flags: this kernel does not know SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV', {
-    hint: 'it came with Linux 5.19',
-  })
+  throw propertyError(
+    'host',
+    '/linux/seccomp/flags',
+    'this kernel does not know SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV',
+    {
+      hint: 'it came with Linux 5.19',
+    },
+  )
 }

@@ -5,8 +5,9 @@
 
 import { encodeValues } from '../../dbus/encode.ts'
 import type { Value } from '../../dbus/value.ts'
-import { RuntError } from '../../errors.ts'
+import { propertyError } from '../../errors.ts'
 import { parseSignal } from '../../linux/signals.ts'
+import { step } from '../../pointer.ts'
 import { parseGVariant } from './gvariant.ts'
 import { INFINITY } from './properties.ts'
 import { type Property, property } from './property.ts'
@@ -80,12 +81,12 @@ export function annotatedProperties(annotations: Readonly<Record<string, string>
   return Object.entries(annotations).flatMap(([key, text]) => {
     if (!key.startsWith(PROPERTY_PREFIX)) return []
     const name = key.slice(PROPERTY_PREFIX.length)
-    const pointer = `/annotations/${key}`
+    const pointer = `/annotations/${step(key)}`
     const inSeconds = SECONDS.exec(name)?.[1]
     const full = inSeconds === undefined ? name : `${inSeconds}USec`
     const rule = Object.hasOwn(TAKEN, full) ? TAKEN[full] : undefined
     if (rule === undefined) {
-      throw new RuntError('config-invalid', `${pointer}: not a property that a container may set`, {
+      throw propertyError('config-invalid', pointer, 'not a property that a container may set', {
         hint: `it would reach beyond the container, or linux.resources says it. These may be set: ${Object.keys(TAKEN).join(' ')}`,
       })
     }
@@ -93,7 +94,7 @@ export function annotatedProperties(annotations: Readonly<Record<string, string>
       return [property(full, rule.type, read(text, rule, inSeconds !== undefined))]
     } catch (error) {
       if (!(error instanceof RangeError)) throw error
-      throw new RuntError('config-invalid', `${pointer}: ${error.message}`, {
+      throw propertyError('config-invalid', pointer, error.message, {
         hint: `values are GVariant text: "uint64 5000000", "'text'", "true", "['a.service']"`,
       })
     }

@@ -1,6 +1,6 @@
 // linux.cgroupsPath → the scope's name and slice. systemd.unit(5), systemd.slice(5). Pure.
 
-import { RuntError } from '../../errors.ts'
+import { propertyError, type RuntError } from '../../errors.ts'
 
 /** Which of systemd's managers: the machine's, or that of a user. */
 export type ManagerKind = 'system' | 'user'
@@ -64,5 +64,5 @@ export function slicePath(slice: string): string {
 }
 
 function refuse(text: string, why: string): RuntError {
-  return new RuntError('cgroup', `/linux/cgroupsPath: ${JSON.stringify(text)}: ${why}`)
+  return propertyError('cgroup', '/linux/cgroupsPath', `${JSON.stringify(text)}: ${why}`)
 }

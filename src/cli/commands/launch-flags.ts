@@ -20,11 +20,10 @@ export const MOST_FDS = 1 << 16
 
 /** @throws RuntError for contradictions */
 export function launchOptions(args: Parsed, globals: Globals, mode: CreateOptions['mode']): CreateOptions {
-  const bundle = args.string('bundle') ?? '.'
   return {
     id: args.operands[0] ?? '',
     mode,
-    bundle: absolute(bundle),
+    bundle: absolute(args.string('bundle') ?? '.'),
     consoleSocket: args.string('console-socket'),
     pidFile: args.string('pid-file'),
     pidfdSocket: args.string('pidfd-socket'),

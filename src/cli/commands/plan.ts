@@ -2,7 +2,7 @@ import { planOf } from '../../lifecycle/plan.ts'
 import { print as printPlan, toJson } from '../../plan/print.ts'
 import type { Command } from '../command.ts'
 import { print, printJson } from '../output.ts'
-import { absolute } from '../path.ts'
+import { bundleOf } from '../path.ts'
 import { formatOf } from './format.ts'
 
 export const plan: Command = {
@@ -19,9 +19,7 @@ export const plan: Command = {
   arity: [0, 1],
   async run(args, { store, systemdCgroup }) {
     const format = formatOf(args, ['text', 'json'])
-    const bundle = args.operands[0] ?? args.string('bundle') ?? '.'
-    const path = absolute(bundle)
-    const lowered = await planOf(store, path, systemdCgroup)
+    const lowered = await planOf(store, bundleOf(args), systemdCgroup)
     if (format === 'json') printJson(toJson(lowered))
     else print(printPlan(lowered))
     return 0

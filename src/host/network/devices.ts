@@ -4,12 +4,13 @@
 // of addresses of any length) decides what is asked next, and what was done must be undone when anything fails later: with
 // the namespace of a container that never came to be, the kernel would destroy a veth for good.
 
-import { RuntError } from '../../errors.ts'
+import { propertyError, type RuntError } from '../../errors.ts'
 import { O } from '../../linux/open-flags.ts'
 import { IFA_F, IFF_UP, LONGEST_DEVICE_NAME, RT_SCOPE_UNIVERSE } from '../../linux/rtnetlink.ts'
 import { warn } from '../../log.ts'
 import { close, open, status } from '../../native/file.ts'
 import { failedWith } from '../../native/syscall.ts'
+import { step } from '../../pointer.ts'
 import { type Address, type Link, relabelled } from './message.ts'
 import { NetworkDevices } from './socket.ts'
 
@@ -52,7 +53,7 @@ export function moveDevices(pid: number, devices: readonly NetDevice[]): MovedDe
   }
   try {
     if (status('', here)?.inode === status('', there)?.inode) {
-      throw new RuntError('host', "linux.netDevices: the container has runt's own network namespace")
+      throw propertyError('host', '/linux/netDevices', "the container has runt's own network namespace")
     }
     for (const device of devices) move(device, ways, moved)
     return result
@@ -69,7 +70,7 @@ function enter(there: number, here: number): NetworkDevices {
     return NetworkDevices.of(there, here)
   } catch (error) {
     if (!failedWith(error, 'EPERM')) throw error
-    throw new RuntError('host', "linux.netDevices: only root of the machine may move the host's network devices", {
+    throw propertyError('host', '/linux/netDevices', "only root of the machine may move the host's network devices", {
       cause: error,
     })
   }
@@ -166,8 +167,7 @@ function takeBack(device: Moved, { outside, inside, here }: Ways): void {
 }
 
 function failure(host: string, what: string, cause?: unknown): RuntError {
-  const pointer = `/linux/netDevices/${host.replaceAll('~', '~0')}`
-  return new RuntError('host', `linux.netDevices[${JSON.stringify(host)}]: ${what}`, { cause, data: { pointer } })
+  return propertyError('host', `/linux/netDevices/${step(host)}`, what, { cause })
 }
 
 function textOf(error: unknown): string {
