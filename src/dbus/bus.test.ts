@@ -107,11 +107,6 @@ test('who is not let in, or finds nobody, is told so', async () => {
     ),
   )
   assert.match((await rejected).message, /does not let us in: REJECTED EXTERNAL/)
-  await withBus(
-    () => ({}),
-    async () => {},
-    { handshake: { 'AUTH EXTERNAL': 'OK 00' } },
-  )
   const nobody = await failing(Bus.connect('/nonexistent/bus', true, performance.now() + PATIENCE))
   assert.instance(nobody, BusUnreachable)
   assert.match(nobody.message, /connect \/nonexistent\/bus: ENOENT/)
@@ -128,9 +123,23 @@ test('an answer of another kind than was asked for is none', async () => {
   )
 })
 
+test('the handshake is said at once, and nothing behind it before it is over', async () => {
+  const chunks: string[] = []
+  await using bus = await listening((peer) => {
+    peer.on('data', (chunk: Buffer) => {
+      chunks.push(chunk.toString('latin1'))
+      if (chunks.length === 1) setTimeout(() => peer.write(HELLO), 50)
+      else peer.write(message({ replySerial: 1 }))
+    })
+  })
+  using _connected = await Bus.connect(bus.socket, true, performance.now() + PATIENCE)
+  assert.is(chunks[0], '\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n')
+  assert.is(chunks[1]?.charAt(0), 'l') // a call, little-endian
+})
+
 /** Milliseconds for a whole conversation with a peer that means no good. */
 const SHORT = 400
-const HELLO = 'OK 00\r\n'
+const HELLO = 'DATA\r\nOK 00\r\n'
 const flood = (peer: Socket, bytes: Uint8Array): void => {
   while (!peer.destroyed && peer.write(bytes));
   if (!peer.destroyed) peer.once('drain', () => flood(peer, bytes))

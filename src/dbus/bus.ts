@@ -147,16 +147,14 @@ function errorOf({ errorName = '', body: [text] }: Message): BusError {
 
 /**
  * Who we are, the kernel tells the other side; we claim no uid, since in a user namespace ours isn't the one that it sees.
- * D-Bus Specification, Authentication Protocol
+ * All of it goes at once, as from systemd's own clients: behind a BEGIN that comes alone, systemd may overlook a call that is
+ * there already. D-Bus Specification, Authentication Protocol
  */
 async function authenticate(stream: Stream, deadline: number): Promise<void> {
-  const ask = async (line: string): Promise<string> => {
-    stream.send(new TextEncoder().encode(`${line}\r\n`), deadline)
-    return stream.line(deadline)
-  }
-  let answer = await ask('\0AUTH EXTERNAL')
-  if (answer === 'DATA' || answer.startsWith('DATA ')) answer = await ask('DATA')
-  if (!answer.startsWith('OK '))
+  stream.send(new TextEncoder().encode('\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n'), deadline)
+  const challenge = await stream.line(deadline)
+  const answer = challenge === 'DATA' || challenge.startsWith('DATA ') ? await stream.line(deadline) : challenge
+  if (!answer.startsWith('OK ')) {
     throw new BusUnreachable(`the bus does not let us in: ${answer.slice(0, LONGEST_WORDS)}`)
-  stream.send(new TextEncoder().encode('BEGIN\r\n'), deadline)
+  }
 }
