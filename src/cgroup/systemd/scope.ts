@@ -4,10 +4,12 @@
 // A scope begins with a process: the container's init is born outside, waits while systemd puts it into the scope and runt writes
 // the limits, and only then goes on.
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Resources } from '../../config/types.ts'
 import { RuntError } from '../../errors.ts'
 import { SIGNAL } from '../../linux/signals.ts'
 import { warn } from '../../log.ts'
+import { exists } from '../../native/file.ts'
 import { SyscallError } from '../../native/syscall.ts'
 import { placesOf } from '../apply.ts'
 import { type CreateOptions, killCgroup, limitCgroup, makeFolders, removeCgroup } from '../fs.ts'
@@ -177,7 +179,21 @@ export async function destroyScope(cgroup: Cgroup): Promise<void> {
     if (!(error instanceof RuntError)) throw error
     warn(`${scope.unit} is removed without systemd: ${error.message}`)
     killCgroup(cgroup, SIGNAL.SIGKILL)
+    await leaveToSystemd(cgroup)
     removeCgroup(cgroup)
+  }
+}
+
+/** How long systemd has to notice that a scope is empty, in milliseconds. */
+const NOTICING = 500
+const PAUSE = 10
+
+/** It removes the folder itself. Of one that is gone too soon the kernel doesn't tell it, and the unit would seem to run. */
+async function leaveToSystemd({ directories }: Cgroup): Promise<void> {
+  const folder = directories[UNIFIED] ?? directories.systemd
+  for (const deadline = performance.now() + NOTICING; folder !== undefined && exists(folder); ) {
+    if (performance.now() > deadline) return
+    await sleep(PAUSE)
   }
 }
 
