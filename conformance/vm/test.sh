@@ -16,7 +16,7 @@ part() {
 	systemd-cases) inside cases --systemd-cgroup ;;
 	hybrid-cases) options='--cgroup hybrid'; inside cases --systemd-cgroup G1 G2 G4 G5 G6 G7 'cgroup' 'exec ' ;;
 	podman | checkpoint) inside "$1" ;;
-	systemd) inside test conformance/systemd.test.ts ;;
+	systemd) inside test conformance/systemd/scopes.ts ;;
 	selinux) options='--selinux'; inside test conformance/selinux.test.ts ;;
 	apparmor) inside test conformance/apparmor.test.ts ;;
 	migration) newer_criu && inside criu cases '' K6 && inside criu migration --megabytes 16 --runs 1 ;;
