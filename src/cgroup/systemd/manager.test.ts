@@ -124,14 +124,6 @@ test('a unit that systemd does not know is not asked to stop, whatever its name'
   })
 })
 
-test('a unit that runs is found before anything is made', async () => {
-  await withSystemd({}, async (manager) => {
-    assert.match(await refusal(manager.refuseTaken('x.scope')), /systemd has a unit of that name already \(active\)/)
-  })
-  const failed: Answer = { signature: 'v', body: [variant('s', 'failed')] }
-  await withSystemd({ ActiveState: failed }, (manager) => manager.refuseTaken('x.scope'))
-})
-
 test('answers of other kinds are no answers', async () => {
   for (const script of [
     { GetUnit: { signature: 'as', body: [['/a']] } },
@@ -174,7 +166,6 @@ test('to stop is to forget as well, and what is gone is stopped', async () => {
     async (manager) => {
       await manager.stop('x.scope')
       assert.is(await manager.invocation('x.scope'), undefined)
-      await manager.refuseTaken('x.scope')
     },
   )
 })

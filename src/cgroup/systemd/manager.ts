@@ -87,14 +87,6 @@ export class UnitManager implements Disposable {
     }
   }
 
-  /** @throws RuntError 'cgroup' when there is a unit of that name that doesn't go by itself */
-  async refuseTaken(unit: string): Promise<void> {
-    await this.#about(unit, async (deadline) => {
-      const state = await this.#property(unit, 'ActiveState', deadline)
-      if (state !== undefined && !PASSING.includes(`${state}`)) throw taken(unit, `${state}`)
-    })
-  }
-
   /** Stop a unit, and let systemd forget how it ended. One that isn't there is stopped. @throws RuntError 'cgroup' */
   async stop(unit: string): Promise<void> {
     await this.#about(unit, async (deadline) => {
@@ -141,7 +133,8 @@ export class UnitManager implements Disposable {
     await this.#about(unit, async () => {
       const state = `${(await this.#property(unit, 'ActiveState', deadline)) ?? 'inactive'}`
       if (state === 'failed') await this.#quietly(methodOf('ResetFailedUnit', 's', [unit]), deadline)
-      if (!PASSING.includes(state) || isLate) throw taken(unit, state, cause)
+      if (PASSING.includes(state) && !isLate) return
+      throw new RuntError('cgroup', `${unit}: systemd has a unit of that name already (${state})`, { cause })
     })
   }
 
@@ -182,10 +175,6 @@ export class UnitManager implements Disposable {
 
 /** States of a unit that pass by themselves. */
 const PASSING = ['failed', 'inactive', 'deactivating']
-
-function taken(unit: string, state: string, cause?: unknown): RuntError {
-  return new RuntError('cgroup', `${unit}: systemd has a unit of that name already (${state})`, { cause })
-}
 
 /** @param answer its signature; "" where nothing matters of it but that it came */
 function methodOf(member: string, signature = '', body: readonly Value[] = [], answer = ''): Call {

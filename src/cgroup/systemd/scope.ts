@@ -71,10 +71,7 @@ export class PlannedScope implements Disposable {
     if (hierarchies.mode === 'none') throw new RuntError('cgroup', '--systemd-cgroup: no cgroups are mounted here')
     const manager = await UnitManager.open(request.kind)
     try {
-      const scope = new PlannedScope(hierarchies, manager, request)
-      // Before it is on record: what is there is somebody else's, and stays so for a delete.
-      await manager.refuseTaken(scopeOf(scope.planned).unit)
-      return scope
+      return new PlannedScope(hierarchies, manager, request)
     } catch (error) {
       manager[Symbol.dispose]()
       throw error
