@@ -13,6 +13,8 @@ import { findRuntime } from './runtime.ts'
 
 const PATIENCE_MS = 10_000
 const MEMORY = 24 << 20 // bytes
+/** Less than the container's own init takes. */
+const TINY = { '/linux/resources': { memory: { limit: 20_000 } } }
 const WATCHED = { '/annotations': { 'runt.exit-record': 'true' } }
 const GREEDY = 'tail /dev/zero'
 const NO_MKDIR = {
@@ -29,6 +31,7 @@ if (reason !== undefined) {
   const folder = mkdtempSync(`${tmpdir()}/runt-exit-`)
   const ground = new Ground(findRuntime(linkBuilt(`${folder}/runtime`)))
   testForeground(ground)
+  testSaid(ground)
   testDetached(ground)
   test.after(() => {
     ground[Symbol.dispose]()
@@ -65,21 +68,59 @@ function testForeground(ground: Ground): void {
       () => ({ signal: 'SIGSYS', cause: 'seccomp' }),
     ],
   ]
+  for (const [title, edits, exit] of ends) {
+    test(`kept in the foreground: ${title}`, async () => {
+      await using box = new Box(ground)
+      await box.run(edits, ['--keep'])
+      const state = await box.state()
+      assert.is(state.status, 'stopped')
+      assert.equal(state.exit, exit(box))
+      await box.delete()
+      box.assertNothingLeft()
+    })
+  }
+}
+
+/** [what, edits, exit status, what is said] */
+function told(box: Box): [title: string, edits: Edits, status: number, said: RegExp][] {
+  const limit = { '/linux/resources': { memory: { limit: MEMORY } } }
+  const memory = new RegExp(
+    `^runt: container ${box.id}: the kernel ended the program: memory ran out: the limit of cgroup ${box.cgroup} is ${MEMORY} bytes\n.*memory.limit too low\\?$`,
+  )
+  return [
+    ['memory', { ...limit, '/process/args': GREEDY.split(' ') }, 137, memory],
+    [
+      'a forbidden call',
+      { ...script('exec mkdir /tmp/x'), '/linux/seccomp': NO_MKDIR },
+      159,
+      /linux\.seccomp forbids$/,
+    ],
+    ['a program that ended by itself', { ...limit, ...script('exit 137') }, 137, /^$/],
+    [
+      'memory for init',
+      { ...TINY, ...script('exit 0') },
+      1,
+      /before it was ready: signal SIGKILL\n.*memory\.limit too low\?$/,
+    ],
+  ]
+}
+
+function testSaid(ground: Ground): void {
   for (const [way, more] of [
-    ['kept in the foreground', {}],
-    ['kept by an engine in the foreground', { '/hooks': { poststop: [{ path: '/bin/true' }] } }],
+    ['by the image', {}],
+    ['by the engine', { '/hooks': { poststop: [{ path: '/bin/true' }] } }],
   ] as const) {
-    for (const [title, edits, exit] of ends) {
-      test(`${way}: ${title}`, async () => {
+    test(`in the foreground the end by the kernel is told ${way}`, async () => {
+      await using first = new Box(ground)
+      for (const index of told(first).keys()) {
         await using box = new Box(ground)
-        await box.run({ ...edits, ...more }, ['--keep'])
-        const state = await box.state()
-        assert.is(state.status, 'stopped')
-        assert.equal(state.exit, exit(box))
-        await box.delete()
+        const [title, edits, status, said] = told(box)[index] ?? []
+        const result = await box.run({ ...edits, ...more })
+        assert.is(result.status, status, title)
+        assert.match(result.stderr.trim(), said ?? /never/, title)
         box.assertNothingLeft()
-      })
-    }
+      }
+    })
   }
 }
 

@@ -8,6 +8,7 @@ export type LogFormat = 'text' | 'json'
 export type LogLevel = 'debug' | 'info' | 'warning' | 'error'
 
 interface Sink {
+  readonly file: string | undefined
   /** stderr when no file is given. */
   readonly fd: number
   readonly format: LogFormat
@@ -15,7 +16,7 @@ interface Sink {
 }
 
 const STDERR = 2
-let sink: Sink = { fd: STDERR, format: 'text', debug: false }
+let sink: Sink = { file: undefined, fd: STDERR, format: 'text', debug: false }
 
 /**
  * Where log lines go from here on. The file is opened close-on-exec: it never enters a container.
@@ -23,7 +24,13 @@ let sink: Sink = { fd: STDERR, format: 'text', debug: false }
  */
 export function configureLog(options: { file: string | undefined; format: LogFormat; debug: boolean }): void {
   const fd = options.file === undefined ? STDERR : open(options.file, O.WRONLY | O.CREAT | O.APPEND, 0o644)
-  sink = { fd, format: options.format, debug: options.debug }
+  sink = { file: options.file, fd, format: options.format, debug: options.debug }
+}
+
+/** The global flags that make another runt log to the same place. */
+export function logWords(): string[] {
+  const file = sink.file === undefined ? [] : ['--log', sink.file]
+  return [...file, '--log-format', sink.format]
 }
 
 /** Is everything told that happens? */

@@ -39,7 +39,7 @@ export async function learnPid(peer: Peer): Promise<number> {
   // It gave up by itself, so its report is there; P1 may have said something before.
   for (;;) {
     const report = await init.channel.receive()
-    if (report === undefined || report.kind === 'failed') return answer(peer, report).value
+    if (report === undefined || report.kind === 'failed') return (await answer(peer, report)).value
   }
 }
 
@@ -51,7 +51,7 @@ export async function hear(peer: Peer, kind: MessageKind): Promise<Message> {
 /** @throws RuntError: an image that failed meanwhile has said so before it went */
 export async function tell(peer: Peer, reply: Uint8Array): Promise<void> {
   const { channel } = peer.init
-  if (!(await channel.send(reply))) answer(peer, await channel.receive())
+  if (!(await channel.send(reply))) await answer(peer, await channel.receive())
 }
 
 /** The pty's master, for us to relay. */
@@ -61,7 +61,7 @@ export async function receiveMaster(peer: Peer): Promise<number> {
     keepLineFeeds(received)
     return received
   }
-  answer(peer, received)
+  await answer(peer, received)
   throw new RuntError('internal', `${peer.name} sent no terminal`)
 }
 
@@ -101,10 +101,18 @@ export function homeVariable(home: string): string {
 }
 
 /** A message that was due; a failure, or the image's end, as an error. */
-function answer(peer: Peer, message: Message | Failure | undefined): Message {
-  if (message === undefined) throw ended(peer, reap(peer.pid === 0 ? peer.init.first : peer.pid))
+async function answer(peer: Peer, message: Message | Failure | undefined): Promise<Message> {
+  if (message === undefined) throw ended(peer, await statusOf(peer))
   if (message.kind !== 'failed') return message
   throw planFailure(peer.plan, message)
+}
+
+/** P1's wait status, or P0's before that is born. In the foreground P1 is P0's child, which tells. */
+async function statusOf({ init, pid }: Peer): Promise<number | undefined> {
+  const status = reap(pid === 0 ? init.first : pid)
+  if (status !== undefined || pid === 0) return status
+  const message = await blockingChannel(init.monitor, init.interrupted).receive()
+  return message?.kind === 'status' ? message.value : undefined
 }
 
 /** The image is gone without a word: somebody killed it. */

@@ -9,6 +9,7 @@ import { debug, warn } from '../log.ts'
 import { tracerOf } from '../process/tracer.ts'
 import { isAlive, reap, signalProcess, waitForEnd } from '../process/wait.ts'
 import { type Container, stateOf } from './container.ts'
+import { explainEnd } from './exit.ts'
 import { runAllHooks } from './hooks.ts'
 import { checkId } from './id.ts'
 import type { Lock } from './lock.ts'
@@ -22,10 +23,12 @@ const PATIENCE = 10_000
 export interface DeleteOptions {
   /** Kill a running container first; an unknown one is no error, and what is left of one goes. */
   readonly force: boolean
+  /** Say why the kernel killed the program, if it did. */
+  readonly explain?: boolean
 }
 
 /** @throws RuntError unknown id, not stopped, or what could not be removed */
-export async function deleteContainer(store: Store, id: string, { force }: DeleteOptions): Promise<void> {
+export async function deleteContainer(store: Store, id: string, { force, explain }: DeleteOptions): Promise<void> {
   checkId(id)
   if (!store.has(id)) {
     if (force) return
@@ -44,6 +47,8 @@ export async function deleteContainer(store: Store, id: string, { force }: Delet
   // Whoever was creating it is gone, since the lock is ours.
   const status = container.phase === 'creating' ? 'stopped' : statusOf(store, container)
   if (!force) requireStatus('delete', id, status)
+  const exit = explain === true ? store.findExit(id) : undefined
+  if (exit !== undefined) explainEnd(container, exit)
   await destroy(store, container)
 }
 

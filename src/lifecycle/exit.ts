@@ -2,6 +2,7 @@
 
 import { oomKills } from '../cgroup/oom.ts'
 import { SIGNAL, signalName } from '../linux/signals.ts'
+import { logError } from '../log.ts'
 import { exitStatus, processStat } from '../process/wait.ts'
 import type { Container } from './container.ts'
 import type { Store } from './store.ts'
@@ -21,7 +22,11 @@ export interface ExitRecord {
 /** @returns undefined when nobody saw it end */
 export function exitOf(store: Store, container: Container): ExitRecord | undefined {
   const status = store.findExit(container.id) ?? zombieStatus(container)
-  if (status === undefined) return undefined
+  return status === undefined ? undefined : exitWith(status, container)
+}
+
+/** @param status init's, of wait(2); the container's cgroup is still there */
+function exitWith(status: number, container: Container): ExitRecord {
   const oom = oomKills(container.cgroup)
   const signal = status & 0x7f
   return {
@@ -40,6 +45,20 @@ function causeOf(signal: number, hadOom: boolean, { exec }: Container): Pick<Exi
 function zombieStatus({ pid, startTime }: Container): number | undefined {
   const stat = pid === 0 ? undefined : processStat(pid)
   return stat?.startTime === startTime && stat.state === 'Z' ? stat.exitCode : undefined
+}
+
+/** Say why the kernel killed a container's program, if it did: whoever ran it sees only that a signal ended it. */
+export function explainEnd(container: Container, status: number): void {
+  const exit = exitWith(status, container)
+  const ended = `container ${container.id}: the kernel ended the program`
+  if (exit.cause === 'seccomp') {
+    logError(`${ended}: it made a system call that linux.seccomp forbids`, { exit })
+  } else if (exit.cause === 'oom-kill') {
+    const { limit } = exit
+    const whose = limit === undefined ? '' : `: the limit of cgroup ${limit.cgroup} is ${limit.bytes} bytes`
+    const hint = limit === undefined ? '' : '\n  is linux.resources.memory.limit too low?'
+    logError(`${ended}: memory ran out${whose}${hint}`, { exit })
+  }
 }
 
 /** Put it on record, unless somebody has deleted the container meanwhile. @param status init's, of wait(2) */

@@ -7,7 +7,7 @@ import { exitStatus } from '../process/wait.ts'
 import { executed } from './conversation.ts'
 import { type CreateOptions, launch } from './create.ts'
 import { destroy, destroyIfPresent } from './delete.ts'
-import { saveExitIfPresent } from './exit.ts'
+import { explainEnd, saveExitIfPresent } from './exit.ts'
 import type { Profile } from './profile.ts'
 import { forwardSignals } from './signals.ts'
 import { standIn } from './stand-in.ts'
@@ -49,6 +49,7 @@ export async function runContainer(store: Store, options: RunOptions, profile: P
     throw error
   })
   profile.mark('program ended')
+  explainEnd(launched.container, status)
   if (!options.keep) {
     await destroyIfPresent(store, launched.container)
     profile.mark('destroyed')

@@ -10,7 +10,7 @@ import { cgroupScript } from '../cgroup/script.ts'
 import type { Config } from '../config/types.ts'
 import { homeIn } from '../host/home.ts'
 import { pidfdInode } from '../host/pidfd.ts'
-import { isDebugging } from '../log.ts'
+import { isDebugging, logWords } from '../log.ts'
 import { has, isNew } from '../lowering/context.ts'
 import { needsHome } from '../lowering/execve.ts'
 import type { ConsoleTarget, Facts } from '../lowering/facts.ts'
@@ -107,10 +107,9 @@ export function soloImage(
     ...removals(cgroup),
     pidFile: options.pidFile,
     home,
-    keep: options.keep ?? false,
     subreaper: options.noSubreaper !== true,
     engine,
-    removal: [engine, '--root', store.root, 'delete', '--force', options.id],
+    removal: [engine, '--root', store.root, ...logWords(), 'delete', '--force', '--explain', options.id],
   })
   const { inject } = options
   const image = compileHere(plan, inject === undefined ? {} : { inject })
@@ -130,11 +129,16 @@ function placeOf(bytes: Uint8Array, text: string): number {
 }
 
 /** Nothing is asked for that runt must do itself, or that must be told as it happens. */
-function isPlain(config: Config, options: CreateOptions, terminal: ConsoleTarget | undefined): boolean {
+function isPlain(
+  config: Config,
+  options: CreateOptions & Partial<SoloOptions>,
+  terminal: ConsoleTarget | undefined,
+): boolean {
   const { hooks, linux, process: program } = config
   return (
     !options.profile &&
     !options.rootless &&
+    options.keep !== true &&
     options.pidfdSocket === undefined &&
     !isDebugging() &&
     program !== undefined &&

@@ -366,7 +366,6 @@ const SOLO: Solo = {
   above: ['/sys/fs/cgroup/cpuset'],
   pidFile: '/tmp/pid',
   home: 'HOME=/root',
-  keep: false,
   subreaper: true,
   engine: '/usr/bin/runt-engine',
   removal: ['/usr/bin/runt-engine', 'delete', '--force', 'golden'],

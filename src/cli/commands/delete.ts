@@ -8,10 +8,20 @@ export const deleteCommand: Command = {
   details: [
     'What create made goes, cgroups and record, and the poststop hooks run. With --force, a container in any state is killed first, and what a crash left behind is removed; that can be repeated until nothing is left.',
   ],
-  flags: [{ name: 'force', short: 'f', kind: 'boolean', help: 'kill it first; an unknown id is no error' }],
+  flags: [
+    { name: 'force', short: 'f', kind: 'boolean', help: 'kill it first; an unknown id is no error' },
+    {
+      name: 'explain',
+      kind: 'boolean',
+      help: 'say why the kernel killed its program, if it did and somebody saw its end',
+    },
+  ],
   arity: [1, 1],
   async run(args, { store }) {
-    await deleteContainer(store, args.operands[0] ?? '', { force: args.boolean('force') })
+    await deleteContainer(store, args.operands[0] ?? '', {
+      force: args.boolean('force'),
+      explain: args.boolean('explain'),
+    })
     return 0
   },
 }

@@ -2,6 +2,7 @@
 
 import { LOCK } from '../../linux/flock.ts'
 import { AT } from '../../linux/open-flags.ts'
+import { SIGNAL } from '../../linux/signals.ts'
 import { STATX } from '../../linux/statx.ts'
 import { type DataObject, u64 } from '../../plan/builder.ts'
 import { lowerArgv, lowerEnvironment } from '../../plan/entry.ts'
@@ -10,34 +11,37 @@ import { statDescriptor } from '../statx.ts'
 import { lowerExitRecord, NAMES } from './claim.ts'
 import type { Solo } from './facts.ts'
 
-/** lifecycle/delete.ts as steps, then exit as the program did. What can't be removed so is left to the engine. */
+/**
+ * lifecycle/delete.ts as steps, then exit as the program did. What can't be removed so is left to the engine, and so is a
+ * container whose program the kernel may have killed: it finds out, and says why.
+ */
 export function lowerEnd(context: Context, solo: Solo, status: DataObject): void {
   const { plan, slots } = context
   const done = plan.label('done')
-  if (solo.keep) {
-    plan.rescueAt(done) // somebody has deleted it
-    lowerExitRecord(context, status)
-  } else {
-    const trouble = plan.label('trouble')
-    plan.rescueAt(trouble)
-    plan.syscall('flock', [slots.lock, LOCK.EX])
-    const found = statDescriptor(context, slots.lock)
-    // Somebody has deleted it, and it may be another one's name by now.
-    plan.branch(found.field(STATX.links, 4), 'eq', 0, done)
-    const gone = { ENOENT: 'it is gone already' }
-    for (const folder of solo.own) plan.syscall('unlinkat', [AT.FDCWD, folder, AT.REMOVEDIR], { ignore: gone })
-    for (const folder of solo.above) {
-      const used = plan.label('used')
-      plan.syscall('unlinkat', [AT.FDCWD, folder, AT.REMOVEDIR], { onError: { '*': used } })
-      plan.place(used)
-    }
-    for (const name of NAMES) plan.syscall('unlinkat', [slots.directory, name, 0], { ignore: gone })
-    plan.syscall('unlinkat', [AT.FDCWD, solo.directory, AT.REMOVEDIR])
-    plan.jump(done)
-    plan.place(trouble)
-    plan.rescueAt(done)
-    lowerRemoval(context, solo)
+  const killed = plan.label('killed')
+  const trouble = plan.label('trouble')
+  for (const signal of [SIGNAL.SIGKILL, SIGNAL.SIGSYS]) plan.branch(status.field(0, 1, 0x7f), 'eq', signal, killed)
+  plan.rescueAt(trouble)
+  plan.syscall('flock', [slots.lock, LOCK.EX])
+  const found = statDescriptor(context, slots.lock)
+  // Somebody has deleted it, and it may be another one's name by now.
+  plan.branch(found.field(STATX.links, 4), 'eq', 0, done)
+  const gone = { ENOENT: 'it is gone already' }
+  for (const folder of solo.own) plan.syscall('unlinkat', [AT.FDCWD, folder, AT.REMOVEDIR], { ignore: gone })
+  for (const folder of solo.above) {
+    const used = plan.label('used')
+    plan.syscall('unlinkat', [AT.FDCWD, folder, AT.REMOVEDIR], { onError: { '*': used } })
+    plan.place(used)
   }
+  for (const name of NAMES) plan.syscall('unlinkat', [slots.directory, name, 0], { ignore: gone })
+  plan.syscall('unlinkat', [AT.FDCWD, solo.directory, AT.REMOVEDIR])
+  plan.jump(done)
+  plan.place(killed)
+  plan.rescueAt(done) // somebody has deleted it
+  lowerExitRecord(context, status)
+  plan.place(trouble)
+  plan.rescueAt(done)
+  lowerRemoval(context, solo)
   plan.place(done)
   plan.rescueAt(undefined)
   lowerExitAs(context, status)

@@ -54,10 +54,8 @@ export interface Solo {
   readonly pidFile: string | undefined
   /** HOME=…, when init is to be told. */
   readonly home: string | undefined
-  /** Leave a container that has ended on record. */
-  readonly keep: boolean
   readonly subreaper: boolean
-  /** The engine, and the words that make it remove what is left of this container. */
+  /** The engine, and the words that make it say why the kernel killed the program, and remove what is left of this container. */
   readonly engine: string
   readonly removal: readonly string[]
 }
