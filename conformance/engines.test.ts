@@ -6,8 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { missingForBundles } from './bundle.ts'
-import type { Outcome } from './outcome.ts'
-import { countAsTests } from './outcome-tests.ts'
+import { countAsTests, outcomesOf } from './outcome-tests.ts'
 
 const RUNTIME = fileURLToPath(new URL('../dist/runt', import.meta.url))
 const MAIN = fileURLToPath(new URL('engines/main.ts', import.meta.url))
@@ -25,12 +24,3 @@ if (missing === undefined) {
 }
 
 test.run()
-
-/** None, if the output is anything else. */
-function outcomesOf(json: string): readonly Outcome[] {
-  try {
-    return JSON.parse(json) as readonly Outcome[] // as main.ts prints them
-  } catch {
-    return []
-  }
-}

@@ -17,3 +17,12 @@ export function countAsTests(outcomes: readonly Outcome[]): void {
     }
   }
 }
+
+/** What main.ts printed with --json; none, if it is anything else. */
+export function outcomesOf(json: string): readonly Outcome[] {
+  try {
+    return JSON.parse(json) as readonly Outcome[] // as main.ts prints them
+  } catch {
+    return []
+  }
+}
