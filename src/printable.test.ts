@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { printable, printableLines } from './printable.ts'
+import { printable, printableJson, printableLines } from './printable.ts'
 
 test('what steers a terminal is written out', () => {
   assert.is(printable('a\x1b[2Jb\x00\x07\x7f\x9b'), 'a\\x1b[2Jb\\x00\\x07\\x7f\\x9b')
@@ -24,6 +24,14 @@ test('letters of all scripts stay', () => {
 
 test('lines of our own stay lines', () => {
   assert.is(printableLines('a\x1b\n  b\r'), 'a\\x1b\n  b\\r')
+})
+
+test('JSON stays the same value, and has nothing that steers a terminal', () => {
+  const value = { 'a\u009bb': ['\u202e', '\x7f', '\u2028', '\x1b[1m\n', 'ä🐳'] }
+  const json = printableJson(JSON.stringify(value, undefined, 2))
+  assert.equal(JSON.parse(json), value)
+  assert.not.match(json.replaceAll('\n', ''), /[\p{Cc}\p{Bidi_Control}\p{Zl}]/u)
+  assert.ok(json.includes('ä🐳'))
 })
 
 test.run()

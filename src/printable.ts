@@ -15,6 +15,16 @@ export function printableLines(text: string): string {
   return text.split('\n').map(printable).join('\n')
 }
 
+/** JSON is the same value with other characters written as escapes. */
+export function printableJson(json: string): string {
+  return json
+    .split('\n')
+    .map((line) =>
+      line.replace(UNPRINTABLE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`),
+    )
+    .join('\n')
+}
+
 function escaped(character: string): string {
   const code = character.charCodeAt(0)
   const hex = code.toString(16)

@@ -91,7 +91,7 @@ const KNOBS: readonly Knob[] = [
     files: { 'cpuset.cpus': '0', 'cpuset.mems': '0' },
   },
   { title: 'pids.limit', controller: 'pids', resources: { pids: { limit: 17 } }, files: { 'pids.max': '17' } },
-  { title: 'pids.limit 0', controller: 'pids', resources: { pids: { limit: 0 } }, files: { 'pids.max': '0' } },
+  { title: 'pids.limit 0', controller: 'pids', resources: { pids: { limit: 0 } }, files: { 'pids.max': '1' } },
   {
     title: 'hugepageLimits',
     controller: 'hugetlb',

@@ -134,7 +134,7 @@ const KNOBS: readonly Knob[] = [
   },
   { title: 'pids.limit', controller: 'pids', resources: { pids: { limit: 17 } }, files: { 'pids.max': '17' } },
   { title: 'pids.limit -1', controller: 'pids', resources: { pids: { limit: -1 } }, files: { 'pids.max': 'max' } },
-  { title: 'pids.limit 0', controller: 'pids', resources: { pids: { limit: 0 } }, files: { 'pids.max': '0' } },
+  { title: 'pids.limit 0', controller: 'pids', resources: { pids: { limit: 0 } }, files: { 'pids.max': '1' } },
 ]
 
 for (const { title, controller, resources, files } of KNOBS) {

@@ -398,10 +398,44 @@ check('K1', 'list --quiet shows ids, list --format json all', async (box) => {
   assert.equal({ id, status, bundle, pid: entry.pid }, { id: box.id, status: 'created', bundle: box.bundle, pid })
 })
 
-check('K1', 'list of a state root that does not exist is empty', async (box) => {
-  const result = await box.command(['list', '--quiet'])
-  assert.equal([result.status, result.stdout], [0, ''], result.stderr)
+check('K1', 'list of a state root that does not exist fails', async (box) => {
+  const result = failed(await box.command(['list', '--quiet']))
+  assert.is(result.stdout, '')
+  assert.ok(result.stderr.includes(box.stateRoot), result.stderr)
 })
+
+check('K1', 'what a config says reaches no terminal as it is', async (box) => {
+  const text = '\x1b[2J\u009b31m\u202efine'
+  await box.create({ '/annotations': { odd: text } })
+  for (const command of [
+    ['state', box.id],
+    ['list', '-f', 'json'],
+  ]) {
+    const { stdout } = succeeded(await box.command(command))
+    assert.not.match(stdout, /[^\P{Cc}\n]|\p{Bidi_Control}/u, command.join(' '))
+    const told = JSON.parse(stdout)
+    assert.is((Array.isArray(told) ? told[0] : told).annotations.odd, text)
+  }
+})
+
+for (const words of [['list'], ['--help'], ['features']]) {
+  check('K1', `${words[0]} ends without a word when nobody reads on`, async (box) => {
+    mkdirSync(box.stateRoot, { recursive: true })
+    const starter = [
+      'sh',
+      '-c',
+      '(exec 3>&1; "$@" >&3 3>&-; echo $? >"$0") | true',
+      box.path('status'),
+      'sh',
+      '-c',
+      'sleep 0.2; exec "$@"',
+      'sh',
+    ]
+    const { stderr } = await box.command(words, { starter })
+    assert.is(stderr, '')
+    assert.is(await box.waitForFile(box.path('status')), '141\n')
+  })
+}
 
 check('K1', 'list --all-roots finds containers whose root is below the runtime folder', async (box) => {
   if (box.runtime.name !== 'runt') skip('a flag of runt')

@@ -54,7 +54,7 @@ test('cpu, cpuset and pids', () => {
     'cpu: cpu.cfs_burst_us = 1000',
     'cpuset: cpuset.cpus = 0-1',
     'cpuset: cpuset.mems = 0',
-    'pids: pids.max = 0',
+    'pids: pids.max = 1',
   ])
   assert.equal(rendered({ cpu, pids: { limit: -1n } }, 'v2'), [
     'cpu: cpu.weight = 100',

@@ -78,7 +78,7 @@ const ROWS: readonly Row[] = [
   row('cpu', 'realtimeRuntime', at('cpu.rt_runtime_us', String), NO_REAL_TIME, { group: 'real-time' }),
   row('cpu', 'cpus', at('cpuset.cpus', String), at('cpuset.cpus', String), { controller: 'cpuset' }),
   row('cpu', 'mems', at('cpuset.mems', String), at('cpuset.mems', String), { controller: 'cpuset' }),
-  row('pids', 'limit', at('pids.max', orMax), at('pids.max', orMax)),
+  row('pids', 'limit', at('pids.max', mostPids), at('pids.max', mostPids)),
 ]
 
 /**
@@ -191,6 +191,11 @@ function sharesV1(shares: bigint, { cpu }: Resources): Rendered {
 
 function sharesV2(shares: bigint, { cpu }: Resources): Rendered {
   return cpu.idle === 1n ? undefined : ['cpu.weight', String(sharesToWeight(shares))]
+}
+
+/** None is one: the container's init is there in any case, and systemd knows no 0. */
+function mostPids(limit: bigint): string {
+  return limit === 0n ? '1' : orMax(limit)
 }
 
 /** cpu.max holds both; a quota alone leaves the period as it is. */

@@ -8,10 +8,12 @@ import { type Flag, type Parsed, parseArgs } from './args.ts'
 import type { Command, Globals } from './command.ts'
 import { COMMANDS, loadCommand } from './commands.ts'
 import { GLOBAL_FLAGS } from './global-flags.ts'
-import { print } from './output.ts'
+import { print, Unread } from './output.ts'
 import { absolute } from './path.ts'
 
 const ERROR_STATUS = 1
+/** What a shell says of a program that SIGPIPE has ended. */
+const UNREAD_STATUS = 128 + 13
 
 async function main(words: readonly string[]): Promise<number> {
   const { operands, ...globals } = splitGlobals(words)
@@ -38,8 +40,8 @@ async function runCommand(name: string, words: readonly string[], globals: Globa
   try {
     return await runParsed(command, words, globals)
   } catch (error) {
-    report(error)
-    return command.errorStatus?.(error) ?? ERROR_STATUS
+    const status = report(error)
+    return status === ERROR_STATUS ? (command.errorStatus?.(error) ?? status) : status
   }
 }
 
@@ -96,6 +98,7 @@ function logFormat(flags: Parsed): LogFormat {
 
 /** @returns the exit status for an error */
 function report(error: unknown): number {
+  if (error instanceof Unread) return UNREAD_STATUS
   if (error instanceof RuntError) {
     const hint = error.hint === undefined ? '' : `\n  ${error.hint}`
     logError(`${error.message}${hint}`, logFields(error))

@@ -6,6 +6,7 @@ import { takeDescriptor } from '../host/pidfd.ts'
 import { sendDescriptorTo } from '../native/descriptors.ts'
 import { close } from '../native/file.ts'
 import { failedWith } from '../native/syscall.ts'
+import { printable } from '../printable.ts'
 import { encodeReply } from '../process/sync.ts'
 import { OCI_VERSION, type State } from './container.ts'
 import { hear, type Peer, tell } from './conversation.ts'
@@ -35,7 +36,7 @@ export async function handOver(peer: Peer, agent: Agent, state: State): Promise<
     }
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : `${cause}`
-    throw propertyError('host', '/linux/seccomp/listenerPath', `${path}: the agent can't be told: ${why}`, {
+    throw propertyError('host', '/linux/seccomp/listenerPath', `${printable(path)}: the agent can't be told: ${why}`, {
       cause,
       ...(failedWith(cause, 'EPERM') ? { hint: NOT_LOOKED_INTO } : {}),
     })

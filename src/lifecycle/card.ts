@@ -5,6 +5,7 @@ import { removals } from '../cgroup/manager.ts'
 import { EXIT_RECORD_ANNOTATION } from '../config/exit-record.ts'
 import { pidfdInode } from '../host/pidfd.ts'
 import { ABILITY, encodeCard, nameProcess } from '../plan/card.ts'
+import { printableJson } from '../printable.ts'
 import { type Container, stateOf } from './container.ts'
 import type { Store } from './store.ts'
 
@@ -22,7 +23,7 @@ export function saveCard(store: Store, container: Container): void {
 
 /** A card that says nothing yet of the process; undefined when it would be too long. */
 export function cardOf(container: Container): Uint8Array | undefined {
-  const state = JSON.stringify(stateOf(container, 'created', 0), undefined, 2)
+  const state = printableJson(JSON.stringify(stateOf(container, 'created', 0), undefined, 2))
   const pid = endOf(state, '\n  "pid": ')
   const status = endOf(state, '\n  "status": "')
   return encodeCard({

@@ -25,6 +25,7 @@ import { hasListener } from '../lowering/seccomp.ts'
 import { isExecutable } from '../native/ffi.ts'
 import { close, readFileIfPresent, writeFileAtomically } from '../native/file.ts'
 import type { Plan } from '../plan/step.ts'
+import { printable } from '../printable.ts'
 import { type InitProcess, spawnInit } from '../process/init.ts'
 import { labelsFrom } from '../process/report.ts'
 import { encodeReply } from '../process/sync.ts'
@@ -109,7 +110,7 @@ async function launchConfig(
   options: CreateOptions & Partial<SoloOptions>,
   profile: Profile,
 ): Promise<Launched> {
-  if (options.bindDevices !== true) for (const warning of config.warnings) warn(warning)
+  if (options.bindDevices !== true) for (const warning of config.warnings) warn(printable(warning))
   const terminal = consoleTarget(config, options)
   checkLabels(config.process, config.linux.mountLabel)
   if (config.exitRecord) requireExitWatch()

@@ -14,6 +14,7 @@ import { isExecutable } from '../native/ffi.ts'
 import { close, writeFileAtomically } from '../native/file.ts'
 import { trySyscall } from '../native/syscall.ts'
 import type { Plan } from '../plan/step.ts'
+import { printable } from '../printable.ts'
 import { type InitProcess, spawnInit } from '../process/init.ts'
 import { encodeReply } from '../process/sync.ts'
 import { endOf, exitStatus, isAlive, processStat, reap } from '../process/wait.ts'
@@ -74,7 +75,7 @@ export async function execProcess(store: Store, options: ExecOptions, profile: P
     using signals = options.detach ? undefined : forwardSignals()
     const prepared = await prepareExec(container, options)
     if (!options.supervised && isExecutable()) becomeSoloExec(container, options, prepared)
-    for (const warning of prepared.warnings) warn(warning)
+    for (const warning of prepared.warnings) warn(printable(warning))
     const running = await enter(container, options, prepared, target, signals?.interrupted, profile)
     if (options.detach) {
       close(running.init.monitor)

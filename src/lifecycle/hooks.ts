@@ -43,7 +43,7 @@ export function runAllHooks(kind: HookKind, hooks: readonly Hook[], state: State
 
 /** @param pointer of the hook in config.json */
 function runHook(pointer: string, hook: Hook, state: Uint8Array): void {
-  debug(`${pointerText(pointer)}: ${hook.path} runs`)
+  debug(`${pointerText(pointer)}: ${printable(hook.path)} runs`)
   // A file in memory: a hook that reads little or nothing never waits for runt.
   const input = memoryFile('state', state)
   const [output, theirs] = pipe()
@@ -66,7 +66,7 @@ function runHook(pointer: string, hook: Hook, state: Uint8Array): void {
 }
 
 function failure(code: ErrorCode, pointer: string, { path }: Hook, why: string, cause?: unknown): RuntError {
-  return propertyError(code, pointer, `${path}: ${why}`, { cause })
+  return propertyError(code, pointer, `${printable(path)}: ${why}`, { cause })
 }
 
 function start(pointer: string, hook: Hook, input: number, output: number): number {

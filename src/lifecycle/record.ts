@@ -2,6 +2,7 @@
 
 import type { Cgroup } from '../cgroup/manager.ts'
 import type { Config } from '../config/types.ts'
+import { timestamp } from '../host/clock.ts'
 import { isNew } from '../lowering/context.ts'
 import type { SeccompFilter } from '../seccomp/filter.ts'
 import { type Container, OCI_VERSION } from './container.ts'
@@ -28,7 +29,7 @@ export function newRecord(
     bundle: config.bundle,
     rootfs: config.root.path,
     annotations: config.annotations,
-    created: new Date().toISOString(),
+    created: timestamp(),
     owner: process.geteuid?.() ?? 0,
     pid: 0,
     startTime: 0,

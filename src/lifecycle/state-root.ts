@@ -22,7 +22,7 @@ const ELSEWHERE = 'set XDG_RUNTIME_DIR to one that is yours alone, or give --roo
  * @throws RuntError when the folder that would be taken is another user's
  */
 export function openStore(given: string | undefined): Store {
-  if (given !== undefined) return new Store(given)
+  if (given !== undefined) return new Store(given, { named: true })
   if (!isRootless()) return new Store(ROOT)
   const { XDG_RUNTIME_DIR } = callerEnvironment()
   if (XDG_RUNTIME_DIR?.startsWith('/')) {

@@ -32,6 +32,8 @@ const LARGEST_FOREIGN = 4 << 20
 export interface StoreOptions {
   /** That the root gets when it is made. */
   readonly mode?: number
+  /** The caller has named it: that it is missing is his mistake. */
+  readonly named?: boolean
   /** Whosoever it is: its records are shown, and nothing is done by them. */
   readonly foreign?: boolean
 }
@@ -39,14 +41,16 @@ export interface StoreOptions {
 export class Store {
   readonly root: string
   readonly #mode: number
+  readonly #named: boolean
   readonly #reading: RecordOptions
   /** Folders that have been looked at. */
   readonly #trusted = new Set<string>()
 
   /** @param root absolute path of the folder of all containers */
-  constructor(root: string, { mode = 0o711, foreign = false }: StoreOptions = {}) {
+  constructor(root: string, { mode = 0o711, named = false, foreign = false }: StoreOptions = {}) {
     this.root = root
     this.#mode = mode
+    this.#named = named
     this.#reading = { foreign, most: foreign ? LARGEST_FOREIGN : LARGEST_RECORD }
   }
 
@@ -240,7 +244,7 @@ export class Store {
     return exists(this.directory(id))
   }
 
-  /** Ids of all containers; none when the root doesn't exist. */
+  /** Ids of all containers; none when the root doesn't exist. @throws SyscallError when it was named, and doesn't */
   ids(): string[] {
     if (!this.#reading.foreign) this.#trust(this.root, 0)
     try {
@@ -249,7 +253,7 @@ export class Store {
         .map(({ name }) => name)
         .sort()
     } catch (error) {
-      if (failedWith(error, 'ENOENT')) return []
+      if (failedWith(error, 'ENOENT') && !this.#named) return []
       throw error
     }
   }

@@ -4,6 +4,7 @@ import { readHierarchies } from '../cgroup/hierarchy.ts'
 import { mergeResources } from '../cgroup/merge.ts'
 import type { Resources } from '../config/types.ts'
 import { warn } from '../log.ts'
+import { printable } from '../printable.ts'
 import type { Container } from './container.ts'
 import { checkId } from './id.ts'
 import { changeLimits } from './limits.ts'
@@ -23,7 +24,7 @@ export async function updateContainer(store: Store, id: string, request: UpdateR
   const schemata = schemataOf(request)
   const warnings: string[] = []
   const asked = await resourcesOf(request, warnings)
-  for (const warning of warnings) warn(warning)
+  for (const warning of warnings) warn(printable(warning))
   using _lock = store.lock(id)
   const container = store.load(id)
   requireStatus('update', id, statusOf(store, container))

@@ -2,6 +2,7 @@
 
 import { ERRNO, errnoName, errnoText } from '../linux/errno.ts'
 import { SYSCALLS, type SyscallName } from '../linux/syscalls.ts'
+import { printable } from '../printable.ts'
 import { callNative, callNativeAsync, type NativeArgument, type NativeResult } from './ffi.ts'
 
 const COLUMN = process.arch === 'arm64' ? 1 : 0
@@ -14,7 +15,7 @@ export class SyscallError extends Error {
   readonly syscall: SyscallName
 
   constructor(syscall: SyscallName, errno: number, about: string) {
-    super(`${syscall}${about === '' ? '' : ` ${about}`}: ${errnoName(errno)}: ${errnoText(errno)}`)
+    super(`${syscall}${about === '' ? '' : ` ${printable(about)}`}: ${errnoName(errno)}: ${errnoText(errno)}`)
     this.name = 'SyscallError'
     this.errno = errno
     this.code = errnoName(errno)

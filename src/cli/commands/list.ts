@@ -1,6 +1,7 @@
 import type { State } from '../../lifecycle/container.ts'
 import { listAllContainers, listContainers } from '../../lifecycle/state.ts'
 import { callerEnvironment } from '../../native/caller.ts'
+import { printable, printableJson } from '../../printable.ts'
 import type { Command } from '../command.ts'
 import { print, table } from '../output.ts'
 import { formatOf } from './format.ts'
@@ -26,8 +27,8 @@ export const list: Command = {
     const states: readonly (State & { readonly root?: string })[] = allRoots
       ? await listAllContainers(store, callerEnvironment().XDG_RUNTIME_DIR)
       : listContainers(store)
-    if (args.boolean('quiet')) print(states.map(({ id }) => `${id}\n`).join(''))
-    else if (format === 'json') print(JSON.stringify(states))
+    if (args.boolean('quiet')) print(states.map(({ id }) => `${printable(id)}\n`).join(''))
+    else if (format === 'json') print(printableJson(JSON.stringify(states)))
     else {
       const columns = allRoots ? ([...COLUMNS, 'root'] as const) : COLUMNS
       const rows = states.map((state) => columns.map((column) => `${state[column]}`))

@@ -1,5 +1,6 @@
 import { planOf } from '../../lifecycle/plan.ts'
 import { print as printPlan, toJson } from '../../plan/print.ts'
+import { printableLines } from '../../printable.ts'
 import type { Command } from '../command.ts'
 import { print, printJson } from '../output.ts'
 import { bundleOf } from '../path.ts'
@@ -21,7 +22,7 @@ export const plan: Command = {
     const format = formatOf(args, ['text', 'json'])
     const lowered = await planOf(store, bundleOf(args), systemdCgroup)
     if (format === 'json') printJson(toJson(lowered))
-    else print(printPlan(lowered))
+    else print(printableLines(printPlan(lowered)))
     return 0
   },
 }

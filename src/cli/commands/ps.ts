@@ -1,4 +1,5 @@
 import { containerPids, psTable } from '../../lifecycle/ps.ts'
+import { printableLines } from '../../printable.ts'
 import type { Command } from '../command.ts'
 import { print } from '../output.ts'
 import { formatOf } from './format.ts'
@@ -20,7 +21,9 @@ export const ps: Command = {
     const format = formatOf(args, ['table', 'json'])
     const pids = containerPids(store, id)
     const own = options[0] === '--' ? options.slice(1) : options
-    print(format === 'json' ? `${JSON.stringify(pids)}\n` : psTable(pids, own.length === 0 ? ['-ef'] : own))
+    print(
+      format === 'json' ? `${JSON.stringify(pids)}\n` : printableLines(psTable(pids, own.length === 0 ? ['-ef'] : own)),
+    )
     return 0
   },
 }
