@@ -453,7 +453,7 @@ check('K6', 'restore from a folder that is no checkpoint is an error and leaves 
   }
   assert.not.ok(existsSync(box.path('nowhere')), 'the folder is there now')
   writeFileSync(`${empty}/descriptors.json`, '["","",""]')
-  assert.match(failed(await saved.restore('--detach', '--image-path', empty)).stderr, /criu failed/)
+  assert.match(failed(await saved.restore('--detach', '--image-path', empty)).stderr, /criu failed|inventory\.img/)
   box.assertNothingLeft()
 })
 

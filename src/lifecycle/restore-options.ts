@@ -1,6 +1,7 @@
 // What a restore is told.
 
 import type { CriuFlags } from './criu-options.ts'
+import type { Right } from './saved-rights.ts'
 
 export interface RestoreOptions extends CriuFlags {
   readonly id: string
@@ -17,6 +18,8 @@ export interface RestoreOptions extends CriuFlags {
   readonly lsmProfile: string | undefined
   /** SELinux context of mounts, in place of theirs. */
   readonly lsmMountContext: string | undefined
+  /** Rights that processes are to have as saved, though the config is stricter. */
+  readonly asSaved: readonly Right[]
   /** Go on without cgroups where they may not be used. */
   readonly rootless: boolean
   /** Have systemd make the cgroup. */

@@ -29,6 +29,8 @@ import { newRecord } from './record.ts'
 import { type Attempt, converse, type Prepared } from './restore-conversation.ts'
 import { RESTORE_LOG, type RestoreOptions } from './restore-options.ts'
 import { lostIn, whileRestoring } from './restore-setup.ts'
+import { readSaved } from './saved.ts'
+import { requireNoLooser } from './saved-rights.ts'
 import { planScope } from './scope.ts'
 import { type Forwarding, forwardSignals } from './signals.ts'
 import { DESCRIPTORS_FILE, inheritedStreams } from './standard-streams.ts'
@@ -93,6 +95,9 @@ async function restore(
   const streams = readStreams(folders.images)
   const further = furtherOptions(config.annotations)
   const filter = await filterOf(store, config)
+  const { asSaved, lsmProfile } = options
+  const relabelled = lsmProfile !== undefined
+  requireNoLooser(config, readSaved(folders.images), options.imagePath, { filter, relabelled, asSaved })
   const hierarchies = readHierarchies()
   using scope = options.systemdCgroup ? await planScope(hierarchies, config, options.id) : undefined
   const planned = scope?.planned ?? planCgroup(hierarchies, cgroupPath(config.linux.cgroupsPath, options.id))
