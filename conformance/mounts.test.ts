@@ -1,6 +1,6 @@
 // What runt says about mounts that the kernel refuses, and flags that an outer user namespace has locked.
 
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -84,6 +84,21 @@ function testRefusals(ground: Ground): void {
       /idmap of \/mnt: mount_setattr: EINVAL/,
       /other owners/,
     )
+  })
+
+  test('a file on a folder and a folder on a file are told apart, in the words that dockerd looks for', async () => {
+    await using box = new Box(ground)
+    const [file, folder] = [box.path('file'), box.path('folder')]
+    writeFileSync(file, '')
+    mkdirSync(folder)
+    const bind = (source: string, destination: string) => ({ destination, source, options: ['bind'] })
+    for (const [mount, said] of [
+      [bind(file, '/mnt'), `${file} is a file and not a directory, as /mnt in the container is`],
+      [bind(folder, '/etc/passwd'), `/etc/passwd in the container is a file and not a directory, as ${folder} is`],
+      [{ destination: '/etc/passwd', type: 'tmpfs' }, '/etc/passwd in the container is a file and not a directory'],
+    ] as const) {
+      assert.ok((await box.rejected({ '/mounts/-': mount })).includes(said), said)
+    }
   })
 
   test('options of the file system are refused by name on v1 cgroups', async () => {

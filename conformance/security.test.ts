@@ -129,6 +129,66 @@ function testPathsOfTheImage(ground: Ground, canary: Canary): void {
     assert.ok(statSync(`${box.rootfs}/mnt/a/b`).isDirectory())
   })
 
+  test('no link leads a mount over what the kernel shows and sets by', async () => {
+    for (const target of ['/sys/kernel', '/sys', '/proc', '/proc/sys', '/proc/self', '/proc/1/task', '/']) {
+      for (const file of [false, true]) {
+        await using box = new Box(ground)
+        symlinkSync(target, `${box.rootfs}/data/link`)
+        const mount = file
+          ? { destination: '/data/link/kernel', source: `${canary.folder}/folder`, options: ['bind'] }
+          : { destination: '/data/link', type: 'tmpfs', source: 'trap' }
+        if (file && target === '/') continue
+        await box.rejected({ '/mounts/-': mount })
+      }
+    }
+  })
+
+  test('what a volume has in the place of a link of the image is what counts', async () => {
+    // The operator's read-only mount is in the volume, and not where the image has a link to.
+    await using box = new Box(ground)
+    const volume = box.path('volume')
+    mkdirSync(`${volume}/.git`, { recursive: true })
+    mkdirSync(`${box.rootfs}/app`)
+    for (const target of [
+      '/decoy',
+      '/decoy/none',
+      '/sys/kernel',
+      '/proc/self',
+      `../../../../../../..${canary.folder}`,
+    ]) {
+      rmSync(`${box.rootfs}/app/.git`, { force: true })
+      symlinkSync(target, `${box.rootfs}/app/.git`)
+      const said = await box.sh('touch /app/.git/x 2>&1; true', {
+        '/mounts': [
+          { destination: '/proc', type: 'proc', source: 'proc' },
+          { destination: '/app', source: volume, options: ['bind'] },
+          { destination: '/app/.git', source: `${volume}/.git`, options: ['bind', 'ro'] },
+        ],
+        '/linux/maskedPaths': [],
+        '/linux/readonlyPaths': [],
+      })
+      assert.match(said, /Read-only file system/)
+      canary.assertUntouched(target)
+    }
+    assert.equal(readdirSync(`${volume}/.git`), [])
+  })
+
+  test('in a user namespace a read-only mount of the host stays read-only', async () => {
+    await using box = new Box(ground)
+    const volume = box.path('volume')
+    mkdirSync(volume)
+    const mappings = [{ containerID: 0, hostID: 0, size: 65536 }]
+    const result = await box.runPrepared(`mount -t tmpfs locked ${volume} && mount -o remount,bind,ro ${volume}`, {
+      '/mounts/-': { destination: '/mnt', source: volume, options: ['bind', 'rw', 'nosuid'] },
+      '/linux/namespaces': [...NAMESPACES, { type: 'user' }],
+      '/linux/uidMappings': mappings,
+      '/linux/gidMappings': mappings,
+    })
+    assert.is.not(result.status, 0)
+    assert.match(result.stderr, /mounts\[\d+\]: \/mnt: mount_setattr: EPERM[\s\S]*has locked a flag/)
+    box.assertNothingLeft()
+  })
+
   test('the root file system may be a link itself, and is what it leads to', async () => {
     await using box = new Box(ground)
     renameSync(box.rootfs, `${box.bundle}/elsewhere`)

@@ -2,8 +2,10 @@
 
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
-import { succeeded } from '../box.ts'
+import { type Box, succeeded } from '../box.ts'
+import { type Edits, NAMESPACES } from '../bundle.ts'
 import { check, needsKernel } from '../case.ts'
+import type { Result } from '../runtime.ts'
 
 const TMPFS = { type: 'tmpfs', source: 'tmpfs' }
 
@@ -366,4 +368,62 @@ check('C11', 'options that are for mount(8) alone do not reach the file system',
   const options = ['nofail', 'noauto', '_netdev', 'size=64k']
   const mount = { destination: '/mnt', type: 'tmpfs', source: 'tmpfs', options }
   assert.match(await box.sh('grep " /mnt " /proc/self/mounts', { '/mounts/-': mount }), /^tmpfs \/mnt tmpfs .*size=64k/)
+})
+
+const SYS_ADMIN = Object.fromEntries(['bounding', 'effective', 'permitted'].map((set) => [set, ['CAP_SYS_ADMIN']]))
+const IDS = [{ containerID: 0, hostID: 0, size: 65_536 }]
+const IN_USER_NAMESPACE: Edits = {
+  '/linux/uidMappings': IDS,
+  '/linux/gidMappings': IDS,
+  '/linux/namespaces': [...NAMESPACES, { type: 'user' }],
+  '/process/capabilities': SYS_ADMIN,
+}
+
+/** A bind of a tmpfs that the host has mounted with these flags, and a script in the container. */
+function boundTmpfs(box: Box, flags: string, options: string[], script: string, edits: Edits = {}): Promise<Result> {
+  const source = box.path('volume')
+  mkdirSync(source)
+  const prepare = `mount -t tmpfs -o strictatime locked ${source} && mkdir -m 777 ${source}/below && mount -t tmpfs below ${source}/below && mount -o remount,bind,${flags} ${source}`
+  const mount = { destination: '/mnt', type: 'bind', source, options }
+  return box.runPrepared(prepare, { ...edits, '/mounts/-': mount, '/process/args': ['sh', '-c', script] })
+}
+
+/** Flags of the source, options of the bind → what the bind has or hasn't; without a user namespace, and in one. */
+const BOUND: readonly (readonly [flags: string, options: string, outside: string, inside: string])[] = [
+  ['ro,noexec,nodiratime', '', 'ro noexec nodiratime', 'ro noexec nodiratime'],
+  ['ro,noexec', 'dev', '!ro !noexec', 'ro noexec'],
+  ['ro', 'nosuid nodev', '!ro nosuid nodev', 'ro nosuid nodev'],
+  ['nosuid,nodev,noexec', 'ro', 'ro !nosuid !nodev !noexec', 'ro nosuid nodev noexec'],
+  ['nodev,nosymfollow', 'ro symfollow', 'ro !nodev !nosymfollow', 'ro nodev !nosymfollow'],
+  ['nodev,nosymfollow', 'rw', '!nodev !nosymfollow', 'nodev !nosymfollow'],
+  ['noatime', 'ro exec', 'ro noatime', 'ro noatime'],
+]
+for (const [flags, options, outside, inside] of BOUND) {
+  for (const [where, expected, edits] of [
+    ['', outside, {}],
+    [' in a user namespace', inside, IN_USER_NAMESPACE],
+  ] as const) {
+    const title = `a bind with ${options === '' ? 'no flag' : options} of what is mounted with ${flags}${where}`
+    check('C4', title, async (box) => {
+      const words = ['rbind', ...options.split(' ').filter((word) => word !== '')]
+      const { stdout } = succeeded(await boundTmpfs(box, flags, words, INFO, edits))
+      const found = at(parse(stdout), '/mnt').options
+      for (const word of expected.split(' ')) {
+        assert.is(found.includes(word.replace('!', '')), !word.startsWith('!'), `${word}: ${found}`)
+      }
+    })
+  }
+}
+
+check('C4', "in a user namespace flags of the host's mount are not for the container to change", async (box) => {
+  const script = 'mount -o remount,bind,rw /mnt; touch /mnt/x; umount /mnt/below; grep -c below /proc/self/mountinfo'
+  const { stdout } = await boundTmpfs(box, 'ro', ['rbind'], `(${script}) 2>&1`, IN_USER_NAMESPACE)
+  assert.match(stdout, /Read-only file system[\s\S]*\b1\s*$/)
+})
+
+check('C4', 'in a user namespace rw does not make a read-only mount of the host writable', async (box) => {
+  // To refuse it is as good as to keep it read-only.
+  const script = 'touch /mnt/x && echo written'
+  const { stdout } = await boundTmpfs(box, 'ro', ['rbind', 'rw', 'nosuid'], script, IN_USER_NAMESPACE)
+  assert.not.match(stdout, /written/)
 })

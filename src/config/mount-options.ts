@@ -162,7 +162,7 @@ function sortOptions(given: readonly string[]): ParsedOptions {
         break
       case 'bind':
         bind = true
-        recursiveBind = row.recursive
+        recursiveBind ||= row.recursive
         break
       case 'remount':
         remount = true
@@ -185,6 +185,7 @@ function sortOptions(given: readonly string[]): ParsedOptions {
     options: {
       attrSet: own.set,
       attrClear: own.clear,
+      atimeSet: own.atimeSet,
       recursiveSet: tree.set,
       recursiveClear: tree.clear,
       propagation,
@@ -202,6 +203,7 @@ function sortOptions(given: readonly string[]): ParsedOptions {
 class Attributes {
   set = 0
   clear = 0
+  atimeSet = false
 
   apply(row: Extract<Row, { kind: 'set' | 'clear' | 'atime' | 'not-atime' }>): void {
     switch (row.kind) {
@@ -215,11 +217,15 @@ class Attributes {
         break
       case 'atime':
         this.set = (this.set & ~MOUNT_ATTR_ATIME_MASK) | row.mode
+        this.atimeSet = true
         this.clear |= MOUNT_ATTR_ATIME_MASK
         break
       case 'not-atime': {
         const chosen = this.set & MOUNT_ATTR_ATIME_MASK
-        if (chosen === row.mode) this.set &= ~MOUNT_ATTR_ATIME_MASK
+        if (chosen === row.mode) {
+          this.set &= ~MOUNT_ATTR_ATIME_MASK
+          this.atimeSet = false
+        }
         this.clear |= MOUNT_ATTR_ATIME_MASK
         break
       }

@@ -71,6 +71,8 @@ export interface MountOptions {
   /** MOUNT_ATTR_* to set and to clear on this mount. */
   readonly attrSet: number
   readonly attrClear: number
+  /** Is an atime mode chosen (relatime is neither set nor cleared), and not taken back? */
+  readonly atimeSet: boolean
   /** The same for the whole tree below it (rro, rnosuid …). */
   readonly recursiveSet: number
   readonly recursiveClear: number

@@ -3,10 +3,10 @@
 import { RuntError } from '../errors.ts'
 import { capabilityBit } from '../linux/capabilities.ts'
 import { OPEN_TREE } from '../linux/mount-flags.ts'
-import { AT, S_IF, S_IFMT } from '../linux/open-flags.ts'
+import { AT } from '../linux/open-flags.ts'
 import { RLIMITS } from '../linux/rlimits.ts'
-import { close, readFile, status } from '../native/file.ts'
-import { failedWith, syscall, trySyscall } from '../native/syscall.ts'
+import { close, readFile } from '../native/file.ts'
+import { syscall, trySyscall } from '../native/syscall.ts'
 
 const CAPABILITY_VERSION_3 = 0x20080522
 const CAP_SYS_ADMIN = capabilityBit(21)
@@ -69,29 +69,6 @@ function nofileOf(pid: number): { soft: bigint; hard: bigint } | undefined {
   if (trySyscall('prlimit64', pid, RLIMITS.RLIMIT_NOFILE, 0, limit) < 0) return undefined
   const view = new DataView(limit.buffer)
   return { soft: view.getBigUint64(0, true), hard: view.getBigUint64(8, true) }
-}
-
-/** Is it a folder? A missing one is taken for one: who opens it will say what is wrong. Asked once a path. */
-export function directoryProbe(): (path: string) => boolean {
-  const known = new Map<string, boolean>()
-  return (path) => {
-    let answer = known.get(path)
-    if (answer === undefined) {
-      const found = statusOrUndefined(path)
-      answer = found === undefined || (found.mode & S_IFMT) === S_IF.DIR
-      known.set(path, answer)
-    }
-    return answer
-  }
-}
-
-function statusOrUndefined(path: string): ReturnType<typeof status> {
-  try {
-    return status(path)
-  } catch (error) {
-    if (failedWith(error, 'EACCES', 'ELOOP', 'ENAMETOOLONG')) return undefined
-    throw error
-  }
 }
 
 const OLDEST = [5, 12] as const

@@ -5,10 +5,9 @@ import { type Cgroup, hierarchyViews, joinPoints, takesNoForks } from '../cgroup
 import { ownFolders } from '../cgroup/own.ts'
 import type { Config, ProcessConfig } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
-import { resolveInRoot } from '../host/in-root.ts'
 import { requireLandlock } from '../host/landlock.ts'
 import { hasAppArmor, requireLabels } from '../host/lsm.ts'
-import { callerNofile, directoryProbe, inFirstUserNamespace, mayMount, permittedCapabilities } from '../host/probe.ts'
+import { callerNofile, inFirstUserNamespace, mayMount, permittedCapabilities } from '../host/probe.ts'
 import { CAPABILITY_NAMES, capabilityBit } from '../linux/capabilities.ts'
 import { F } from '../linux/fcntl.ts'
 import { has } from '../lowering/context.ts'
@@ -84,8 +83,6 @@ export function gatherFacts(
     ordinaryUser: process.geteuid?.() !== 0,
     nested: !inFirstUserNamespace(),
     nofile: callerNofile(),
-    sourceIsDirectory: directoryProbe(),
-    targetOf: (destination) => resolveInRoot(config.root.path, destination),
     stateRoom: hasHooks ? stateLength * 3 + STATE_SLACK : 0,
     apparmor: knowsAppArmor(config),
     landlockAbi: abiFor(config),

@@ -9,6 +9,7 @@ import { isDelegated } from '../cgroup/ownership.ts'
 import { cgroupScript } from '../cgroup/script.ts'
 import type { Config } from '../config/types.ts'
 import { homeIn } from '../host/home.ts'
+import { resolveInRoot } from '../host/in-root.ts'
 import { pidfdInode } from '../host/pidfd.ts'
 import { isDebugging, logWords } from '../log.ts'
 import { has, isNew } from '../lowering/context.ts'
@@ -86,7 +87,7 @@ export function soloImage(
   if (script === undefined) return undefined
   const directory = store.directory(options.id)
   const facts = gatherFacts(config, options, undefined, directory, cgroup, hierarchies, filter, 0)
-  const home = homeEntry(config, facts)
+  const home = homeEntry(config)
   if (home === 'unknown' || ungrantable(config, facts.grantable).length > 0) return undefined
   const foreground = options.mode === 'run-foreground'
   // The image may be used again: the time is for it to find.
@@ -162,10 +163,10 @@ const PASSWD = '/etc/passwd'
  * HOME=… for a user whose environment has none, from the image's /etc/passwd: only when no mount will stand in its place.
  * @returns 'unknown' when that can't be told from here
  */
-function homeEntry(config: Config, facts: Facts): string | undefined | 'unknown' {
+function homeEntry(config: Config): string | undefined | 'unknown' {
   if (config.process === undefined || !needsHome(config.process.env)) return undefined
   const covered = config.mounts.some(({ destination }) => {
-    const target = facts.targetOf(destination)
+    const target = resolveInRoot(config.root.path, destination)
     return target === '/' || `${PASSWD}/`.startsWith(`${target}/`)
   })
   const home = covered ? undefined : homeIn(config.root.path, config.process.user.uid)

@@ -14,5 +14,6 @@ export const DESCRIBING_PROC_FILES: ReadonlySet<string> = new Set([
   '/proc/sys/crypto/fips_enabled',
 ])
 
-/** What statfs(2) says of a procfs. */
+/** What statfs(2) says of a procfs, and of a sysfs. */
 export const PROC_SUPER_MAGIC = 0x9fa0
+export const SYSFS_MAGIC = 0x62656572

@@ -15,8 +15,10 @@ export const STATX = {
   rdevMinor: 132,
   deviceMajor: 136,
   deviceMinor: 140,
+  mountId: 144,
 } as const
 
 export const STATX_SIZE = 256
 export const STATX_TYPE = 1
 export const STATX_BASIC_STATS = 0x7ff
+export const STATX_MNT_ID = 0x1000

@@ -11,9 +11,8 @@ import type { CgroupView } from './facts.ts'
 import { lowerFsContext } from './fs-context.ts'
 import { splitOption } from './fs-parameters.ts'
 import { labelParameters } from './lsm.ts'
-import { lowerPropagationChanges, setTreeAttributes } from './mount-attributes.ts'
-import { openTarget } from './mount-target.ts'
-import { attach } from './rootfs.ts'
+import { lowerPropagationChanges, setRecursiveAttributes, setRemountAttributes } from './mount-attributes.ts'
+import { attachMount, openTarget } from './mount-target.ts'
 
 /** As every engine's users know it. */
 const TMPFS = [
@@ -27,13 +26,13 @@ const ALWAYS = MOUNT_ATTR.NOSUID | MOUNT_ATTR.NODEV | MOUNT_ATTR.NOEXEC
 /** On v2 the one hierarchy; on v1, also beside a cgroup2, a tmpfs with a folder for each of the others. */
 export function lowerCgroupMount(context: Context, mount: Mount): void {
   const { facts } = context
-  const target = openTarget(context, mount, 'directory')
+  const target = openTarget(context, mount)
   const [view] = facts.cgroup.views
   if (!facts.cgroup.unified) lowerHierarchies(context, mount, target)
   else if (view !== undefined) {
     const tree = lowerUnified(context, view, mount)
-    setTreeAttributes(context, tree, optionsOf(context, mount), true)
-    attach(context, tree, target)
+    setRemountAttributes(context, tree, optionsOf(context, mount))
+    attachMount(context, mount, tree, target)
     lowerPropagationChanges(context, tree, mount.options)
   }
 }
@@ -56,7 +55,7 @@ function lowerHierarchies(context: Context, mount: Mount, target: Operand): void
   const label = labelParameters(config.linux.mountLabel, 'tmpfs')
   const fs = lowerFsContext(context, 'tmpfs', [...TMPFS, ...label])
   const tmpfs = plan.syscall('fsmount', [fs, FSMOUNT_CLOEXEC, 0], { name: 'tmpfs' })
-  attach(context, tmpfs, target)
+  attachMount(context, mount, tmpfs, target)
   for (const view of facts.cgroup.views) {
     plan.syscall('mkdirat', [tmpfs, view.name, 0o755], { about: view.name })
     const tree = isMountable(context) ? mountView(context, 'cgroup', view, mount) : clone(context, view.directory)
@@ -64,13 +63,11 @@ function lowerHierarchies(context: Context, mount: Mount, target: Operand): void
     plan.syscall('move_mount', [tree, '', tmpfs, view.name, MOVE_MOUNT.F_EMPTY_PATH], { about: view.name })
     for (const link of view.links) plan.syscall('symlinkat', [view.name, tmpfs, link], { about: link })
   }
-  const { attrSet, attrClear, ...rest } = optionsOf(context, mount)
-  const options = {
-    ...rest,
-    recursiveSet: rest.recursiveSet | attrSet,
-    recursiveClear: rest.recursiveClear | attrClear,
-  }
-  setTreeAttributes(context, tmpfs, { ...options, attrSet: 0, attrClear: 0 }, false)
+  const { attrSet, attrClear, recursiveSet, recursiveClear } = optionsOf(context, mount)
+  setRecursiveAttributes(context, tmpfs, {
+    recursiveSet: recursiveSet | attrSet,
+    recursiveClear: recursiveClear | attrClear,
+  })
   lowerPropagationChanges(context, tmpfs, mount.options)
 }
 

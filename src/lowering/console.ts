@@ -10,7 +10,8 @@ import { u32, u64 } from '../plan/builder.ts'
 import type { Operand, Value } from '../plan/step.ts'
 import type { Context, ProcessContext } from './context.ts'
 import { moveToSlot } from './descriptors.ts'
-import { openInRoot, openOrMake } from './in-root.ts'
+import { openInRoot } from './in-root.ts'
+import { openOrMake } from './mount-target.ts'
 import { attach } from './rootfs.ts'
 import { statDescriptor } from './statx.ts'
 
@@ -42,7 +43,7 @@ export function lowerConsole(context: Context): void {
   const { plan } = context
   lowerPty(context, (slave) => {
     plan.section(ORIGIN, '/dev/console', () => {
-      const target = openOrMake(context, '/dev/console', 'file', { flags: O.PATH | O.NOFOLLOW })
+      const target = openOrMake(context, '/dev/console', { flags: O.PATH | O.NOFOLLOW, like: slave })
       const flags = AT.EMPTY_PATH | OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC
       const tree = plan.syscall('open_tree', [slave, '', flags], { name: 'console' })
       attach(context, tree, target)

@@ -1,10 +1,11 @@
 // What the lowerings of one image share.
 
-import type { Config, ProcessConfig } from '../config/types.ts'
+import type { Config, Mount, ProcessConfig } from '../config/types.ts'
 import type { NamespaceType } from '../linux/namespaces.ts'
 import type { DataObject, PlanBuilder } from '../plan/builder.ts'
 import type { Value } from '../plan/step.ts'
 import type { Facts, ProcessFacts, Slots } from './facts.ts'
+import type { Way } from './sources.ts'
 
 /** What a process in a container needs, be it init or one that exec adds. */
 export interface ProcessContext {
@@ -20,7 +21,11 @@ export interface ProcessContext {
 export interface Context extends ProcessContext {
   readonly config: Config
   readonly facts: Facts
-  /** Detached mounts that P0 made on the host's side, by what they are for. */
+  /** How the sources of binds are got at. */
+  readonly way: Way
+  /** Binds of what the container's own mounts show: the source as a path in the container, by the mount's index. */
+  readonly ownSources: ReadonlyMap<number, string>
+  /** Mounts that were cloned or made before their turn, by what they are for. */
   readonly trees: {
     root: Value | undefined
     /** By the mount's index. */
@@ -28,8 +33,8 @@ export interface Context extends ProcessContext {
     /** User namespaces that ID-mapped mounts take their mappings from. */
     readonly userNamespaces: Map<string, Value>
   }
-  /** Empty file systems that this plan has mounted, by destination: nothing of the image is in them. */
-  readonly fresh: Map<string, Value>
+  /** Mounts at /dev that become read-only once the devices are in them. */
+  readonly unsealed: { readonly mount: Mount; readonly fs: Value }[]
   /** Our own procfs, made when first needed. */
   procfs: Value | undefined
 }

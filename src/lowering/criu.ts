@@ -16,13 +16,12 @@ import type { Context } from './context.ts'
 import { lowerReserveSlots, moveToSlot } from './descriptors.ts'
 import { type Facts, lineSlots } from './facts.ts'
 import { lowerFsContext } from './fs-context.ts'
-import { openOrMake } from './in-root.ts'
 import { newContext } from './lower.ts'
-import { openTarget } from './mount-target.ts'
-import { covered, pointer } from './mounts.ts'
+import { openOrMake, openTarget } from './mount-target.ts'
 import { writeOomScore } from './process-setup.ts'
 import { lowerRdtDoors, lowerRdtJoin } from './rdt-join.ts'
-import { attach, lowerHostTree, lowerPropagation, setMountAttributes } from './rootfs.ts'
+import { attach, cloneTree, lowerPropagation, setMountAttributes } from './rootfs.ts'
+import { pointer } from './sources.ts'
 
 /** How CRIU is called. */
 export interface CriuCall {
@@ -131,7 +130,7 @@ function lowerCoveredRoot({ plan }: Context): void {
 function lowerRootAt(context: Context, folder: string): void {
   const { plan, config, slots } = context
   plan.section('/root/path', config.root.path, () => {
-    const tree = lowerHostTree(context, config.root.path, true)
+    const tree = cloneTree(context, config.root.path, true)
     plan.syscall('move_mount', [tree, '', AT.FDCWD, folder, MOVE_MOUNT.F_EMPTY_PATH])
     moveToSlot(context, tree, slots.root)
   })
@@ -153,23 +152,20 @@ function lowerMountPoints(context: Context, folder: string): void {
 
 /** CRIU pivots with the old root in /tmp or, where that isn't there, in a folder that it makes, too late for a read-only root. */
 function lowerPlaceForOldRoot(context: Context): void {
-  context.plan.section('/root/readonly', '/tmp', () => openOrMake(context, '/tmp', 'directory'))
+  context.plan.section('/root/readonly', '/tmp', () => openOrMake(context, '/tmp'))
 }
 
 function lowerMountPoint(context: Context, mount: Mount): void {
-  const { plan, facts } = context
+  const { plan } = context
   if (mount.kind === 'bind' && mount.source !== undefined) {
-    const tree = lowerHostTree(context, mount.source, mount.options.recursiveBind)
-    attach(context, tree, openTarget(context, mount, facts.sourceIsDirectory(mount.source) ? 'directory' : 'file'))
-    covered(context, mount.destination)
+    const tree = cloneTree(context, mount.source, mount.options.recursiveBind)
+    attach(context, tree, openTarget(context, mount, { source: tree }))
   } else if (mount.kind === 'filesystem') {
-    covered(context, mount.destination)
-    const target = openTarget(context, mount, 'directory')
+    const target = openTarget(context, mount)
     // What the checkpoint has in it is no concern of ours: an empty one stands for it.
     const standIn = plan.syscall('fsmount', [lowerFsContext(context, 'tmpfs', []), FSMOUNT_CLOEXEC, 0], {
       name: 'stand_in',
     })
     attach(context, standIn, target)
-    context.fresh.set(mount.destination, standIn)
   }
 }

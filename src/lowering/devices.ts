@@ -7,7 +7,8 @@ import { AT, O, S_IF, S_IFMT } from '../linux/open-flags.ts'
 import { STATX } from '../linux/statx.ts'
 import type { Operand } from '../plan/step.ts'
 import { type Context, has } from './context.ts'
-import { makeFolders, openInRoot } from './in-root.ts'
+import { openInRoot } from './in-root.ts'
+import { openOrMake } from './mount-target.ts'
 import { attach, setMountAttributes } from './rootfs.ts'
 import { statDescriptor } from './statx.ts'
 
@@ -44,24 +45,16 @@ function isDevBound(config: Config): boolean {
 /** Make device nodes; where they can't be made (a user namespace), bind the host's. */
 export function lowerDevices(context: Context): void {
   const folders = new Map<string, Operand>()
-  const made = new Set<string>()
   for (const device of wantedDevices(context.config)) {
     context.plan.section(device.origin, device.path, () => {
       const names = device.path.split('/').filter((name) => name !== '')
       const name = names.pop() ?? ''
       const key = names.join('/')
-      const folder = folders.get(key) ?? context.fresh.get(`/${key}`) ?? lowerFolder(context, names)
+      const folder = folders.get(key) ?? openFolder(context, `/${key}`)
       folders.set(key, folder)
-      lowerDevice(context, device, folder, name, isFree(context, key, device.path) && !made.has(device.path))
-      made.add(device.path)
+      lowerDevice(context, device, folder, name)
     })
   }
-}
-
-/** A tmpfs that this very plan mounts has nothing in it but what the plan mounts there. */
-function isFree({ config, fresh }: Context, folder: string, path: string): boolean {
-  if (!fresh.has(`/${folder}`)) return false
-  return !config.mounts.some(({ destination }) => destination === path || destination.startsWith(`${path}/`))
 }
 
 function wantedDevices(config: Config): WantedDevice[] {
@@ -93,7 +86,7 @@ export function devicePaths(config: Config): string[] {
   return wantedDevices(config).map(({ path }) => path)
 }
 
-function lowerDevice(context: Context, device: WantedDevice, folder: Operand, name: string, fresh: boolean): void {
+function lowerDevice(context: Context, device: WantedDevice, folder: Operand, name: string): void {
   const { plan, config, facts } = context
   if (device.type !== 'p' && (has(config, 'user') || !facts.makesDeviceNodes)) {
     bindDevice(context, folder, name, device)
@@ -102,12 +95,11 @@ function lowerDevice(context: Context, device: WantedDevice, folder: Operand, na
   const done = plan.label('device')
   const exists = plan.label('exists')
   plan.syscall('mknodat', [folder, name, TYPES[device.type] | device.fileMode, deviceNumber(device)], {
-    onError: fresh ? {} : { EEXIST: exists },
+    onError: { EEXIST: exists },
   })
   if (device.uid !== 0 || device.gid !== 0) {
     plan.syscall('fchownat', [folder, name, device.uid, device.gid, AT.SYMLINK_NOFOLLOW])
   }
-  if (fresh) return
   plan.jump(done)
   plan.place(exists)
   checkDevice(context, openNode(context, folder, name), device, 'exists and is another file')
@@ -115,19 +107,8 @@ function lowerDevice(context: Context, device: WantedDevice, folder: Operand, na
 }
 
 /** The folder that a device goes to: there as a rule, made otherwise. */
-function lowerFolder(context: Context, names: readonly string[]): Operand {
-  const { plan } = context
-  const path = `/${names.join('/')}`
-  const missing = plan.label('missing')
-  const there = plan.label('there')
-  const flags = O.PATH | O.DIRECTORY
-  const folder = openInRoot(context, path, { flags, name: 'folder' }, { onError: { ENOENT: missing } })
-  plan.jump(there)
-  plan.place(missing)
-  makeFolders(context, names)
-  openInRoot(context, path, { flags }, { result: folder })
-  plan.place(there)
-  return folder
+function openFolder(context: Context, path: string): Operand {
+  return openOrMake(context, path, { flags: O.PATH | O.DIRECTORY, name: 'folder' })
 }
 
 /** The host's node onto a file: only when it is the device that it should be. */
@@ -155,16 +136,23 @@ function openNode({ plan }: Context, folder: Operand, name: string): Operand {
 function checkDevice(
   context: Context,
   fd: Operand,
-  device: Pick<WantedDevice, 'type' | 'major' | 'minor' | 'path'>,
+  { type, major, minor, path }: Pick<WantedDevice, 'type' | 'major' | 'minor' | 'path'>,
   otherwise: string,
 ): void {
   const { plan } = context
-  const found = statDescriptor(context, fd)
-  const about = `${device.path} ${otherwise}`
-  plan.require(found.field(STATX.mode, 2, S_IFMT), 'eq', TYPES[device.type], ERRNO.EEXIST, about)
-  if (device.type === 'p') return
-  plan.require(found.field(STATX.rdevMajor, 4), 'eq', device.major, ERRNO.EEXIST, about)
-  plan.require(found.field(STATX.rdevMinor, 4), 'eq', device.minor, ERRNO.EEXIST, about)
+  const isDevice = plan.routine('is_device', ['fd', 'type', 'major', 'minor'], (node, ...numbers) => {
+    const found = statDescriptor(context, node)
+    const fields = [
+      found.field(STATX.mode, 2, S_IFMT),
+      found.field(STATX.rdevMajor, 4),
+      found.field(STATX.rdevMinor, 4),
+    ]
+    for (const [index, number] of numbers.entries()) {
+      const field = fields[index]
+      if (field !== undefined) plan.require(field, 'eq', number, ERRNO.EEXIST)
+    }
+  })
+  plan.call(isDevice, [fd, TYPES[type], major, minor], { about: `${path} ${otherwise}` })
 }
 
 /** dev_t as the kernel takes it in 32 bits (new_encode_dev). */
@@ -177,14 +165,14 @@ export function lowerDevLinks(context: Context): void {
   const { plan, config } = context
   if (isDevBound(config)) return
   plan.section('', '/dev', () => {
-    const dev = context.fresh.get('/dev') ?? lowerFolder(context, ['dev'])
+    const dev = openFolder(context, '/dev')
     for (const [name, target] of LINKS) {
       plan.syscall('symlinkat', [target, dev, name], {
         about: `/dev/${name}`,
         ignore: { EEXIST: 'the image has one', EROFS: 'a read-only image has what it has' },
       })
     }
-    lowerPtmx(context, dev, isFree(context, 'dev', '/dev/ptmx'))
+    lowerPtmx(context, dev)
     const none = plan.label('no_kcore')
     plan.syscall('faccessat2', [AT.FDCWD, '/proc/kcore', 0, 0], { onError: { '*': none } })
     plan.syscall('symlinkat', ['/proc/kcore', dev, 'core'], {
@@ -195,12 +183,11 @@ export function lowerDevLinks(context: Context): void {
 }
 
 /** The container's ptmx leads to its own devpts, whatever the image had there. */
-function lowerPtmx({ plan }: Context, dev: Operand, free: boolean): void {
+function lowerPtmx({ plan }: Context, dev: Operand): void {
   const exists = plan.label('exists')
   const done = plan.label('ptmx')
   const link = ['pts/ptmx', dev, 'ptmx'] as const
-  plan.syscall('symlinkat', link, { about: '/dev/ptmx', onError: free ? {} : { EEXIST: exists } })
-  if (free) return
+  plan.syscall('symlinkat', link, { about: '/dev/ptmx', onError: { EEXIST: exists } })
   plan.jump(done)
   plan.place(exists)
   plan.syscall('unlinkat', [dev, 'ptmx', 0], {

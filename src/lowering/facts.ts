@@ -78,13 +78,6 @@ export interface Facts extends ProcessFacts {
   readonly ordinaryUser: boolean
   /** Are we in a user namespace other than the machine's own? */
   readonly nested: boolean
-  /** Type of each bind's source; a missing one fails in the plan, with its own errno. */
-  readonly sourceIsDirectory: (source: string) => boolean
-  /**
-   * Where a mount's destination leads in the image, through its links, also those that lead to nothing yet (an
-   * /etc/resolv.conf of systemd). Only a path to try: the plan resolves it again, inside the root.
-   */
-  readonly targetOf: (destination: string) => string
 }
 
 /** Descriptors with a fixed number in the image, above the preserved ones. UNUSED where the config has no use for one. */

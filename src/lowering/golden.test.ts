@@ -59,8 +59,6 @@ const FACTS: Facts = {
   ordinaryUser: false,
   nested: false,
   nofile: { soft: 1024n, hard: 4096n },
-  sourceIsDirectory: (path) => !path.includes('.'),
-  targetOf: (destination) => destination,
   stateRoom: 1024,
   seccomp: undefined,
 }

@@ -14,7 +14,6 @@ import { lowerCloseOnExec, lowerCloseTemporary, lowerGateFifos, lowerReserveSlot
 import { lowerDevices, lowerDevLinks } from './devices.ts'
 import { lowerExecve } from './execve.ts'
 import { type Facts, slots } from './facts.ts'
-import { needsLegacyCall } from './fs-parameters.ts'
 import {
   lowerFirstProcess,
   lowerHooksPause,
@@ -28,22 +27,16 @@ import { lowerMaskedPaths, lowerReadonlyPaths } from './hidden-paths.ts'
 import { HOOK_OUTPUT_ROOM, hasContainerHooks, lowerContainerHooks } from './hooks.ts'
 import { lowerLoopback, lowerNames } from './hostname.ts'
 import { lowerIdentity } from './identity.ts'
-import { openOrMake } from './in-root.ts'
 import { labelSlots, lowerLabelDoors } from './lsm.ts'
-import { lowerHostMounts, lowerMounts, lowerSealDev } from './mounts.ts'
+import { openOrMake } from './mount-target.ts'
+import { lowerMounts, lowerSealDev } from './mounts.ts'
 import { lowerCgroupNamespace, lowerJoinNamespaces, lowerTimeNamespace, newNamespaceFlags } from './namespaces.ts'
 import { lowerCwd, lowerKeyring, lowerOomScore } from './process-setup.ts'
 import { lowerSysctl, ownProcfs } from './procfs.ts'
 import { lowerRdtDoors, lowerRdtJoin } from './rdt-join.ts'
-import {
-  lowerBareRoot,
-  lowerHostTree,
-  lowerPivot,
-  lowerPropagation,
-  lowerRootAttributes,
-  lowerRootfs,
-} from './rootfs.ts'
+import { lowerBareRoot, lowerPivot, lowerPropagation, lowerRootAttributes, lowerRootfs } from './rootfs.ts'
 import { lowerFilter, lowerWatchedFilter } from './seccomp.ts'
+import { lowerHostSources, lowerOwnSources, ownSources, wayOf } from './sources.ts'
 import { lowerStartGate } from './start-gate.ts'
 
 /** The plan of a container's init. @param facts probed before; see Facts */
@@ -60,9 +53,7 @@ export function newContext(config: Config, facts: Facts, { solo = false }: { rea
     gate: facts.mode === 'create',
     hookOutput: hasContainerHooks({ config }),
     console: facts.console?.kind === 'socket',
-    path:
-      facts.console?.kind === 'socket' ||
-      config.mounts.some((mount) => mount.idmap !== undefined || needsLegacyCall(mount)),
+    path: facts.console?.kind === 'socket' || config.mounts.some(({ idmap }) => idmap !== undefined),
     ...labelSlots({ config, facts }),
     solo,
   })
@@ -74,7 +65,9 @@ export function newContext(config: Config, facts: Facts, { solo = false }: { rea
     slots: fixed,
     reply: plan.buffer('reply', replySize(facts.stateRoom)),
     trees: { root: undefined, mounts: new Map(), userNamespaces: new Map() },
-    fresh: new Map(),
+    unsealed: [],
+    way: wayOf({ config, facts }),
+    ownSources: ownSources(config),
     procfs: undefined,
   }
 }
@@ -117,28 +110,19 @@ function lowerSeenByCaller({ plan, config, facts }: Context): void {
 
 /** What P0 opens, and where it goes, before P1 is born. */
 export function lowerHostSide(context: Context): Doors {
-  const { config, facts } = context
+  const { facts } = context
   lowerOomScore(context)
   if (facts.mode === 'create') lowerGateFifos(context)
   lowerConsoleSocket(context)
   const doors = { ...lowerCgroupDoors(context), rdt: lowerRdtDoors(context) }
-  if (has(config, 'mount') && facts.mayMount) lowerHostTrees(context)
+  lowerHostSources(context)
   lowerJoinNamespaces(context)
   return doors
 }
 
-/** Copies of all that the container shows of the host. */
-function lowerHostTrees(context: Context): void {
-  const { plan, config } = context
-  plan.section('/root/path', config.root.path, () => {
-    context.trees.root = lowerHostTree(context, config.root.path, true)
-  })
-  lowerHostMounts(context)
-}
-
 /** The container's init, up to the program. */
 export function lowerP1(context: Context, doors: Doors): void {
-  const { plan, config, facts, slots: fixed } = context
+  const { plan, config, slots: fixed } = context
   // Left by filling its slot: a number that is free would go to the next temporary descriptor, and stay open.
   const cloexec = { kind: 'open-flags', flags: O.CLOEXEC } as const
   plan.syscall('dup3', [fixed.channel, fixed.monitor, cloexec], { name: 'leave_monitor' })
@@ -152,9 +136,7 @@ export function lowerP1(context: Context, doors: Doors): void {
   lowerKeyring(context, 'init')
   if (has(config, 'mount')) {
     lowerPropagation(context)
-    // As who the caller is: as root of the namespace the way there may be barred.
-    if (!facts.mayMount) lowerHostTrees(context)
-    lowerRootfs(context)
+    lowerRootfs(context, lowerOwnSources(context))
     lowerNamespaceRoot(context)
     lowerMounts(context)
     lowerDevices(context)
@@ -175,9 +157,7 @@ export function lowerP1(context: Context, doors: Doors): void {
     lowerReadonlyPaths(context)
   }
   lowerPivot(context)
-  const cwd = lowerCwd(context, (path) =>
-    openOrMake(context, path, 'directory', { flags: O.PATH | O.DIRECTORY, name: 'cwd' }),
-  )
+  const cwd = lowerCwd(context, (path) => openOrMake(context, path, { flags: O.PATH | O.DIRECTORY, name: 'cwd' }))
   if (has(config, 'mount')) lowerRootAttributes(context)
   const program = lowerIdentity(context, cwd)
   lowerSeenByCaller(context)

@@ -3,8 +3,8 @@
 import { ERRNO } from '../linux/errno.ts'
 import { MNT_DETACH, MOUNT_ATTR, MOVE_MOUNT, MS, OPEN_TREE } from '../linux/mount-flags.ts'
 import { AT, O } from '../linux/open-flags.ts'
-import { u64 } from '../plan/builder.ts'
-import type { Operand } from '../plan/step.ts'
+import { type DataObject, u64 } from '../plan/builder.ts'
+import type { Label, Operand, Value } from '../plan/step.ts'
 import type { Context } from './context.ts'
 import { has } from './context.ts'
 import { moveToSlot } from './descriptors.ts'
@@ -22,20 +22,30 @@ export interface MountAttributes {
   readonly recursive?: boolean
 }
 
-/** mount_setattr(2) on a descriptor of a mount, or on the mount that a host's path leads to. */
+/**
+ * mount_setattr(2) on a descriptor of a mount. What is set is not cleared, whatever `clear` says, but for the atime mode.
+ * @param locked where to go on when an outer user namespace has locked one of the flags
+ */
 export function setMountAttributes(
   { plan }: Pick<Context, 'plan'>,
   fd: Operand,
   attributes: MountAttributes,
-  path = '',
+  locked?: Label,
 ): void {
-  const { set = 0, clear = 0, propagation = 0, recursive = false } = attributes
-  const attr = plan.constant(
+  const attr = mountAttr({ plan }, attributes)
+  const flags = AT.EMPTY_PATH | (attributes.recursive === true ? AT.RECURSIVE : 0)
+  const onError = locked === undefined ? {} : { onError: { EPERM: locked } }
+  plan.syscall('mount_setattr', [fd, '', flags, attr.address, MOUNT_ATTR_SIZE], onError)
+}
+
+function mountAttr(
+  { plan }: Pick<Context, 'plan'>,
+  { set = 0, clear = 0, propagation = 0 }: Omit<MountAttributes, 'recursive'>,
+): DataObject {
+  return plan.constant(
     `mount_attr{set=${set.toString(16)} clear=${clear.toString(16)} propagation=${propagation.toString(16)}}`,
     [u64(set), u64(clear), u64(propagation), u64(0)],
   )
-  const flags = (path === '' ? AT.EMPTY_PATH : 0) | (recursive ? AT.RECURSIVE : 0)
-  plan.syscall('mount_setattr', [fd, path, flags, attr.address, MOUNT_ATTR_SIZE])
 }
 
 /** move_mount(2): a detached mount onto a target, both by descriptor. */
@@ -43,39 +53,26 @@ export function attach({ plan }: Pick<Context, 'plan'>, mount: Operand, target: 
   plan.syscall('move_mount', [mount, '', target, '', MOVE_MOUNT.F_EMPTY_PATH | MOVE_MOUNT.T_EMPTY_PATH])
 }
 
-/**
- * In P0: a detached copy of a host tree. It hears of the host's mounts and doesn't tell of its own,
- * unless the root's propagation is shared.
- */
-export function lowerHostTree(
-  context: Context,
-  path: string,
-  recursive: boolean,
-): ReturnType<Context['plan']['syscall']> {
-  const { plan, config } = context
+/** A detached copy of a tree that the host's path leads to. It tells and hears of mounts as its original does. */
+export function cloneTree({ plan }: Pick<Context, 'plan'>, path: string, recursive: boolean): Value {
   const flags = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | (recursive ? AT.RECURSIVE : 0)
-  const tree = plan.syscall('open_tree', [AT.FDCWD, path, flags], { name: 'tree', about: path })
-  if (config.linux.rootfsPropagation !== 'shared') {
-    setMountAttributes(context, tree, { propagation: MS.SLAVE, recursive: true })
-  }
-  return tree
+  return plan.syscall('open_tree', [AT.FDCWD, path, flags], { name: 'tree', about: path })
 }
 
 /**
- * In P1: mounts made from here on stay in the container. Trees that are to be shared with the host were copied by P0 as
- * they are, so even then the host's own tree can be cut off here.
+ * In a mount namespace of our own: mounts made from here on stay in it. Trees that are to be shared with the host were copied
+ * by P0 as they are, so even then the host's own tree can be cut off here.
  */
 export function lowerPropagation({ plan }: Pick<Context, 'plan'>): void {
   plan.section('', '/', () => {
-    setMountAttributes({ plan }, AT.FDCWD, { propagation: MS.SLAVE, recursive: true }, '/')
+    const attr = mountAttr({ plan }, { propagation: MS.SLAVE })
+    plan.syscall('mount_setattr', [AT.FDCWD, '/', AT.RECURSIVE, attr.address, MOUNT_ATTR_SIZE])
   })
 }
 
 /** In P1: attach the copy of the root file system where its original is, so that hooks of the host find it. */
-export function lowerRootfs(context: Context): void {
-  const { plan, config, slots, trees } = context
-  const { root } = trees
-  if (root === undefined) throw new Error('lowerRootfs: the tree was not made')
+export function lowerRootfs(context: Context, root: Value): void {
+  const { plan, config, slots } = context
   plan.section('/root/path', config.root.path, () => {
     if (config.linux.rootfsPropagation === 'shared') setMountAttributes(context, root, { propagation: MS.PRIVATE })
     // open_tree(2) followed a link at the end of the host's path, so this does too.
