@@ -1,6 +1,6 @@
 // What runt says to people: where in config.json, what, and what to do. Other runtimes use other words, so these are no cases.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -110,6 +110,53 @@ function declareTests(ground: Ground): void {
     assert.match(stderr, /level=warning msg=".*resources:1:10: cpu\.share: .*did you mean \\"shares\\"/)
   })
 
+  const SCRIPT = '/bin/broken is a script for /no/interpreter, which the container does not have'
+  const LOADER = '/bin/dynamic is loaded by /lib/loader, which the container does not have'
+
+  test('what a program lacks is named, by run, start and exec', async () => {
+    await using box = new Box(ground)
+    writeFileSync(`${box.rootfs}/bin/broken`, '#! /no/interpreter -x\n', { mode: 0o755 })
+    writeFileSync(`${box.rootfs}/bin/outer`, '#!/bin/broken\n', { mode: 0o755 })
+    writeFileSync(`${box.rootfs}/bin/dynamic`, elfWithLoader('/lib/loader'), { mode: 0o755 })
+    const hints: readonly (readonly [program: string, hint: string])[] = [
+      ['broken', SCRIPT],
+      ['/bin/outer', SCRIPT],
+      ['dynamic', LOADER],
+    ]
+    for (const [program, hint] of hints) {
+      const { stderr } = failed(await box.run({ '/process/args': [program] }))
+      assert.ok(stderr.includes(`execve: ENOENT: no such file or directory\n  ${hint}\n`), stderr)
+    }
+    assert.ok((await box.rejected({ '/process/args': ['broken'] })).endsWith(`${SCRIPT}\n`))
+    await box.launch('sleep 100', {}, ['sleep 100'])
+    const { stderr } = failed(await box.command(['exec', box.id, 'dynamic']))
+    assert.ok(stderr.endsWith(`${LOADER}\n`), stderr)
+    await box.kill('KILL')
+  })
+
+  test('what Landlock denies the program itself is told with the annotation', async () => {
+    await using box = new Box(ground)
+    const rules = { paths: [{ paths: ['/etc'], access: ['read_file'] }] }
+    const stderr = await box.rejected({ '/annotations': { 'runt.landlock': JSON.stringify(rules) } })
+    assert.match(
+      stderr,
+      /execve: EACCES: permission denied\n {2}the rules of annotations\["runt\.landlock"\] must allow execute/,
+    )
+  })
+
+  test('who has an id is told with its status, and how to be rid of it', async () => {
+    await using box = new Box(ground)
+    const again = async () => failed(await box.command(['create', '--bundle', box.bundle, box.id])).stderr
+    await box.launch('sleep 100')
+    assert.match(
+      await again(),
+      /already exists: .*\n {2}it is running: choose another id, or end it with runt delete --force/,
+    )
+    await box.kill('KILL')
+    await box.waitForStatus('stopped')
+    assert.match(await again(), /already exists: .*\n {2}runt delete \S+ removes it, or choose another id/)
+  })
+
   test('a bundle that is not there, and one without a config', async () => {
     await using box = new Box(ground)
     const create = async (bundle: string) => failed(await box.command(['create', '--bundle', bundle, box.id])).stderr
@@ -120,6 +167,22 @@ function declareTests(ground: Ground): void {
       `runt: ${bundle}/config.json: not found\n  runt spec --bundle ${bundle} writes one\n`,
     )
   })
+}
+
+/** The header of a file for this machine, and nothing that could be executed. */
+function elfWithLoader(loader: string): Uint8Array {
+  const ours = readFileSync('/proc/self/exe').subarray(0, 64)
+  const file = new Uint8Array(4096)
+  file.set(ours)
+  const view = new DataView(file.buffer)
+  view.setBigUint64(32, 64n, true) // e_phoff
+  view.setUint16(54, 56, true) // e_phentsize
+  view.setUint16(56, 1, true) // e_phnum
+  view.setUint32(64, 3, true) // PT_INTERP
+  view.setBigUint64(64 + 8, 256n, true) // p_offset
+  view.setBigUint64(64 + 32, BigInt(loader.length + 1), true) // p_filesz
+  file.set(new TextEncoder().encode(loader), 256)
+  return file
 }
 
 test.run()

@@ -44,6 +44,7 @@ export async function findFaults(
     pointer: rest.original(finding.pointer, root),
     ...(finding.other === undefined ? {} : { other: rest.original(finding.other, root) }),
   }))
+  if (ranges.length + more.length === 0) return findings
   const isRelated = relatedTo(findings)
   return [...findings, ...[...ranges, ...more].filter(({ pointer }) => !isRelated(pointer))]
 }

@@ -42,10 +42,16 @@ export function passwdOf(pid: number): FileStatus | undefined {
 
 /**
  * The same before there is a container, from its root on the host.
- * @returns undefined when a link is on the way: it may lead elsewhere once there are mounts
+ * @returns undefined when a link is on the way: it may lead elsewhere once there are mounts; or when there is no such root, which
+ *   is told by who mounts it
  */
 export function homeIn(root: string, uid: number): string | undefined {
-  return homeBelow(root, uid, RESOLVE.NO_SYMLINKS)
+  try {
+    return homeBelow(root, uid, RESOLVE.NO_SYMLINKS)
+  } catch (error) {
+    if (failedWith(error, 'ENOENT', 'ENOTDIR')) return undefined
+    throw error
+  }
 }
 
 /** @returns undefined when the way is not as `resolve` wants it */

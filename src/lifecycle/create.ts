@@ -47,6 +47,7 @@ import { prepareRdt } from './rdt.ts'
 import { newRecord } from './record.ts'
 import { planScope } from './scope.ts'
 import { becomeSolo, type SoloOptions } from './solo.ts'
+import { claimId } from './status.ts'
 import type { Store } from './store.ts'
 
 export interface CreateOptions extends LaunchOptions {
@@ -123,7 +124,7 @@ async function launchConfig(
   if (!options.supervised && scope === undefined && isExecutable())
     becomeSolo(store, options, { config, terminal, hierarchies, planned, filter })
   const rdt = await prepareRdt(config, options.id)
-  const lock = store.claim(options.id)
+  const lock = claimId(store, options.id)
   const attempt: Attempt = {
     container: { ...newRecord(config, options, missingOf(planned), filter), ...(rdt && { rdt: rdt.record }) },
     init: undefined,

@@ -22,6 +22,7 @@ import { handOver } from './agent.ts'
 import { type Container, stateOf } from './container.ts'
 import { executed, hear, homeEntry, learnPid, type Peer, receiveMaster, tell } from './conversation.ts'
 import { type ExecRequest, execConfig } from './exec-process.ts'
+import { explainExec } from './explain-exec.ts'
 import {
   abiFor,
   checkLabels,
@@ -220,7 +221,7 @@ async function enter(
     return { init, pid, startTime, master }
   } catch (error) {
     abandon(init, pid, options.detach)
-    throw unlessEnded(container, error)
+    throw unlessEnded(container, explainExec(error, `/proc/${container.pid}/root`, config))
   }
 }
 

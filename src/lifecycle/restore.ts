@@ -34,6 +34,7 @@ import { requireNoLooser } from './saved-rights.ts'
 import { planScope } from './scope.ts'
 import { type Forwarding, forwardSignals } from './signals.ts'
 import { DESCRIPTORS_FILE, inheritedStreams } from './standard-streams.ts'
+import { claimId } from './status.ts'
 import type { Store } from './store.ts'
 import { relayTerminal } from './terminal.ts'
 
@@ -103,7 +104,7 @@ async function restore(
   const planned = scope?.planned ?? planCgroup(hierarchies, cgroupPath(config.linux.cgroupsPath, options.id))
   const rdt = await prepareRdt(config, options.id)
   const prepared = { config, criu, hierarchies, scope, folders, streams, further, interrupted }
-  using _lock = store.claim(options.id)
+  using _lock = claimId(store, options.id)
   const attempt: Attempt = {
     container: { ...newRecord(config, launch, missingOf(planned), filter), ...(rdt && { rdt: rdt.record }) },
     worker: undefined,

@@ -7,7 +7,9 @@ import { exitStatus } from '../process/wait.ts'
 import { executed } from './conversation.ts'
 import { type CreateOptions, launch } from './create.ts'
 import { destroy, destroyIfPresent } from './delete.ts'
+import { processConfig } from './exec-record.ts'
 import { explainEnd, saveExitIfPresent } from './exit.ts'
+import { explainExec } from './explain-exec.ts'
 import type { Profile } from './profile.ts'
 import { forwardSignals } from './signals.ts'
 import { standIn } from './stand-in.ts'
@@ -37,7 +39,8 @@ export async function runContainer(store: Store, options: RunOptions, profile: P
   } catch (error) {
     await destroy(store, launched.container)
     launched.lock[Symbol.dispose]()
-    throw await withPlace(error, options.bundle)
+    const { exec, rootfs } = launched.container
+    throw await withPlace(explainExec(error, rootfs, processConfig(exec, rootfs)), options.bundle)
   }
   profile.mark('executed')
   await afterStart(store, launched.container)

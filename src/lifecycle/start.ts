@@ -11,6 +11,8 @@ import { decodeMessage, decodeMessages, type Failure } from '../process/sync.ts'
 import { waitForEnd } from '../process/wait.ts'
 import { type Container, stateOf } from './container.ts'
 import { destroy } from './delete.ts'
+import { processConfig } from './exec-record.ts'
+import { explainExec } from './explain-exec.ts'
 import { runHooks } from './hooks.ts'
 import { checkId } from './id.ts'
 import { requireStatus, statusOf } from './status.ts'
@@ -86,7 +88,8 @@ export async function startFailed(store: Store, container: Container, failure: F
   // Init says why it ends before it does: whoever deletes the container next must find it stopped.
   waitForEnd(container.pid, PATIENCE)
   if (error.code === 'hook' || error.data.pointer?.toString().startsWith('/hooks')) await destroy(store, container)
-  return withPlace(error, container.bundle)
+  const { exec, rootfs, bundle } = container
+  return withPlace(explainExec(error, rootfs, processConfig(exec, rootfs)), bundle)
 }
 
 /** poststart hooks: when one fails, the container is stopped and destroyed. */

@@ -7,6 +7,7 @@ import { close } from '../native/file.ts'
 import { trySyscall } from '../native/syscall.ts'
 import { isAlive } from '../process/wait.ts'
 import type { Container, Status } from './container.ts'
+import type { Lock } from './lock.ts'
 import type { Store } from './store.ts'
 
 /** creating: another runt is at work on it. created: init waits at the gate. paused: frozen. */
@@ -29,6 +30,25 @@ function isAtGate(store: Store, id: string): boolean {
   if (fd < 0) return false
   close(fd)
   return true
+}
+
+/**
+ * Take an id for a new container.
+ * @throws RuntError 'container-exists', with what to do about the container that has it
+ */
+export function claimId(store: Store, id: string): Lock {
+  try {
+    return store.claim(id)
+  } catch (error) {
+    if (!(error instanceof RuntError) || error.code !== 'container-exists') throw error
+    const container = store.find(id)
+    const status = container === undefined ? 'stopped' : statusOf(store, container)
+    const hint =
+      status === 'stopped'
+        ? `runt delete ${id} removes it, or choose another id`
+        : `it is ${status}: choose another id, or end it with runt delete --force ${id}`
+    throw new RuntError(error.code, error.message, { hint, data: { id, status } })
+  }
 }
 
 type Operation = 'start' | 'exec' | 'kill' | 'delete' | 'pause' | 'resume' | 'events' | 'update' | 'checkpoint'

@@ -78,9 +78,7 @@ export class Store {
       this.makeRoot()
       for (;;) {
         if (!makeDirectory(directory, 0o711)) {
-          throw new RuntError('container-exists', `container with given ID already exists: ${id}`, {
-            hint: `runt delete ${id} removes it, or choose another id`,
-          })
+          throw new RuntError('container-exists', `container with given ID already exists: ${id}`)
         }
         const lock = lockNewFolder(directory)
         if (lock !== undefined) return lock

@@ -39,7 +39,8 @@ export function lowerFindProgram(context: ProcessContext): Field | undefined {
   return program.field(0, 8)
 }
 
-function candidates(name: string, env: readonly string[]): string[] {
+/** Where a program is looked for that has no slash in its name, as execvp(3) does. */
+export function candidates(name: string, env: readonly string[]): string[] {
   const path = env.find((entry) => entry.startsWith('PATH='))?.slice('PATH='.length) ?? DEFAULT_PATH
   const folders = path.split(':').map((folder) => (folder === '' ? '.' : folder.replace(/\/+$/, '')))
   return [...new Set(folders.map((folder) => `${folder}/${name}`))]
