@@ -27,7 +27,8 @@ import { parseEnvironment } from '../src/linux/environment.ts'
 import { compile } from '../src/machine/codegen.ts'
 import { MACHINES, type Machine } from '../src/machine/testing/run.ts'
 import { CARD } from '../src/plan/card.ts'
-import { Box, Ground, succeeded } from './box.ts'
+import { REPORT, REPORT_FAILED } from '../src/plan/step.ts'
+import { Box, failed, Ground, succeeded } from './box.ts'
 import { linkBuilt, missingForTests } from './built.ts'
 import { findRuntime } from './runtime.ts'
 
@@ -392,6 +393,25 @@ function testFailure(ground: Ground): void {
     assert.match(second.stderr, /cannot start a container that has stopped/)
     succeeded(await box.command(['delete', box.id]))
     box.assertNothingLeft()
+  })
+
+  test('what the front heard counts, also while init has not ended yet', async () => {
+    await using box = new Box(ground)
+    await box.create({ '/process/args': ['true'] })
+    const folder = `${box.stateRoot}/${box.id}`
+    const { startSteps } = JSON.parse(readFileSync(`${folder}/state.json`, 'utf8'))
+    const steps = Object.entries(startSteps as Record<string, { readonly call: string }>)
+    const step = Number(steps.find(([, { call }]) => call === 'execve')?.[0])
+    const heard = new DataView(new ArrayBuffer(REPORT.text))
+    heard.setUint32(REPORT.kind, REPORT_FAILED, true)
+    heard.setUint32(REPORT.step, step, true)
+    heard.setBigInt64(REPORT.value, 13n, true)
+    writeFileSync(`${folder}/failure`, heard, { mode: 0o600 })
+    // Init goes away as one does that has failed: a moment after the engine has begun.
+    const { pid } = await box.state()
+    setTimeout(() => process.kill(Number(pid), 'SIGKILL'), 200)
+    const { stderr } = failed(await box.command(['--debug', 'start', box.id]))
+    assert.match(stderr, /exec: "true": execve: EACCES/)
   })
 }
 

@@ -29,10 +29,10 @@ export async function startContainer(store: Store, id: string): Promise<void> {
   checkId(id)
   using _lock = store.lock(id)
   const container = store.load(id)
-  const status = statusOf(store, container)
-  const told = status === 'created' ? undefined : store.takeFailure(id)
+  // Before the status: init may not have ended yet, and would seem to wait at its gate still.
+  const told = store.takeFailure(id)
   if (told !== undefined) throw await startFailed(store, container, failureOf(told))
-  requireStatus('start', id, status)
+  requireStatus('start', id, statusOf(store, container))
   if (!container.hasProcess) {
     throw new RuntError('config-invalid', `cannot start container ${id}: its config has no process`)
   }
