@@ -270,10 +270,10 @@ function standsStill(box: Box, saved: Saved): Record<string, string> {
 }
 
 /** A checkpoint or restore that waits for that criu. */
-async function waitingFor(box: Box, saved: Saved, command: string) {
-  const flags = ['--image-path', saved.images, '--work-path', saved.work]
-  const words = [...box.runtime.command, '--root', box.stateRoot, command, ...flags]
-  const more = command === 'restore' ? ['--detach', '--bundle', box.bundle] : []
+async function waitingFor(box: Box, saved: Saved, command: string, flags: readonly string[] = ['--detach']) {
+  const folders = ['--image-path', saved.images, '--work-path', saved.work]
+  const words = [...box.runtime.command, '--root', box.stateRoot, command, ...folders]
+  const more = command === 'restore' ? [...flags, '--bundle', box.bundle] : []
   const env = { ...process.env, ...standsStill(box, saved) }
   const [program = '', ...args] = [...words, ...more, box.id]
   const runt = spawn(program, args, { stdio: 'ignore', env })
@@ -334,6 +334,20 @@ function testWaits(ground: Ground): void {
       assert.is.not(await ended, 0)
       assert.ok(isGone(criu), 'criu goes on')
       box.assertNothingLeft()
+    })
+
+    test(`a signal ends a ${command} in the foreground whose criu does nothing`, async () => {
+      await using box = new Box(ground)
+      const saved = await begin(box)
+      const { runt, criu, ended } = await waitingFor(box, saved, command, [])
+      runt.kill('SIGTERM')
+      assert.is.not(await ended, 0)
+      await waitUntil(
+        () => isGone(criu),
+        () => 'criu goes on',
+      )
+      if (command === 'restore') box.assertNothingLeft()
+      await box.delete('--force')
     })
 
     test(`criu ends with the runt that asked it for a ${command}`, async () => {

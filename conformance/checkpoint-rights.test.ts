@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Message } from '../src/criu/fields.ts'
+import { type Message, many, one } from '../src/criu/fields.ts'
 import { entriesOf, MOUNTS } from '../src/criu/images.ts'
 import { encode } from '../src/criu/wire.ts'
 import { Box, failed, Ground, succeeded } from './box.ts'
@@ -155,6 +155,7 @@ if (reason !== undefined) {
   const folder = mkdtempSync(`${tmpdir()}/runt-rights-`)
   const ground = new Ground(findRuntime(linkBuilt(`${folder}/runtime`)))
   testRights(ground)
+  testCgroups(ground)
   test.after(() => {
     ground[Symbol.dispose]()
     rmSync(folder, { recursive: true, force: true })
@@ -220,6 +221,63 @@ function testRights(ground: Ground): void {
     for (const length of [honest.length - 1, 9, 3]) {
       writeFileSync(file, honest.subarray(0, length))
       assert.match(failed(await saved.restore('--detach')).stderr, /mountpoints-\d+\.img: /)
+    }
+    writeFileSync(file, honest)
+    await saved.restored()
+  })
+}
+
+/** As CRIU has them, with all that it needs; folders have no others in them here. */
+const MEMBER = { name: one(1, 'string'), path: one(2, 'string'), cgns_prefix: one(3, 'uint32') } as const
+const PERMISSIONS = { mode: one(1, 'uint32'), uid: one(2, 'uint32'), gid: one(3, 'uint32') } as const
+const PROPERTY = { name: one(1, 'string'), value: one(2, 'string'), perms: one(3, PERMISSIONS) } as const
+const FOLDER = { dir_name: one(1, 'string'), properties: many(3, PROPERTY), dir_perms: one(4, PERMISSIONS) } as const
+const CGROUPS = {
+  magic: 0x59383330,
+  fields: {
+    sets: many(1, { id: one(1, 'uint32'), ctls: many(2, MEMBER) }),
+    controllers: many(2, { cnames: many(1, 'string'), dirs: many(2, FOLDER), is_threaded: one(3, 'bool') }),
+  },
+} as const
+
+function testCgroups(ground: Ground): void {
+  type Image = Message<typeof CGROUPS.fields>
+
+  test('images put no process outside of the container’s cgroup, and name no file elsewhere', async () => {
+    await using box = new Box(ground)
+    const saved = new Saved(box)
+    await saved.launch()
+    succeeded(await saved.checkpoint())
+    const file = `${saved.images}/cgroup.img`
+    const honest = readFileSync(file)
+    const [image = {}] = entriesOf(CGROUPS, honest)
+    const members = (path: string): Image => ({
+      ...image,
+      sets: image.sets?.map((set) => ({
+        ...set,
+        ctls: set.ctls?.map((member) => ({ ...member, path, cgns_prefix: 0 })),
+      })),
+    })
+    const folders = (change: (folder: Message<typeof FOLDER>) => Message<typeof FOLDER>): Image => ({
+      ...image,
+      controllers: image.controllers?.map((each) => ({ ...each, dirs: each.dirs?.map(change) })),
+    })
+    const property = { name: '../../release_agent', value: '/bin/false', perms: { mode: 0o644, uid: 0, gid: 0 } }
+    const lies: readonly (readonly [title: string, image: Image, says: RegExp])[] = [
+      ['the root', members('/'), /outside of its cgroup/],
+      ['a way up', members(`${box.cgroup}/../..`), /cgroup\.img: .*: leads elsewhere/],
+      ['a folder', folders((folder) => ({ ...folder, dir_name: '../x' })), /"\.\.\/x": leads elsewhere/],
+      ['a file', folders((folder) => ({ ...folder, properties: [property] })), /release_agent": leads elsewhere/],
+    ]
+    for (const [title, lie, says] of lies) {
+      const bytes = encode(CGROUPS.fields, lie)
+      writeFileSync(
+        file,
+        Buffer.concat([honest.subarray(0, 8), Buffer.from(Uint32Array.of(bytes.length).buffer), bytes]),
+      )
+      const { stderr } = failed(await saved.restore('--detach'))
+      assert.match(stderr, says, `${title}: ${stderr}`)
+      box.assertNothingLeft()
     }
     writeFileSync(file, honest)
     await saved.restored()

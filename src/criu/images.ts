@@ -110,6 +110,22 @@ export const MOUNTS = {
   },
 } as const
 
+/** A folder of a cgroup hierarchy; those in it are such messages again. */
+export const CGROUP_FOLDER = {
+  dir_name: one(1, 'string'),
+  children: many(2, 'bytes'),
+  properties: many(3, { name: one(1, 'string') }),
+} as const
+
+/** Where processes were, and what CRIU makes anew of it. */
+export const CGROUPS = {
+  magic: 0x59383330,
+  fields: {
+    sets: many(1, { ctls: many(2, { path: one(2, 'string') }) }),
+    controllers: many(2, { dirs: many(2, 'bytes') }),
+  },
+} as const
+
 /** enum fstype, as far as containers have them. What isn't here is nothing that CRIU should mount for one. */
 export const FILE_SYSTEMS: Readonly<Record<number, string>> = {
   1: 'proc',

@@ -24,7 +24,14 @@ import { externalSources } from './external.ts'
 import { runHooks } from './hooks.ts'
 import { cgroupRoots, type Inherited, joinedNamespaces, startRestore } from './restore-criu.ts'
 import type { RestoreOptions } from './restore-options.ts'
-import { keepNames, limitProcesses, setIoPriority, setUpNewNetwork, whileRestoring } from './restore-setup.ts'
+import {
+  keepNames,
+  limitProcesses,
+  requireInside,
+  setIoPriority,
+  setUpNewNetwork,
+  whileRestoring,
+} from './restore-setup.ts'
 import type { Store } from './store.ts'
 import { keepLineFeeds } from './terminal.ts'
 
@@ -127,6 +134,7 @@ function listener(
       runEarlyHooks(config, attempt)
     } else if (script === 'post-restore' && pid !== undefined) {
       const born = bornAs(attempt.container, pid)
+      requireInside(born)
       await limitProcesses(hierarchies, attempt.container.cgroup, config.linux.resources)
       if (config.process?.ioPriority !== undefined) setIoPriority(attempt.container.cgroup, config.process.ioPriority)
       attempt.container = { ...born, phase: 'created', exec: { ...born.exec, namespaces: namespacesOf(born) } }

@@ -2,16 +2,17 @@
 
 import type { Hierarchies } from '../cgroup/hierarchy.ts'
 import type { Cgroup } from '../cgroup/manager.ts'
-import { pidsOf } from '../cgroup/processes.ts'
+import { pidsIn, pidsOf } from '../cgroup/processes.ts'
 import { sysctlNamespace, sysctlPath } from '../config/sysctl.ts'
 import type { Config, Linux, Process, Resources } from '../config/types.ts'
 import { propertyError, RuntError } from '../errors.ts'
 import { switchOnLoopback, writeNetworkSysctl } from '../host/network/setup.ts'
 import { readUtsNames, writeUtsNames } from '../host/uts.ts'
 import { IOPRIO_WHO_PROCESS, ioPriorityValue } from '../linux/scheduling.ts'
-import { listDirectory } from '../native/file.ts'
+import { listDirectory, readFileIfPresent } from '../native/file.ts'
 import { syscall } from '../native/syscall.ts'
 import { step } from '../pointer.ts'
+import type { Container } from './container.ts'
 import { changeLimits } from './limits.ts'
 import { namespaceError } from './restore-criu.ts'
 
@@ -68,6 +69,28 @@ export function keepNames({ linux }: Config): Disposable {
 /** For a while there are processes of CRIU's beside those that were saved: tar, for what a tmpfs holds. */
 export function whileRestoring(resources: Resources): Resources {
   return { ...resources, pids: {} }
+}
+
+/**
+ * CRIU puts processes into the cgroups that the images say, and only those below the container's are the new container's.
+ * @throws RuntError when one is elsewhere, where the container's limits don't count
+ */
+export function requireInside({ id, pid, cgroup }: Pick<Container, 'id' | 'pid' | 'cgroup'>): void {
+  const born = descendantsOf(pid)
+  for (const directory of Object.values(cgroup.directories)) {
+    const inside = new Set(pidsIn(directory, true))
+    const outside = born.find((each) => !inside.has(each))
+    if (outside === undefined) continue
+    throw new RuntError('criu', `container ${id}: the images put process ${outside} outside of its cgroup ${directory}`)
+  }
+}
+
+/** A process and those that come of it. proc_pid_task_children(5): they stand still. */
+function descendantsOf(pid: number): number[] {
+  const children = listDirectory(`/proc/${pid}/task`).flatMap(({ name }) =>
+    (readFileIfPresent(`/proc/${pid}/task/${name}/children`) ?? '').split(' ').filter((word) => word !== ''),
+  )
+  return [pid, ...children.flatMap((child) => descendantsOf(Number(child)))]
 }
 
 /** Before the restored processes run. */

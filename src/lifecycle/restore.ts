@@ -29,7 +29,7 @@ import { newRecord } from './record.ts'
 import { type Attempt, converse, type Prepared } from './restore-conversation.ts'
 import { RESTORE_LOG, type RestoreOptions } from './restore-options.ts'
 import { lostIn, whileRestoring } from './restore-setup.ts'
-import { readSaved } from './saved.ts'
+import { readSaved, requireCgroupNames } from './saved.ts'
 import { requireNoLooser } from './saved-rights.ts'
 import { planScope } from './scope.ts'
 import { type Forwarding, forwardSignals } from './signals.ts'
@@ -99,6 +99,7 @@ async function restore(
   const { asSaved, lsmProfile } = options
   const relabelled = lsmProfile !== undefined
   requireNoLooser(config, readSaved(folders.images), options.imagePath, { filter, relabelled, asSaved })
+  requireCgroupNames(folders.images)
   const hierarchies = readHierarchies()
   using scope = options.systemdCgroup ? await planScope(hierarchies, config, options.id) : undefined
   const planned = scope?.planned ?? planCgroup(hierarchies, cgroupPath(config.linux.cgroupsPath, options.id))

@@ -3,6 +3,8 @@
 
 import type { Fields, Message } from '../criu/fields.ts'
 import {
+  CGROUP_FOLDER,
+  CGROUPS,
   CORE,
   entriesOf,
   FILE_SYSTEMS,
@@ -16,6 +18,7 @@ import {
   TASK_DEAD,
   USERNS,
 } from '../criu/images.ts'
+import { decode } from '../criu/wire.ts'
 import { RuntError } from '../errors.ts'
 import type { NamespaceType } from '../linux/namespaces.ts'
 import { type Folder, readImage } from './criu-images.ts'
@@ -136,6 +139,35 @@ function chain(
     index = prev
   }
   return found
+}
+
+/** Cgroups in cgroups, at most. */
+const DEEPEST = 64
+/** Of a cgroup's file. */
+const PROPERTY = /^[\w.-]+$/
+
+/**
+ * CRIU makes cgroups by the names in the images, and writes into files of them.
+ * @throws RuntError for names that lead elsewhere
+ */
+export function requireCgroupNames(images: Folder): void {
+  const name = 'cgroup.img'
+  const wrong = (what: string) =>
+    new RuntError('criu', `${images.path}/${name}: ${JSON.stringify(what)}: leads elsewhere`)
+  const requirePath = (path: string) => {
+    if (path.split('/').includes('..')) throw wrong(path)
+  }
+  const requireFolder = (bytes: Uint8Array, depth: number): void => {
+    const { dir_name: folder = '', children = [], properties = [] } = decode(CGROUP_FOLDER, bytes)
+    requirePath(folder)
+    for (const { name: property = '' } of properties) if (!PROPERTY.test(property)) throw wrong(property)
+    if (depth > DEEPEST) throw wrong(folder)
+    for (const child of children) requireFolder(child, depth + 1)
+  }
+  for (const { sets = [], controllers = [] } of find(images, name, CGROUPS) ?? []) {
+    for (const { ctls = [] } of sets) for (const { path = '' } of ctls) requirePath(path)
+    for (const { dirs = [] } of controllers) for (const folder of dirs) requireFolder(folder, 0)
+  }
 }
 
 function savedMount(entry: Message<typeof MOUNTS.fields>): SavedMount {
