@@ -91,7 +91,7 @@ const KNOBS: readonly Knob[] = [
     files: { 'cpuset.cpus': '0', 'cpuset.mems': '0' },
   },
   { title: 'pids.limit', controller: 'pids', resources: { pids: { limit: 17 } }, files: { 'pids.max': '17' } },
-  { title: 'pids.limit 0', controller: 'pids', resources: { pids: { limit: 0 } }, files: { 'pids.max': '1' } },
+  { title: 'pids.limit 0', controller: 'pids', resources: { pids: { limit: 0 } }, files: { 'pids.max': 'max' } },
   {
     title: 'hugepageLimits',
     controller: 'hugetlb',
@@ -116,6 +116,12 @@ for (const { title, controller, resources, files } of KNOBS) {
     }
   })
 }
+
+check('G11', 'on v2 pids.limit 0 of version 1.3', async (box) => {
+  needs('pids')
+  await box.create({ '/ociVersion': '1.3.0', '/linux/resources/pids': { limit: 0 } })
+  assert.is(read(box, 'pids.max'), '1')
+})
 
 /** A block device of this machine. */
 function blockDevice(): string {

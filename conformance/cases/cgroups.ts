@@ -134,7 +134,7 @@ const KNOBS: readonly Knob[] = [
   },
   { title: 'pids.limit', controller: 'pids', resources: { pids: { limit: 17 } }, files: { 'pids.max': '17' } },
   { title: 'pids.limit -1', controller: 'pids', resources: { pids: { limit: -1 } }, files: { 'pids.max': 'max' } },
-  { title: 'pids.limit 0', controller: 'pids', resources: { pids: { limit: 0 } }, files: { 'pids.max': '1' } },
+  { title: 'pids.limit 0', controller: 'pids', resources: { pids: { limit: 0 } }, files: { 'pids.max': 'max' } },
 ]
 
 for (const { title, controller, resources, files } of KNOBS) {
@@ -146,6 +146,12 @@ for (const { title, controller, resources, files } of KNOBS) {
     for (const [file, value] of Object.entries(files)) assert.is(box.knob(controller, file), value, file)
   })
 }
+
+check('G11', 'pids.limit 0 of version 1.3', async (box) => {
+  needs('pids')
+  await box.create({ '/ociVersion': '1.3.0', '/linux/resources/pids': { limit: 0 } })
+  assert.is(box.knob('pids', 'pids.max'), '1')
+})
 
 check('G5', 'memory.disableOOMKiller', async (box) => {
   needs('memory')

@@ -24,9 +24,14 @@ const version: Check = ({ ociVersion }, report) => {
   else if (parts.major !== '1') report('/ociVersion', ociVersion, 'runt follows version 1 of the specification')
 }
 
+/** "1.3.0-rc.1" → 3 */
+export function minorOf(ociVersion: string): number {
+  return Number(SEMVER.exec(ociVersion)?.groups?.minor ?? 0)
+}
+
 /** True for a version whose new properties runt may not know. */
 export function isNewerMinor(ociVersion: string): boolean {
-  return Number(SEMVER.exec(ociVersion)?.groups?.minor ?? 0) > Number(SPEC_VERSION.split('.')[1])
+  return minorOf(ociVersion) > minorOf(SPEC_VERSION)
 }
 
 /** config.md, Root: required but on Windows. */

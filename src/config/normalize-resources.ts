@@ -1,5 +1,6 @@
 // linux.resources → Resources. What engines write for "not set" isn't there any more. Also for the resources that update reads.
 
+import { minorOf, SPEC_VERSION } from './check-container.ts'
 import type { OciResources } from './generated/oci.d.ts'
 import type { Report } from './problems.ts'
 import type { BlockIO, HugepageLimit, Network, RdmaLimit, Resources } from './types.ts'
@@ -7,8 +8,14 @@ import type { BlockIO, HugepageLimit, Network, RdmaLimit, Resources } from './ty
 /** Swappiness that Docker and containerd write for "not set": -1 as an unsigned number. */
 const UNSET_SWAPPINESS = 18446744073709551615n
 
-/** @param report gets what the resources ask for and can't have, but may go on without */
-export function normalizeResources(resources: OciResources, report: Report): Resources {
+/** The first minor version in which 0 is a limit of processes. Before, runtimes took it for none, and engines said so by it. */
+const ZERO_PIDS = 3
+
+/**
+ * @param report gets what the resources ask for and can't have, but may go on without
+ * @param ociVersion of the config; those of an update have none, and are of today
+ */
+export function normalizeResources(resources: OciResources, report: Report, ociVersion = SPEC_VERSION): Resources {
   const { memory = {}, cpu = {}, pids, blockIO, hugepageLimits, network, rdma } = resources
   if (memory.kernel !== undefined && memory.kernel > 0) {
     report('/linux/resources/memory/kernel', undefined, 'ignored, kernels since 5.16 have no such limit')
@@ -43,7 +50,7 @@ export function normalizeResources(resources: OciResources, report: Report): Res
       cpus: text(cpu.cpus),
       mems: text(cpu.mems),
     }),
-    pids: defined({ limit: integer(pids?.limit) }),
+    pids: defined({ limit: pids?.limit === 0 && minorOf(ociVersion) < ZERO_PIDS ? -1n : integer(pids?.limit) }),
     unified: resources.unified ?? {},
     ...(blockIO === undefined ? {} : { blockIO: normalizeBlockIO(blockIO) }),
     ...(hasNone(hugepageLimits) ? {} : { hugepageLimits: hugepageLimits.map(normalizeHugepages) }),

@@ -288,6 +288,13 @@ test('resources: zeros that mean "not set", numbers that mean "any"', () => {
   })
 })
 
+test('a limit of 0 processes is none before version 1.3', () => {
+  const limit = (version: string) =>
+    normal({ '/ociVersion': version, '/linux/resources': { pids: { limit: 0 } } }).linux.resources.pids.limit
+  for (const version of ['1.0.0', '1.0.2-dev', '1.2.1']) assert.is(limit(version), -1n, version)
+  for (const version of ['1.3.0-rc.1', '1.3.0', '1.10.0']) assert.is(limit(version), 0n, version)
+})
+
 test('resources that few containers have are there only when something is asked', () => {
   const of = (resources: object) => normal({ '/linux/resources': resources }).linux.resources
   const { devices: _, memory: _m, cpu: _c, pids: _p, unified: _u, ...rest } = of({ hugepageLimits: [] })

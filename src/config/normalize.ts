@@ -55,7 +55,7 @@ export function normalize(config: OciConfig, bundle: string, text = '', report: 
     ) as unknown as Record<HookKind, readonly Hook[]>, // fromEntries forgets that all kinds are there
     annotations: config.annotations ?? {},
     exitRecord: config.annotations?.[EXIT_RECORD_ANNOTATION] === 'true',
-    linux: normalizeLinux(config.linux ?? {}, config.annotations ?? {}, report),
+    linux: normalizeLinux(config, report),
     warnings: [],
   }
   return Object.freeze(normal)
@@ -213,7 +213,7 @@ function normalizeHook(hook: OciHook): Hook {
   }
 }
 
-function normalizeLinux(linux: OciLinux, annotations: Readonly<Record<string, string>>, report: Report): Linux {
+function normalizeLinux({ ociVersion, linux = {}, annotations = {} }: OciConfig, report: Report): Linux {
   const landlock = annotations[LANDLOCK_ANNOTATION]
   const namespaces = (linux.namespaces ?? []).map(({ type, path }) => ({ type, path: orUndefined(path) }))
   const userNamespace = namespaces.find(({ type }) => type === 'user')
@@ -228,7 +228,7 @@ function normalizeLinux(linux: OciLinux, annotations: Readonly<Record<string, st
     timeOffsets: normalizeTimeOffsets(linux.timeOffsets),
     devices: (linux.devices ?? []).map(normalizeDevice),
     cgroupsPath: orUndefined(linux.cgroupsPath),
-    resources: normalizeResources(linux.resources ?? {}, report),
+    resources: normalizeResources(linux.resources ?? {}, report, ociVersion),
     rootfsPropagation: linux.rootfsPropagation?.replace(/^r/, '') as Linux['rootfsPropagation'], // the schema's list
     maskedPaths: (linux.maskedPaths ?? []).map(cleanPath),
     readonlyPaths: (linux.readonlyPaths ?? []).map(cleanPath),

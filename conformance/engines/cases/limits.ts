@@ -47,6 +47,11 @@ on(BOTH, 'processes: the limit, and the fork that fails', async (engine) => {
   assert.match(said, /fork/)
 })
 
+on(BOTH, 'no limit of processes', async (engine) => {
+  const said = await engine.sh(`${knob('pids/pids.max', 'pids.max')}; (echo forked)`, '--pids-limit=-1')
+  assert.match(said, /^max\nforked$/)
+})
+
 on(BOTH, 'ulimits', async (engine) => {
   const flags = ['--ulimit=nofile=100:200', '--ulimit=core=0', '--ulimit=nproc=300']
   assert.match(
