@@ -101,11 +101,17 @@ export class Box {
   /**
    * `run` in a mount namespace of its own, which a shell script has prepared.
    * @param words what the runtime is started by: unshare and its flags
+   * @param flags of run
    */
-  runPrepared(script: string, edits: Edits, words: readonly string[] = []): Promise<Result> {
+  runPrepared(
+    script: string,
+    edits: Edits,
+    words: readonly string[] = [],
+    flags: readonly string[] = [],
+  ): Promise<Result> {
     this.configure(edits)
     const command = [...words, ...this.runtime.command, '--root', this.stateRoot, 'run', '--bundle', this.bundle]
-    const prepared = ['unshare', '-m', 'sh', '-c', `${script} && exec "$@"`, 'sh', ...command, this.id]
+    const prepared = ['unshare', '-m', 'sh', '-c', `${script} && exec "$@"`, 'sh', ...command, ...flags, this.id]
     return execute(prepared, `${this.folder}/output-${++this.#commands}`)
   }
 

@@ -254,6 +254,21 @@ for (const [title, edits] of [
   })
 }
 
+check('K6', "a container restored without a pivot has none of the host's mounts", async (box) => {
+  const saved = new Saved(box)
+  const names = ['CAP_SETFCAP']
+  await saved.launch({
+    '/linux/maskedPaths': ['/proc/keys'],
+    '/process/capabilities': { bounding: names, permitted: names, effective: names },
+  })
+  succeeded(await saved.checkpoint())
+  await saved.restored('--no-pivot')
+  await saved.counts()
+  const nested = `unshare -Urpfm sh -c 'mount -t tmpfs t /mnt && echo nested; mount -t proc p /tmp' 2>&1`
+  const { stdout } = await box.command(['exec', box.id, 'sh', '-c', nested])
+  assert.match(stdout, /^nested\n.*permission denied/)
+})
+
 check('K6', 'read-only paths are there again', async (box) => {
   const saved = new Saved(box)
   await saved.launch({ '/linux/readonlyPaths': ['/proc/sys', '/root'] })

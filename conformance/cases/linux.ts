@@ -2,6 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
+import { succeeded } from '../box.ts'
 import { NAMESPACES } from '../bundle.ts'
 import { assertDeviceUntouched } from '../canary.ts'
 import { check, needsKernel, skip } from '../case.ts'
@@ -58,6 +59,41 @@ check('H10', 'neither mode nor owner nor times of a mask can be changed', async 
     assert.is(said.match(/Read-only file system/g)?.length, script.length, said)
   })
 })
+
+/** What a program with the rights of any user may try for a procfs and a sysfs without masks. */
+const NESTED = `unshare -Urpfm sh -c 'mount -t proc p /mnt && echo proc' 2>&1
+  unshare -Urnm sh -c 'mount -t sysfs s /mnt && echo sysfs' 2>&1
+  unshare -Urm sh -c 'mount -t tmpfs t /mnt && echo nested'`
+const NESTED_EDITS = {
+  '/process/args': ['sh', '-c', NESTED],
+  '/process/capabilities': { bounding: ['CAP_SETFCAP'], permitted: ['CAP_SETFCAP'], effective: ['CAP_SETFCAP'] },
+  '/linux/maskedPaths': ['/proc/keys', '/sys/kernel'],
+}
+const MAPPINGS = [{ containerID: 0, hostID: 100_000, size: 65_536 }]
+const USER = {
+  '/linux/namespaces': [...NAMESPACES, { type: 'user' }],
+  '/linux/uidMappings': MAPPINGS,
+  '/linux/gidMappings': MAPPINGS,
+}
+
+for (const [what, script] of [
+  ['', 'true'],
+  [', of which there are several', 'mkdir -p "$1/p" "$1/a b" && mount -t proc p "$1/p" && mount -t sysfs s "$1/a b"'],
+  [', one of which is under another mount', 'mkdir -p "$1/x/p" && mount -t proc p "$1/x/p" && mount -t tmpfs t "$1/x"'],
+] as const) {
+  for (const [where, edits] of [
+    ['', {}],
+    [' in a user namespace', USER],
+  ] as const) {
+    check('H10', `without a pivot the host's procfs and sysfs${what} give nobody a whole one${where}`, async (box) => {
+      const prepare = `set -- "${box.path('host')}" "$@" && ${script} && shift`
+      const all = { ...NESTED_EDITS, ...edits }
+      const { stdout } = succeeded(await box.runPrepared(prepare, all, [], ['--no-pivot']))
+      assert.not.match(stdout, /^(proc|sysfs)$/m)
+      assert.match(stdout, /^nested$/m)
+    })
+  }
+}
 
 check('H10', 'a masked folder can not be written to', async (box) => {
   const said = await box.sh('touch /mnt/x 2>&1 || true', { '/linux/maskedPaths': ['/mnt'] })

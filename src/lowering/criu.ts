@@ -22,6 +22,7 @@ import { writeOomScore } from './process-setup.ts'
 import { lowerRdtDoors, lowerRdtJoin } from './rdt-join.ts'
 import { attach, cloneTree, lowerPropagation, setMountAttributes } from './rootfs.ts'
 import { pointer } from './sources.ts'
+import { lowerUnmountAll } from './unmount.ts'
 
 /** How CRIU is called. */
 export interface CriuCall {
@@ -116,11 +117,13 @@ function lowerMask(context: Context): void {
 }
 
 /** CRIU pivots, which the kernel refuses where the root is the ramdisk itself: a copy of it, mounted over it, will do. */
-function lowerCoveredRoot({ plan }: Context): void {
+function lowerCoveredRoot(context: Context): void {
+  const { plan } = context
   plan.section('', '/', () => {
     const flags = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | AT.RECURSIVE
     const tree = plan.syscall('open_tree', [AT.FDCWD, '/', flags], { name: 'root_copy' })
     plan.syscall('move_mount', [tree, '', AT.FDCWD, '/', MOVE_MOUNT.F_EMPTY_PATH])
+    lowerUnmountAll(context)
     plan.syscall('fchdir', [tree])
     plan.syscall('chroot', ['.'])
   })

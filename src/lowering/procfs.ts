@@ -5,13 +5,13 @@ import { ERRNO } from '../linux/errno.ts'
 import { FSCONFIG, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC } from '../linux/mount-flags.ts'
 import { encodeName } from '../linux/names.ts'
 import { AT, O } from '../linux/open-flags.ts'
+import { PROC_SUPER_MAGIC } from '../linux/proc-files.ts'
 import { STATX } from '../linux/statx.ts'
 import type { Value } from '../plan/step.ts'
 import type { Context, ProcessContext } from './context.ts'
 import { openBeneath } from './in-root.ts'
 import { statDescriptor } from './statx.ts'
 
-const PROC_SUPER_MAGIC = 0x9fa0
 const PROC_ROOT_INO = 1
 
 /** A detached procfs; where the kernel won't give one (a user namespace that sees a masked /proc), the host's, verified. */

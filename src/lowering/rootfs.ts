@@ -1,12 +1,10 @@
-// root, rootfsPropagation, the pivot: from the host's tree to the container's.
+// root and rootfsPropagation: a copy of the root file system, attached in the host's tree. The way into it is in pivot.ts.
 
-import { ERRNO } from '../linux/errno.ts'
-import { MNT_DETACH, MOUNT_ATTR, MOVE_MOUNT, MS, OPEN_TREE } from '../linux/mount-flags.ts'
+import { MOUNT_ATTR, MOVE_MOUNT, MS, OPEN_TREE } from '../linux/mount-flags.ts'
 import { AT, O } from '../linux/open-flags.ts'
 import { type DataObject, u64 } from '../plan/builder.ts'
 import type { Label, Operand, Value } from '../plan/step.ts'
 import type { Context } from './context.ts'
-import { has } from './context.ts'
 import { moveToSlot } from './descriptors.ts'
 
 /** sizeof(struct mount_attr) */
@@ -89,57 +87,6 @@ export function lowerBareRoot(context: Context): void {
     const root = plan.syscall('openat', [AT.FDCWD, config.root.path, openPath(O.DIRECTORY), 0], { name: 'rootfs' })
     moveToSlot(context, root, slots.root)
   })
-}
-
-/** pivot_root(2) with the old root on top of the new one, then away with it. */
-export function lowerPivot(context: Context): void {
-  const { plan, config, facts, slots } = context
-  plan.section('/root/path', config.root.path, () => {
-    plan.syscall('fchdir', [slots.root])
-    if (!has(config, 'mount')) plan.syscall('chroot', ['.'])
-    else if (facts.noPivot) lowerMoveRoot(context)
-    else {
-      const old = plan.syscall('openat', [AT.FDCWD, '/', openPath(O.DIRECTORY), 0], { name: 'old_root' })
-      plan.syscall('pivot_root', ['.', '.'])
-      plan.pivot()
-      // The old root is mounted over the new one now. It is a slave: nothing of the unmount travels back to the host.
-      plan.syscall('fchdir', [old])
-      plan.syscall('umount2', ['.', MNT_DETACH], { path: 'container' })
-      requireGone(context, old)
-      plan.syscall('chdir', ['/'], { path: 'container' })
-      return
-    }
-    plan.pivot()
-    plan.syscall('chdir', ['/'], { path: 'container' })
-  })
-}
-
-/**
- * Only mounts of this namespace can be cloned: that the old root can't be is the proof that it was the one unmounted, and
- * not something that lay over it. The host's tree would be one `..` away.
- */
-function requireGone({ plan }: Context, old: Operand): void {
-  const gone = plan.label('gone')
-  const clone = AT.EMPTY_PATH | OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC
-  plan.syscall('open_tree', [old, '', clone], { name: 'still_there', onError: { EINVAL: gone } })
-  plan.fail(ERRNO.EBUSY, "the host's root is still mounted below the container's")
-  plan.place(gone)
-}
-
-/** --no-pivot, for a rootfs on a ramdisk: move the mount over the root. The host's /proc and /sys are made unreachable first. */
-function lowerMoveRoot({ plan, slots }: Context): void {
-  for (const path of ['/proc', '/sys']) {
-    plan.syscall('umount2', [path, MNT_DETACH], {
-      ignore: {
-        EINVAL: 'nothing is mounted there, or it is locked: it goes out of sight below',
-        EPERM: 'a user namespace that does not own the mount: it goes out of sight below',
-        ENOENT: 'there is no such folder',
-      },
-    })
-  }
-  plan.syscall('move_mount', [slots.root, '', AT.FDCWD, '/', MOVE_MOUNT.F_EMPTY_PATH])
-  plan.syscall('fchdir', [slots.root])
-  plan.syscall('chroot', ['.'])
 }
 
 /** root.readonly and the propagation of the root mount itself, once everything in it is made. */
