@@ -40,8 +40,10 @@ function endOf(text: string, part: string): number {
   return text.indexOf(part) + part.length
 }
 
-function abilities({ annotations, hasProcess, hasStartHooks, hooks, rdt, cgroup }: Container): number {
-  const start = hasProcess && !hasStartHooks && hooks.poststart.length === 0
+function abilities(container: Container): number {
+  const { annotations, hasProcess, hasStartHooks, hooks, rdt, cgroup, sharesPidNamespace } = container
+  // Others may stop an init that shares their pid namespace: the engine looks after it.
+  const start = hasProcess && !hasStartHooks && hooks.poststart.length === 0 && !sharesPidNamespace
   // What waits for init's end may still be about to write it down: the engine clears away whatever lies there.
   const isWatched = annotations[EXIT_RECORD_ANNOTATION] === 'true'
   const remove = hooks.poststop.length === 0 && rdt === undefined && cgroup.scope === undefined && !isWatched

@@ -4,12 +4,14 @@ import type { Process } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
 import { homeOf } from '../host/home.ts'
 import { needsHome } from '../lowering/execve.ts'
+import { poll } from '../native/descriptors.ts'
+import { trySyscall } from '../native/syscall.ts'
 import { REPLY } from '../plan/messages.ts'
-import type { Plan } from '../plan/step.ts'
+import { type Plan, REPORT } from '../plan/step.ts'
 import { blockingChannel, expect } from '../process/channel.ts'
 import type { InitProcess } from '../process/init.ts'
 import { planFailure } from '../process/report.ts'
-import type { Failure, Message, MessageKind } from '../process/sync.ts'
+import { decodeMessage, type Failure, type Message, type MessageKind } from '../process/sync.ts'
 import { describeStatus, reap } from '../process/wait.ts'
 import { keepLineFeeds } from './terminal.ts'
 
@@ -23,6 +25,8 @@ export interface Peer {
   readonly pid: number
 }
 
+const LONGEST_REPORT = 4096
+
 /**
  * P0's word on its own line; when it is gone without one, what it reported, or how it ended.
  * @returns P1's pid as runt sees it
@@ -30,16 +34,23 @@ export interface Peer {
 export async function learnPid(peer: Peer): Promise<number> {
   const { init } = peer
   const message = await blockingChannel(init.monitor, init.interrupted).receive()
-  if (message !== undefined) {
-    if (message.kind !== 'pid') throw new RuntError('internal', `${message.kind} from the image where its pid was due`)
-    return message.value
-  }
-  const status = reap(init.first)
+  if (message?.kind === 'pid') return message.value
+  if (message?.kind === 'failed') throw planFailure(peer.plan, message)
+  if (message !== undefined && message.kind !== 'status')
+    throw new RuntError('internal', `${message.kind} from the image where its pid was due`)
+  // P0 itself, or the one that should have made P1.
+  const status = message === undefined ? reap(init.first) : message.value
   if (status === undefined || (status & 0x7f) !== 0) throw ended(peer, status)
-  // It gave up by itself, so its report is there; P1 may have said something before.
+  // It gave up by itself, so a report is there, if it could give one: nobody waits for who lives on without it. P1 may have
+  // said something before, and a terminal may be on its way.
+  init.channel.whileWaiting(() => {
+    throw ended(peer, status)
+  })
   for (;;) {
-    const report = await init.channel.receive()
-    if (report === undefined || report.kind === 'failed') return (await answer(peer, report)).value
+    const bytes = await init.channel.receiveRaw(LONGEST_REPORT)
+    if (bytes.length === 0) throw ended(peer, endStatus(peer))
+    const report = bytes.length < REPORT.text ? undefined : decodeMessage(bytes)
+    if (report?.kind === 'failed') throw planFailure(peer.plan, report)
   }
 }
 
@@ -51,7 +62,7 @@ export async function hear(peer: Peer, kind: MessageKind): Promise<Message> {
 /** @throws RuntError: an image that failed meanwhile has said so before it went */
 export async function tell(peer: Peer, reply: Uint8Array): Promise<void> {
   const { channel } = peer.init
-  if (!(await channel.send(reply))) await answer(peer, await channel.receive())
+  if (!(await channel.send(reply))) answer(peer, await channel.receive())
 }
 
 /** The pty's master, for us to relay. */
@@ -61,7 +72,7 @@ export async function receiveMaster(peer: Peer): Promise<number> {
     keepLineFeeds(received)
     return received
   }
-  await answer(peer, received)
+  answer(peer, received)
   throw new RuntError('internal', `${peer.name} sent no terminal`)
 }
 
@@ -101,18 +112,23 @@ export function homeVariable(home: string): string {
 }
 
 /** A message that was due; a failure, or the image's end, as an error. */
-async function answer(peer: Peer, message: Message | Failure | undefined): Promise<Message> {
-  if (message === undefined) throw ended(peer, await statusOf(peer))
+function answer(peer: Peer, message: Message | Failure | undefined): Message {
+  if (message === undefined) throw ended(peer, endStatus(peer))
   if (message.kind !== 'failed') return message
   throw planFailure(peer.plan, message)
 }
 
-/** P1's wait status, or P0's before that is born. In the foreground P1 is P0's child, which tells. */
-async function statusOf({ init, pid }: Peer): Promise<number | undefined> {
+/** How long P0 may take to tell how P1 ended, in milliseconds. */
+const PATIENCE = 1000
+
+/** The wait status of one that has ended: our child, or P0's, which tells. */
+function endStatus({ init, pid }: Peer): number | undefined {
   const status = reap(pid === 0 ? init.first : pid)
-  if (status !== undefined || pid === 0) return status
-  const message = await blockingChannel(init.monitor, init.interrupted).receive()
-  return message?.kind === 'status' ? message.value : undefined
+  if (status !== undefined || poll([init.monitor], PATIENCE).length === 0) return status
+  const bytes = new Uint8Array(REPORT.text)
+  if (trySyscall('read', init.monitor, bytes, bytes.length) !== bytes.length) return undefined
+  const message = decodeMessage(bytes)
+  return message.kind === 'status' ? message.value : undefined
 }
 
 /** The image is gone without a word: somebody killed it. */

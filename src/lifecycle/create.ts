@@ -28,6 +28,7 @@ import type { Plan } from '../plan/step.ts'
 import { printable } from '../printable.ts'
 import { type InitProcess, spawnInit } from '../process/init.ts'
 import { labelsFrom } from '../process/report.ts'
+import { keepGoing } from '../process/stopped.ts'
 import { encodeReply } from '../process/sync.ts'
 import { endOf, processStat, reap } from '../process/wait.ts'
 import { handOver } from './agent.ts'
@@ -239,6 +240,7 @@ async function serve(
   const unborn: Peer = { plan, init, name: 'container init', pid: 0 }
   const pid = await learnPid(unborn)
   const peer: Peer = { ...unborn, pid }
+  if (!isNew(config, 'pid')) init.channel.whileWaiting(keepGoing(pid, peer.name))
   attempt.container = { ...attempt.container, pid, startTime: processStat(pid)?.startTime ?? 0 }
   if (options.mode !== 'run-foreground') reap(init.first)
   profile.mark('init born')

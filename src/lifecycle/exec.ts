@@ -7,6 +7,7 @@ import { RuntError } from '../errors.ts'
 import { homeOf } from '../host/home.ts'
 import { sendPidfd } from '../host/pidfd.ts'
 import { callerNofile } from '../host/probe.ts'
+import { SIGNAL } from '../linux/signals.ts'
 import { debug, warn } from '../log.ts'
 import { lowerExec } from '../lowering/exec.ts'
 import { lineSlots, type ProcessFacts } from '../lowering/facts.ts'
@@ -16,8 +17,9 @@ import { trySyscall } from '../native/syscall.ts'
 import type { Plan } from '../plan/step.ts'
 import { printable } from '../printable.ts'
 import { type InitProcess, spawnInit } from '../process/init.ts'
+import { keepGoing } from '../process/stopped.ts'
 import { encodeReply } from '../process/sync.ts'
-import { endOf, exitStatus, isAlive, processStat, reap } from '../process/wait.ts'
+import { endOf, exitStatus, isAlive, processStat, reap, signalProcess } from '../process/wait.ts'
 import { handOver } from './agent.ts'
 import { type Container, stateOf } from './container.ts'
 import { executed, hear, homeEntry, learnPid, type Peer, receiveMaster, tell } from './conversation.ts'
@@ -79,7 +81,8 @@ export async function execProcess(store: Store, options: ExecOptions, profile: P
     for (const warning of prepared.warnings) warn(printable(warning))
     const running = await enter(container, options, prepared, target, signals?.interrupted, profile)
     if (options.detach) {
-      close(running.init.monitor)
+      close(running.init.monitor) // its parent hears of it, and goes
+      reap(running.init.first)
       return 0
     }
     signals?.aim(running.pid, running.startTime)
@@ -194,18 +197,18 @@ async function enter(
   const slots = lineSlots(facts.preservedFds)
   const init = spawnInit(image.bytes, slots, [[target, slots.init]], interrupted)
   profile.mark('spawn')
-  let pid = 0
+  let born: Pick<Running, 'pid' | 'startTime'> | undefined
   try {
-    const unborn: Peer = { plan, init, name: 'exec process', pid }
-    pid = await learnPid(unborn)
-    if (options.detach) reap(init.first)
-    const peer = { ...unborn, pid }
-    const startTime = processStat(pid)?.startTime ?? 0
+    const unborn: Peer = { plan, init, name: 'exec process', pid: 0 }
     if (attachTo !== undefined) {
       const { attachToScope } = await import('../cgroup/systemd/scope.ts')
-      await attachToScope(container.cgroup, attachTo, pid)
-      await tell(peer, encodeReply('', undefined))
+      await attachToScope(container.cgroup, attachTo, await learnPid(unborn))
+      await tell(unborn, encodeReply('', undefined))
     }
+    const pid = await learnPid(unborn)
+    born = { pid, startTime: processStat(pid)?.startTime ?? 0 }
+    const peer = { ...unborn, pid }
+    init.channel.whileWaiting(keepGoing(pid, peer.name))
     const master = facts.console?.kind === 'channel' ? await receiveMaster(peer) : undefined
     const agent = container.exec.filter?.agent
     if (agent !== undefined && agent !== null) await handOver(peer, agent, stateOf(container, 'running', container.pid))
@@ -218,19 +221,19 @@ async function enter(
     await tell(peer, encodeReply('', home))
     await executed(peer)
     profile.mark('executed')
-    return { init, pid, startTime, master }
+    return { init, ...born, master }
   } catch (error) {
-    abandon(init, pid, options.detach)
+    abandon(init, born)
     throw unlessEnded(container, explainExec(error, `/proc/${container.pid}/root`, config))
   }
 }
 
-/** The process hears that runt is gone, and ends; one that P0 failed to tell of isn't waited for. */
-function abandon(init: InitProcess, pid: number, detach: boolean): void {
+/** Nobody is left: not the process, wherever others of the container may hold it up, nor its parent. */
+function abandon(init: InitProcess, born: Pick<Running, 'pid' | 'startTime'> | undefined): void {
   init.channel.close()
-  close(init.monitor)
+  if (born !== undefined) signalProcess(born.pid, born.startTime, SIGNAL.SIGKILL)
   endOf(init.first)
-  if (detach && pid !== 0) reap(pid)
+  close(init.monitor)
 }
 
 /** With its init a container ends, and what was about to join it: that is the news then, not the step that failed. */

@@ -7,7 +7,6 @@ import { homeOf, passwdOf } from '../host/home.ts'
 import { pidfdInode } from '../host/pidfd.ts'
 import { inFirstUserNamespace } from '../host/probe.ts'
 import { isDebugging } from '../log.ts'
-import { has } from '../lowering/context.ts'
 import { needsHome } from '../lowering/execve.ts'
 import type { ProcessFacts } from '../lowering/facts.ts'
 import { lowerSoloExec, type SoloExec } from '../lowering/solo/exec.ts'
@@ -50,7 +49,7 @@ export function soloExecImage(
   { config, facts, attachTo, warnings }: PreparedExec,
   engine: string,
 ): { readonly plan: Plan; readonly image: Image } | undefined {
-  if (!isPlain(container, options, config, facts) || attachTo !== undefined || warnings.length > 0) return undefined
+  if (!isPlain(container, options, facts) || attachTo !== undefined || warnings.length > 0) return undefined
   const inode = pidfdInode(container.pid)
   const checks = [...notFrozen(container.cgroup), ...openForEntry(container.cgroup)]
   const leaf = container.cgroup.directories[UNIFIED]
@@ -64,7 +63,7 @@ export function soloExecImage(
 }
 
 /** Nothing is asked for that runt must do itself, or that must be told as it happens. */
-function isPlain(container: Container, options: ExecOptions, config: ProcessConfig, facts: ProcessFacts): boolean {
+function isPlain(container: Container, options: ExecOptions, facts: ProcessFacts): boolean {
   const { filter } = container.exec
   return (
     !options.profile &&
@@ -75,8 +74,7 @@ function isPlain(container: Container, options: ExecOptions, config: ProcessConf
     facts.console === undefined &&
     container.rdt === undefined &&
     (filter === null || filter.agent === undefined || filter.agent === null) &&
-    !has(config, 'user') && // whoever joins one can't come back
-    inFirstUserNamespace() && // nor can an ordinary user from a pid namespace
+    inFirstUserNamespace() && // an ordinary user may not look into init for the home
     !isDebugging()
   )
 }

@@ -7,6 +7,7 @@ import { poll } from '../native/descriptors.ts'
 import { close, open, writeAll } from '../native/file.ts'
 import { syscall } from '../native/syscall.ts'
 import { failedLabel, failureError } from '../process/report.ts'
+import { keepGoing } from '../process/stopped.ts'
 import { decodeMessage, decodeMessages, type Failure } from '../process/sync.ts'
 import { waitForEnd } from '../process/wait.ts'
 import { type Container, stateOf } from './container.ts'
@@ -36,7 +37,8 @@ export async function startContainer(store: Store, id: string): Promise<void> {
   if (!container.hasProcess) {
     throw new RuntError('config-invalid', `cannot start container ${id}: its config has no process`)
   }
-  const verdict = decodeMessages(openGate(store.directory(id)))
+  const look = container.sharesPidNamespace ? keepGoing(container.pid, 'container init') : () => {}
+  const verdict = decodeMessages(openGate(store.directory(id), look))
   const failure = verdict.find((message) => message.kind === 'failed')
   if (failure !== undefined) throw await startFailed(store, container, failure)
   if (container.hasStartHooks && verdict.length === 0) {
@@ -51,8 +53,14 @@ export function endedInHooks(): RuntError {
   return propertyError('hook', '/hooks/startContainer', 'the container was killed before its hooks had run')
 }
 
-/** Write into the gate, then read init's verdict up to its end: that is when the program runs, or init has ended. */
-function openGate(directory: string): Uint8Array {
+/** How long init may keep us from looking around, in milliseconds. */
+const GLANCE = 100
+
+/**
+ * Write into the gate, then read init's verdict up to its end: that is when the program runs, or init has ended.
+ * @param look is called again and again meanwhile
+ */
+function openGate(directory: string, look: () => void): Uint8Array {
   const verdict = open(`${directory}/verdict`, O.RDONLY | O.NONBLOCK | O.NOFOLLOW)
   try {
     const gate = open(`${directory}/gate`, O.WRONLY | O.NONBLOCK | O.NOFOLLOW)
@@ -62,7 +70,7 @@ function openGate(directory: string): Uint8Array {
     if (!isGate) throw new RuntError('state', `${directory}/gate: not a FIFO`)
     const buffer = new Uint8Array(LONGEST_VERDICT)
     for (let end = 0; ; ) {
-      poll([verdict])
+      while (poll([verdict], GLANCE).length === 0) look()
       const length = syscall('read', verdict, buffer.subarray(end), buffer.length - end)
       end += length
       if (length === 0) return buffer.subarray(0, end)

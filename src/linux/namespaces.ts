@@ -13,4 +13,10 @@ export const NAMESPACES = {
 
 export type NamespaceType = keyof typeof NAMESPACES
 
-export const CLONE = { PARENT: 0x8000, PIDFD: 0x1000, CLEAR_SIGHAND: 0x100000000n, INTO_CGROUP: 0x200000000n } as const
+export const CLONE = {
+  PARENT: 0x8000,
+  PIDFD: 0x1000,
+  PARENT_SETTID: 0x100000,
+  CLEAR_SIGHAND: 0x100000000n,
+  INTO_CGROUP: 0x200000000n,
+} as const

@@ -49,6 +49,7 @@ export function lowerConsole(context: Context): void {
       attach(context, tree, target)
     })
   })
+  lowerControllingTerminal(context)
 }
 
 /**
@@ -78,8 +79,13 @@ export function lowerPty(context: ProcessContext, use: (slave: Value) => void = 
     sendMaster(context, master, facts.console?.kind === 'socket' ? slots.console : slots.channel)
     use(slave)
     for (const fd of [0, 1, 2]) plan.syscall('dup3', [slave, fd, 0])
-    plan.syscall('ioctl', [0, TIOC.SCTTY, 0])
   })
+}
+
+/** The session that a process leads is the terminal's. */
+export function lowerControllingTerminal({ plan, config, facts }: ProcessContext): void {
+  if (config.process?.terminal !== true || facts.console === undefined) return
+  plan.section(ORIGIN, undefined, () => plan.syscall('ioctl', [0, TIOC.SCTTY, 0], { name: 'controlling_terminal' }))
 }
 
 /** A terminal multiplexer is known by its inode: device 5:2 on a devpts. */

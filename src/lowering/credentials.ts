@@ -92,8 +92,11 @@ function branchUnlessNull({ plan }: ProcessContext, found: DataObject, otherwise
   plan.branch(found.field(STATX.rdevMinor, 4), 'ne', 3, otherwise)
 }
 
-/** The bounding set, then the ids, then the other sets: each needs rights that the next takes away. capabilities(7) */
-export function lowerUser(context: ProcessContext): void {
+/**
+ * The bounding set, then the ids, then the other sets: each needs rights that the next takes away. capabilities(7)
+ * @param whose of this process, or of the child that it is about to fork, as far as that inherits it
+ */
+export function lowerUser(context: ProcessContext, whose: 'own' | 'child'): void {
   const { plan, config, facts } = context
   const { process } = config
   if (process === undefined) return
@@ -114,12 +117,41 @@ export function lowerUser(context: ProcessContext): void {
       plan.syscall('prctl', [PR.SET_KEEPCAPS, 1, 0, 0, 0], { name: 'keepcaps' }),
     )
   }
-  lowerIds({ plan, config })
-  lowerCapabilitySets(context, { ...sets, permitted: sets.permitted | heldForFilter(context) })
+  lowerIds({ plan, config }, whose)
+  const held = heldForFilter(context) | (whose === 'child' ? heldForScheduler(context) : 0n)
+  const effective = sets.effective | (whose === 'child' ? heldForScheduler(context) : 0n)
+  plan.section('/process/capabilities', undefined, () =>
+    lowerCapset(context, { ...sets, permitted: sets.permitted | held, effective }),
+  )
+  if (whose === 'own') lowerAmbient(context, sets)
   plan.section('/process/user/umask', undefined, () => plan.syscall('umask', [process.user.umask ?? DEFAULT_UMASK]))
+  // A change of ids leaves that to fs.suid_dumpable.
+  plan.syscall('prctl', [PR.SET_DUMPABLE, 0, 0, 0, 0], { name: 'dumpable' })
 }
 
-function lowerIds({ plan, config }: Pick<ProcessContext, 'plan' | 'config'>): void {
+/**
+ * In a child whose parent has done lowerUser() for it. It is the user's in everything but the real uid, and becomes so without
+ * rights: only now does it count among the user's processes (RLIMIT_NPROC), which the parent must not.
+ */
+export function lowerChildUser(context: ProcessContext): void {
+  const { plan, config, facts } = context
+  const { process } = config
+  if (process === undefined) return
+  const sets = grantedSets(process, facts.grantable)
+  const { uid } = process.user
+  if (uid !== 0) plan.section('/process/user/uid', `uid ${uid}`, () => plan.syscall('setresuid', [uid, uid, uid]))
+  if ((heldForScheduler(context) & ~sets.effective) !== 0n) {
+    plan.section('/process/capabilities', undefined, () =>
+      lowerCapset(context, { ...sets, permitted: sets.permitted | heldForFilter(context) }),
+    )
+  }
+  lowerAmbient(context, sets)
+}
+
+/** As an id: leave it as it is. */
+const SAME = 0xffffffff
+
+function lowerIds({ plan, config }: Pick<ProcessContext, 'plan' | 'config'>, whose: 'own' | 'child'): void {
   const user = config.process?.user
   if (user === undefined) return
   plan.section('/process/user/additionalGids', user.additionalGids.join(','), () => {
@@ -129,7 +161,8 @@ function lowerIds({ plan, config }: Pick<ProcessContext, 'plan' | 'config'>): vo
     })
   })
   plan.section('/process/user/gid', `gid ${user.gid}`, () => plan.syscall('setresgid', [user.gid, user.gid, user.gid]))
-  plan.section('/process/user/uid', `uid ${user.uid}`, () => plan.syscall('setresuid', [user.uid, user.uid, user.uid]))
+  const real = whose === 'own' || user.uid === 0 ? user.uid : SAME
+  plan.section('/process/user/uid', `uid ${user.uid}`, () => plan.syscall('setresuid', [real, user.uid, user.uid]))
 }
 
 export type CapabilitySets = Readonly<Record<CapabilitySet, bigint>>
@@ -139,6 +172,13 @@ export const CAP_SYS_ADMIN = capabilityBit(21)
 /** What is kept, but not in effect, until the filter of system calls is loaded: see seccomp.ts. */
 export function heldForFilter({ config, facts }: ProcessContext): bigint {
   return facts.seccomp === undefined || config.process?.noNewPrivileges === true ? 0n : CAP_SYS_ADMIN & facts.grantable
+}
+
+const CAP_SYS_NICE = capabilityBit(23)
+
+/** What a child that is to be scheduled otherwise keeps until then. */
+function heldForScheduler({ config, facts }: ProcessContext): bigint {
+  return config.process?.scheduler === undefined ? 0n : CAP_SYS_NICE & facts.grantable
 }
 
 /** What can be given of what is asked; the rest was warned about. A config that asks for none gets none. */
@@ -163,9 +203,7 @@ export function capabilitySet(names: readonly string[]): bigint {
   }, 0n)
 }
 
-function lowerCapabilitySets(context: ProcessContext, sets: CapabilitySets): void {
-  const { plan } = context
-  plan.section('/process/capabilities', undefined, () => lowerCapset(context, sets))
+function lowerAmbient({ plan }: ProcessContext, sets: CapabilitySets): void {
   plan.section('/process/capabilities/ambient', undefined, () => {
     for (const [number, name] of CAPABILITY_NAMES.entries()) {
       if ((sets.ambient & capabilityBit(number)) === 0n) continue

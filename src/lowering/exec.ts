@@ -1,26 +1,35 @@
 // A process for a container that is there → Plan. Comes in: the process, the container's namespaces, the facts of this
 // call. Goes out: the plan of one more process inside. Then holds what lower.ts says of every plan.
 //
-// P0 stays on the host's side and opens what needs its paths; P1 is born into the container's pid namespace, joins the
-// rest by the pidfd of init, and is a process of the container from there on. Nobody inside can look into either, since
-// they are not dumpable (CVE-2016-9962).
+// Three processes. P0 stays on the host's side. The joiner, its child, goes into everything of the container's but the pid
+// namespace, where only its children will be: nobody inside sees it. It takes the program's user, rights and limits, lets go
+// of all that is the host's, and clones P1 at the very end, as a child of P0. So P1 is fully inside when others can see it
+// first, with what the program is to have and a line to runt; nobody can look into it as long as it is not dumpable
+// (CVE-2016-9962), and who may trace everybody gains nothing by it.
 
 import type { ProcessConfig } from '../config/types.ts'
 import { CLONE, NAMESPACES } from '../linux/namespaces.ts'
-import { AT, O } from '../linux/open-flags.ts'
+import { ALL_FDS, AT, O } from '../linux/open-flags.ts'
 import { PR } from '../linux/prctl.ts'
+import { SIGNAL } from '../linux/signals.ts'
 import { PlanBuilder } from '../plan/builder.ts'
-import type { Plan, Value } from '../plan/step.ts'
-import { lowerCgroupDoors, lowerCgroupJoin } from './cgroup-join.ts'
-import { lowerConsoleSocket, lowerPty } from './console.ts'
+import type { Address, Plan, Value } from '../plan/step.ts'
+import { lowerCgroupFiles, lowerCgroupFolder, lowerCgroupJoin } from './cgroup-join.ts'
+import { lowerConsoleSocket, lowerControllingTerminal, lowerPty } from './console.ts'
 import { has, type ProcessContext } from './context.ts'
 import { lowerCloseOnExec, lowerCloseTemporary, lowerReserveSlots, moveToSlot } from './descriptors.ts'
 import { lowerExecve } from './execve.ts'
 import { type ProcessFacts, slots } from './facts.ts'
-import { lowerFirstProcess, lowerNamespaceRoot, lowerReady, lowerScopePause, replySize } from './handshake.ts'
-import { lowerIdentity } from './identity.ts'
+import {
+  lowerJoinerPid,
+  lowerNamespaceRoot,
+  lowerReady,
+  lowerScopePause,
+  lowerWatchChild,
+  replySize,
+} from './handshake.ts'
+import { lowerChildIdentity, lowerIdentityForChild } from './identity.ts'
 import { openInRoot } from './in-root.ts'
-import type { Doors } from './lower.ts'
 import { labelSlots, lowerLabelDoors } from './lsm.ts'
 import { lowerAffinity, lowerCwd, lowerKeyring, lowerOomScore } from './process-setup.ts'
 import { lowerProcfs } from './procfs.ts'
@@ -30,15 +39,12 @@ import { lowerFilter, lowerWatchedFilter } from './seccomp.ts'
 /** The plan of a process that exec adds to a container. @param facts probed before; see ProcessFacts */
 export function lowerExec(config: ProcessConfig, facts: ProcessFacts): Plan {
   const context = newExecContext(config, facts)
-  const { plan } = context
   lowerCloseOnExec(context)
   lowerReserveSlots(context)
-  const { doors, root } = lowerExecHostSide(context)
-  lowerJoinPid(context)
-  const parent = facts.mode === 'run-foreground' ? 0n : BigInt(CLONE.PARENT)
-  const born = plan.fork('exec', parent, () => lowerExecP1(context, doors, root), doors.v2)
-  lowerFirstProcess(context, born)
-  return plan.finish()
+  const birth = lowerJoiner(context)
+  lowerJoinerPid(context, birth.joiner)
+  lowerWatchChild(context, birth)
+  return context.plan.finish()
 }
 
 /** @param solo is the image to do runt's part as well? It may branch back then */
@@ -50,7 +56,8 @@ export function newExecContext(
   const fixed = slots(facts.preservedFds, {
     init: true,
     gate: false,
-    solo,
+    folder: false,
+    pidfd: solo,
     hookOutput: false,
     console: facts.console?.kind === 'socket',
     path: facts.console?.kind === 'socket',
@@ -60,50 +67,100 @@ export function newExecContext(
   return { plan, config, facts, slots: fixed, reply: plan.buffer('reply', replySize(facts.stateRoom)) }
 }
 
-/** What P0 opens on the host's side, before P1 is born. */
-export function lowerExecHostSide(context: ProcessContext): {
-  readonly doors: Doors
-  readonly root: Value | undefined
-} {
-  const { plan } = context
-  plan.syscall('prctl', [PR.SET_DUMPABLE, 0, 0, 0, 0], { name: 'dumpable' })
-  lowerAffinity(context, 'initial')
-  lowerOomScore(context)
-  lowerConsoleSocket(context)
-  const doors = { ...lowerCgroupDoors(context), rdt: lowerRdtDoors(context) }
-  return { doors, root: has(context.config, 'mount') ? undefined : lowerHostRoot(context) }
+const PAGE = 4096
+const PROT_READ_WRITE = 3
+const MAP_SHARED_ANONYMOUS = 0x21
+const MADV_DONTFORK = 10
+
+/** What P0 knows of the two others. */
+export interface Birth {
+  readonly joiner: Value
+  /** Points to P1's pid, as P0 sees it; 0 as long as it isn't born. */
+  readonly child: Value
+}
+
+/** What an image that does runt's part adds. */
+export interface JoinerExtras {
+  /** Where the joiner's pidfd goes. */
+  readonly pidfd: Address
+  /** The joiner's first steps. */
+  readonly first: () => void
+  /** Further steps of the joiner, once it is inside. */
+  readonly inside: () => void
 }
 
 /**
- * The new process of the container, up to the program.
- * @param inside further steps, once it is all inside
+ * Fork the joiner, which makes P1 and ends. P1's pid comes through a page that these two share: a descriptor that it could
+ * be written to would be P1's as well.
  */
-export function lowerExecP1(
-  context: ProcessContext,
-  doors: Doors,
-  root: Value | undefined,
-  inside: () => void = () => {},
-): void {
+export function lowerJoiner(context: ProcessContext, extras?: JoinerExtras): Birth {
+  const { plan } = context
+  plan.syscall('prctl', [PR.SET_DUMPABLE, 0, 0, 0, 0], { name: 'dumpable' })
+  const child = plan.syscall('mmap', [0, PAGE, PROT_READ_WRITE, MAP_SHARED_ANONYMOUS, -1, 0], { name: 'child' })
+  const body = (): void => {
+    lowerEndWithParent(context)
+    extras?.first()
+    lowerEnter(context, extras?.inside)
+    const program = lowerBecomeProgram(context)
+    lowerEndWithParent(context) // a change of ids takes it back
+    lowerLeaveHost(context, child)
+    const flags = BigInt(CLONE.PARENT | CLONE.PARENT_SETTID)
+    plan.fork('exec', flags, () => lowerExecP1(context, program), undefined, undefined, child)
+    plan.exit(0)
+  }
+  const joiner = plan.fork('joiner', 0n, body, lowerCgroupFolder(context), extras?.pidfd)
+  return { joiner, child }
+}
+
+/** Wherever it is held up (by a file system of the container's): without P0 nobody would know of it. */
+function lowerEndWithParent({ plan }: ProcessContext): void {
+  plan.syscall('prctl', [PR.SET_PDEATHSIG, SIGNAL.SIGKILL, 0, 0, 0], { name: 'end_with_parent' })
+}
+
+/** Where host paths are still the host's: into the cgroup. Then into the namespaces. */
+function lowerEnter(context: ProcessContext, inside: () => void = () => {}): void {
   const { plan, slots: fixed } = context
   lowerLeaveSlot(context, fixed.monitor)
-  lowerCgroupJoin(context, doors)
+  // A terminal of the caller's is nothing that a process inside may control.
+  plan.syscall('setsid', [])
+  lowerAffinity(context, 'initial')
+  lowerOomScore(context)
+  lowerConsoleSocket(context)
+  lowerCgroupJoin(context, { procs: lowerCgroupFiles(context) })
   lowerScopePause(context)
-  lowerRdtJoin(context, doors.rdt)
+  lowerRdtJoin(context, lowerRdtDoors(context))
   lowerAffinity(context, 'final')
   lowerLabelDoors(context, () => lowerProcfs(context))
-  lowerEnterRoot(context, root)
-  lowerCloseTemporary(context) // nothing of the host's is open inside
+  if (!has(context.config, 'mount')) lowerHostRoot(context)
+  lowerCloseTemporary(context)
+  lowerJoinPid(context)
   lowerJoin(context)
   lowerLeaveSlot(context, fixed.init)
-  plan.syscall('setsid', [])
   lowerKeyring(context, 'exec')
   lowerNamespaceRoot(context)
   lowerOwnRoot(context)
   inside()
+}
+
+/** All that a child inherits. @returns where the program's path stands */
+function lowerBecomeProgram(context: ProcessContext): ReturnType<typeof lowerIdentityForChild> {
   lowerPty(context)
   const cwd = lowerCwd(context, (path) => openInRoot(context, path, { flags: O.PATH | O.DIRECTORY, name: 'cwd' }))
-  const program = lowerIdentity(context, cwd)
-  lowerCloseTemporary(context)
+  return lowerIdentityForChild(context, cwd)
+}
+
+/** Nothing but the program's streams and the line to runt goes on to P1. */
+function lowerLeaveHost({ plan, slots: fixed }: ProcessContext, child: Value): void {
+  plan.syscall('close_range', [fixed.channel + 1, ALL_FDS, 0])
+  plan.syscall('madvise', [child, PAGE, MADV_DONTFORK])
+}
+
+/** The new process of the container, up to the program. */
+function lowerExecP1(context: ProcessContext, program: ReturnType<typeof lowerIdentityForChild>): void {
+  const { plan } = context
+  plan.syscall('setsid', [])
+  lowerControllingTerminal(context)
+  lowerChildIdentity(context)
   lowerWatchedFilter(context)
   lowerReady(context)
   if (program === undefined) return
@@ -117,7 +174,7 @@ function lowerLeaveSlot({ plan, slots: fixed }: ProcessContext, slot: number): v
 }
 
 /** A child is born into the pid namespace that its parent has joined. setns(2) */
-export function lowerJoinPid(context: ProcessContext): void {
+function lowerJoinPid(context: ProcessContext): void {
   const { plan, config, slots: fixed } = context
   if (!has(config, 'pid')) return
   plan.section('/linux/namespaces', 'pid namespace', () => {
@@ -173,21 +230,11 @@ function lowerJoin(context: ProcessContext): void {
   plan.pivot()
 }
 
-/** Without a mount namespace the root is a folder of the host's, opened while its path can be. */
-function lowerHostRoot({ plan, config }: ProcessContext): Value {
-  let root: Value | undefined
+/** Without a mount namespace the root is a folder of the host's; else it comes with the namespace, and the working folder too. */
+function lowerHostRoot({ plan, config }: ProcessContext): void {
   plan.section('/root/path', config.root.path, () => {
     const flags = { kind: 'open-flags', flags: O.PATH | O.DIRECTORY | O.CLOEXEC } as const
-    root = plan.syscall('openat', [AT.FDCWD, config.root.path, flags, 0], { name: 'root' })
-  })
-  if (root === undefined) throw new Error('lowerHostRoot: section did not run')
-  return root
-}
-
-/** … and entered; else root and working folder come with the mount namespace. */
-function lowerEnterRoot({ plan, config }: ProcessContext, root: Value | undefined): void {
-  if (root === undefined) return
-  plan.section('/root/path', config.root.path, () => {
+    const root = plan.syscall('openat', [AT.FDCWD, config.root.path, flags, 0], { name: 'root' })
     plan.syscall('fchdir', [root])
     plan.syscall('chroot', ['.'])
   })

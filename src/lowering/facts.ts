@@ -103,7 +103,7 @@ export interface Slots {
   /** Where the program's labels are written: files of its own procfs. */
   readonly apparmor: number
   readonly selinux: number
-  /** What an image that does runt's part keeps to the end: the container's folder, its lock, init's pidfd. */
+  /** What an image that does runt's part keeps to the end: the container's folder, its lock, P1's pidfd. */
   readonly directory: number
   readonly lock: number
   readonly pidfd: number
@@ -122,7 +122,9 @@ export interface SlotUse {
   readonly path: boolean
   readonly apparmor: boolean
   readonly selinux: boolean
-  readonly solo: boolean
+  /** The container's folder and its lock. */
+  readonly folder: boolean
+  readonly pidfd: boolean
 }
 
 /** The slots that runt itself fills. @param preserved how many descriptors from 3 on belong to the container */
@@ -148,9 +150,9 @@ export function slots(preserved: number, use: SlotUse): Slots {
     path: take(use.path),
     apparmor: take(use.apparmor),
     selinux: take(use.selinux),
-    directory: take(use.solo),
-    lock: take(use.solo),
-    pidfd: take(use.solo),
+    directory: take(use.folder),
+    lock: take(use.folder),
+    pidfd: take(use.pidfd),
     free: next,
   }
 }

@@ -1,5 +1,6 @@
 // The image's half of the conversation with runt. process/sync.ts draws it and holds the other half.
 
+import { POLLIN } from '../linux/poll.ts'
 import { SIGSET_BYTES } from '../linux/signals.ts'
 import { WALL } from '../linux/wait.ts'
 import { type DataObject, u32, u64 } from '../plan/builder.ts'
@@ -44,18 +45,55 @@ export function lowerFirstProcess(context: ProcessContext, init: Operand): void 
   plan.exit(0)
 }
 
-function lowerWaiter(context: ProcessContext, init: Operand): void {
-  const { plan, slots } = context
+/** Neither the channel nor the caller's streams are held open longer than the program holds them. */
+function lowerLetGoOfStreams({ plan, slots }: ProcessContext): void {
   // The terminal's signals are runt's to pass on.
   const all = plan.constant('all signals', [u64(0xffffffffffffffffn)])
   plan.syscall('rt_sigprocmask', [SIG_BLOCK, all.address, 0, SIGSET_BYTES])
-  // Neither the channel nor the caller's streams are held open longer than the program holds them.
   plan.syscall('close', [slots.channel])
   plan.syscall('close_range', [slots.monitor + 1, 0xffffffff, 0])
   plan.syscall('close_range', [0, STDOUT_FILENO_MAX, 0])
+}
+
+function lowerWaiter(context: ProcessContext, init: Operand): void {
+  const { plan, slots } = context
+  lowerLetGoOfStreams(context)
   const status = plan.struct('status', [u64(0)])
   plan.syscall('wait4', [init, status.address, WALL, 0])
   sendValue(context, slots.monitor, MESSAGE.status, status.field(0, 4), 'status')
+}
+
+/** P0, where systemd is to put the joiner into the scope: tell who that is. */
+export function lowerJoinerPid(context: ProcessContext, joiner: Operand): void {
+  if (context.facts.cgroup.awaited) sendValue(context, context.slots.monitor, MESSAGE.pid, joiner, 'pid of the joiner')
+}
+
+/**
+ * P0, on the host's side of an exec: tell who P1 is, then stay as its parent, to tell how it ends. When runt is gone, or has
+ * heard all that it wants to, so are we.
+ * @param child points to P1's pid once the joiner has ended
+ */
+export function lowerWatchChild(context: ProcessContext, { joiner, child }: { joiner: Value; child: Value }): void {
+  const { plan, slots } = context
+  plan.reportTo(slots.monitor)
+  lowerLetGoOfStreams(context)
+  const status = plan.struct('status', [u64(0)])
+  const ended = plan.label('ended')
+  plan.syscall('wait4', [joiner, status.address, WALL, 0])
+  const born = plan.load(child, 4, plan.value('born'))
+  plan.branch(born, 'eq', 0, ended)
+  const pidfd = plan.syscall('pidfd_open', [born, 0], { name: 'pidfd' })
+  sendValue(context, slots.monitor, MESSAGE.pid, born, 'pid')
+  const pollfds = plan.struct('pollfd[2]', [u32(slots.monitor), u32(POLLIN), u32(0), u32(POLLIN)])
+  plan.store(pollfds.at(8), 4, pidfd)
+  plan.syscall('ppoll', [pollfds.address, 2, 0, 0, SIGSET_BYTES])
+  const alive = plan.label('alive')
+  plan.branch(pollfds.field(14, 2), 'eq', 0, alive)
+  plan.syscall('wait4', [born, status.address, WALL, 0])
+  plan.place(ended)
+  sendValue(context, slots.monitor, MESSAGE.status, status.field(0, 4), 'status')
+  plan.place(alive)
+  plan.exit(0)
 }
 
 /** P1 in new namespaces: runt writes the id maps, brings the network devices, and has it put into its scope. */

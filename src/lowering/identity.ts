@@ -2,7 +2,7 @@
 
 import type { Field } from '../plan/step.ts'
 import type { ProcessContext } from './context.ts'
-import { lowerNoNewPrivileges, lowerRlimits, lowerStandardStreams, lowerUser } from './credentials.ts'
+import { lowerChildUser, lowerNoNewPrivileges, lowerRlimits, lowerStandardStreams, lowerUser } from './credentials.ts'
 import { lowerFindProgram } from './execve.ts'
 import { lowerLandlock } from './landlock.ts'
 import { lowerLabels } from './lsm.ts'
@@ -14,13 +14,30 @@ export function lowerIdentity(context: ProcessContext, cwd: CwdEntry): Field | u
   lowerRlimits(context)
   lowerStandardStreams(context)
   lowerScheduler(context)
+  return lowerInherited(context, cwd, 'own')
+}
+
+/** The same as far as a child inherits it, in the process that forks it. The child goes on with lowerChildIdentity(). */
+export function lowerIdentityForChild(context: ProcessContext, cwd: CwdEntry): Field | undefined {
+  lowerRlimits(context)
+  lowerStandardStreams(context)
+  return lowerInherited(context, cwd, 'child')
+}
+
+/** The rest of it. What may reset the scheduler on a fork, or forbid one, is set after it. */
+export function lowerChildIdentity(context: ProcessContext): void {
+  lowerScheduler(context)
+  lowerChildUser(context)
+}
+
+function lowerInherited(context: ProcessContext, cwd: CwdEntry, whose: 'own' | 'child'): Field | undefined {
   lowerIoPriority(context)
   lowerMemoryPolicy(context)
   lowerPersonality(context)
   lowerLabels(context)
   lowerLandlock(context)
   lowerNoNewPrivileges(context)
-  lowerUser(context)
+  lowerUser(context, whose)
   cwd.retry()
   return lowerFindProgram(context)
 }

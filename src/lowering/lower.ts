@@ -56,7 +56,8 @@ export function newContext(config: Config, facts: Facts, { solo = false }: { rea
     console: facts.console?.kind === 'socket',
     path: facts.console?.kind === 'socket' || config.mounts.some(({ idmap }) => idmap !== undefined),
     ...labelSlots({ config, facts }),
-    solo,
+    folder: solo,
+    pidfd: solo,
   })
   const plan = new PlanBuilder(fixed.channel, hasContainerHooks({ config }) ? HOOK_OUTPUT_ROOM : 0)
   return {

@@ -7,6 +7,7 @@ import type { Context } from './context.ts'
 export function lowerStartGate({ plan, config, facts, slots }: Context): void {
   if (facts.mode === 'create') {
     plan.section('', 'gate', () => {
+      plan.passGate()
       plan.reportTo(slots.verdict)
       plan.syscall('close', [slots.channel])
       const room = plan.buffer('gate', 8)

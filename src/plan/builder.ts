@@ -372,10 +372,14 @@ export class PlanBuilder {
     this.#push({ op: 'pivot' })
   }
 
-  /** Failures from here on are reported to another descriptor: the gate. */
-  reportTo(fd: number): void {
+  /** Failures from here on are told to start: those of the process that has passed the gate. */
+  passGate(): void {
     if (this.#now.isRoutine) throw new Error('a routine has no gate')
     this.#gate = this.#now.steps.length
+  }
+
+  /** Failures from here on are reported to another descriptor. */
+  reportTo(fd: number): void {
     this.store(this.#reportFd.address, 4, fd)
   }
 
@@ -387,9 +391,11 @@ export class PlanBuilder {
   /**
    * clone3(2): the child runs `child` and must end by itself; the parent goes on after it.
    * @param cgroup a descriptor of a cgroup v2 folder to be born in
+   * @param pidfd where the child's pidfd goes
+   * @param tid where the child's pid goes before it runs: with CLONE_PARENT_SETTID among the flags
    * @returns the child's pid, as the parent sees it
    */
-  fork(name: string, flags: bigint, child: () => void, cgroup?: Value, pidfd?: Address): Value {
+  fork(name: string, flags: bigint, child: () => void, cgroup?: Value, pidfd?: Address, tid?: Value): Value {
     const SIGCHLD = (flags & BigInt(CLONE.PARENT)) === 0n ? 17 : 0
     const into = cgroup === undefined ? 0n : CLONE.INTO_CGROUP
     const args = this.struct(`clone_args ${name}`, [
@@ -398,6 +404,7 @@ export class PlanBuilder {
       ...[0, 0, SIGCHLD, 0, 0, 0, 0, 0, 0].map(u64),
     ])
     if (cgroup !== undefined) this.store(args.at(80), 8, cgroup)
+    if (tid !== undefined) this.store(args.at(24), 8, tid)
     return this.#part(this.syscall('clone3', [args.address, 88], { name }), child)
   }
 

@@ -17,13 +17,15 @@ export interface Channel {
   receiveDescriptor(): Promise<number | Failure | undefined>
   /** @returns false when the image is gone */
   send(bytes: Uint8Array): Promise<boolean>
+  /** While a message is waited for, look around again and again. @param look throws when there is no use in waiting */
+  whileWaiting(look: () => void): void
   close(): void
 }
 
 const TEXT_ROOM = 4096
 
-/** How long the image may keep us from looking at signals, in milliseconds. */
-const PATIENCE = 500
+/** How long the image may keep us from looking around, in milliseconds. */
+const PATIENCE = 100
 
 /**
  * A channel over a socket that blocks.
@@ -31,6 +33,7 @@ const PATIENCE = 500
  */
 export function blockingChannel(fd: number, interrupted?: Promise<never>): Channel {
   let open = true
+  let look = (): void => {}
   if (interrupted !== undefined) setReceiveTimeout(fd, PATIENCE)
   /** JavaScript stands still while a call waits. The image is quick as a rule; when it isn't, listeners get their turn. */
   const patiently = async <T>(receive: () => T): Promise<T> => {
@@ -38,8 +41,10 @@ export function blockingChannel(fd: number, interrupted?: Promise<never>): Chann
       try {
         return receive()
       } catch (error) {
-        if (interrupted === undefined || !failedWith(error, 'EAGAIN')) throw error
-        await Promise.race([pollAsync([fd]), interrupted])
+        if (!failedWith(error, 'EAGAIN')) throw error
+        look()
+        const ready = pollAsync([fd], PATIENCE)
+        await (interrupted === undefined ? ready : Promise.race([ready, interrupted]))
       }
     }
   }
@@ -74,6 +79,10 @@ export function blockingChannel(fd: number, interrupted?: Promise<never>): Chann
       if (result === -ERRNO.EPIPE) return false
       if (result < 0) throw new SyscallError('write', -result, 'channel')
       return true
+    },
+    whileWaiting(next) {
+      look = next
+      setReceiveTimeout(fd, PATIENCE)
     },
     close() {
       if (open) close(fd)

@@ -5,7 +5,8 @@ import { ALL_FDS, AT, O } from '../../linux/open-flags.ts'
 import { POLLIN } from '../../linux/poll.ts'
 import { SIGNAL } from '../../linux/signals.ts'
 import { WALL } from '../../linux/wait.ts'
-import { type DataObject, u32 } from '../../plan/builder.ts'
+import { type DataObject, u32, u64 } from '../../plan/builder.ts'
+import { lowerForgetEntry } from '../../plan/entry.ts'
 import { MESSAGE } from '../../plan/messages.ts'
 import { type Address, type Label, type Operand, REPORT, type Value } from '../../plan/step.ts'
 import type { ProcessContext } from '../context.ts'
@@ -34,11 +35,16 @@ export function lowerLines({ plan, slots }: ProcessContext, undo: Undo): void {
 export interface Born {
   /** Its pid, as the parent sees it. */
   readonly pid: Value
-  /** /proc/PID/stat, as the host has it. */
-  readonly stat: DataObject
-  readonly statLength: Value
   /** How to wait for its words. */
   readonly wait: Wait
+  /** Is it among processes that may send it signals? */
+  readonly stoppable: boolean
+}
+
+/** … and with it /proc/PID/stat, as the host has it. */
+export interface BornInit extends Born {
+  readonly stat: DataObject
+  readonly statLength: Value
 }
 
 /**
@@ -53,41 +59,53 @@ export function lowerBirth(
   giveUp: Label,
   { name, flags, cgroup }: { readonly name: string; readonly flags: bigint; readonly cgroup: Value | undefined },
   child: () => void,
-): Born {
+): BornInit {
   const { plan, slots } = context
   const pidfd = plan.buffer('pidfd', 8)
   const stat: DataObject = plan.buffer('stat', STAT_ROOM)
   const body = (): void => {
     // P1 has no use for the folder, and would keep its lock.
     plan.syscall('close_range', [slots.directory, slots.lock, 0])
-    lowerSignalMask(context)
+    lowerFirstSteps(context)
     lowerTellStat(context, stat.address)
     child()
   }
   const pid = plan.fork(name, flags, body, cgroup, pidfd.address)
-  const kill = (fd: Operand) => () => {
-    plan.syscall('pidfd_send_signal', [fd, SIGNAL.SIGKILL, 0, 0])
-    const pollfd = plan.struct('pollfd', [u32(0), u32(POLLIN)])
-    plan.store(pollfd.address, 4, fd)
-    plan.branch(lowerPatientPoll(context, pollfd), 'eq', 0, giveUp)
-    plan.syscall('wait4', [pid, 0, WALL, 0])
-  }
-  undo.onFailure(`kill_${name}`, kill(pidfd.field(0, 4)))
+  undo.onFailure(`kill_${name}`, () => lowerKill(context, pidfd.field(0, 4), pid, giveUp))
   moveToSlot(context, pidfd.field(0, 4), slots.pidfd)
-  undo.onFailure(`kill_${name}`, kill(slots.pidfd))
-  lowerLetGo(context)
+  undo.onFailure(`kill_${name}`, () => lowerKill(context, slots.pidfd, pid, giveUp))
+  lowerLetGo(context, slots.directory)
   const wait = lowerWatchSignals(context)
   lowerWaitFor(context, wait, undo)
   const statLength = plan.syscall('read', [slots.monitor, stat.address, STAT_ROOM])
   // A number in decimal; the kind of a message is less than that.
   plan.branch(stat.field(0, 1), 'below', '0'.charCodeAt(0), undo.now)
-  return { pid, stat, statLength, wait }
+  return { pid, stat, statLength, wait, stoppable: false }
 }
 
-/** What only kept places, what was opened for P1, and the channel: when P1 goes, that must be heard. */
-function lowerLetGo({ plan, slots }: ProcessContext): void {
+/** A child, first of all: signals as a program expects them, and nothing of the call that it comes from. */
+export function lowerFirstSteps(context: ProcessContext): void {
+  lowerSignalMask(context)
+  lowerForgetEntry(context.plan)
+}
+
+/** End a child and reap it. */
+export function lowerKill(context: ProcessContext, pidfd: Operand, pid: Value, giveUp: Label): void {
+  const { plan } = context
+  plan.syscall('pidfd_send_signal', [pidfd, SIGNAL.SIGKILL, 0, 0])
+  const pollfd = plan.struct('pollfd', [u32(0), u32(POLLIN)])
+  plan.store(pollfd.address, 4, pidfd)
+  plan.branch(lowerPatientPoll(context, pollfd), 'eq', 0, giveUp)
+  plan.syscall('wait4', [pid, 0, WALL, 0])
+}
+
+/**
+ * What only kept places, what was opened for a child, and the channel: when the child goes, that must be heard.
+ * @param kept the slots from here on are ours
+ */
+export function lowerLetGo({ plan, slots }: ProcessContext, kept: number): void {
   plan.syscall('close', [slots.channel])
-  plan.syscall('close_range', [slots.monitor + 1, slots.directory - 1, 0])
+  plan.syscall('close_range', [slots.monitor + 1, kept - 1, 0])
   plan.syscall('close_range', [slots.free, ALL_FDS, 0])
 }
 
@@ -101,9 +119,9 @@ function lowerTellStat({ plan, slots }: ProcessContext, room: Address): void {
 }
 
 /** P1's word that everything is done but the program; any other, or none, is a failure. */
-export function lowerExpectReady(context: ProcessContext, { wait }: Born, undo: Undo): void {
+export function lowerExpectReady(context: ProcessContext, { wait, stoppable }: Born, undo: Undo): void {
   const { plan, slots } = context
-  lowerWaitFor(context, wait, undo)
+  lowerWaitFor(context, wait, undo, { stoppable })
   const message = plan.buffer('message', REPORT.text)
   plan.branch(plan.syscall('read', [slots.monitor, message.address, REPORT.text]), 'ne', REPORT.text, undo.now)
   plan.branch(message.field(REPORT.kind, 4), 'ne', MESSAGE.ready, undo.now)
@@ -117,15 +135,15 @@ export function lowerReply({ plan, slots }: ProcessContext, home = ''): void {
 }
 
 /** End of file is a program that runs: there is no way back then. */
-export function lowerExpectProgram(context: ProcessContext, { wait }: Born, undo: Undo): void {
+export function lowerExpectProgram(context: ProcessContext, { wait, stoppable }: Born, undo: Undo): void {
   const { plan, slots } = context
-  lowerWaitFor(context, wait, undo)
+  lowerWaitFor(context, wait, undo, { stoppable })
   const rest = plan.buffer('verdict', REPORT.text)
   plan.branch(plan.syscall('read', [slots.monitor, rest.address, REPORT.text]), 'ne', 0, undo.now)
 }
 
 /** How many digits the pid has, at the start of stat's line. */
-export function lowerDigits({ plan }: ProcessContext, { stat }: Born): Value {
+export function lowerDigits({ plan }: ProcessContext, { stat }: BornInit): Value {
   const digits = plan.add(1, 0, plan.value('digits'))
   const counted = plan.label('counted')
   for (let at = 1; at < MOST_DIGITS; at++) {
@@ -134,4 +152,37 @@ export function lowerDigits({ plan }: ProcessContext, { stat }: Born): Value {
   }
   plan.place(counted)
   return digits
+}
+
+/** A pid in decimal. @returns the text and its length */
+export function lowerDecimal({ plan }: ProcessContext, pid: Value): { text: DataObject; length: Value } {
+  const units = Array.from({ length: MOST_DIGITS }, (_, index) => 10 ** (MOST_DIGITS - 1 - index))
+  // Each with its negative, since there are only sums.
+  const table = plan.constant('decimal units', [...units.flatMap((unit) => [u64(unit), u64(-unit)]), u64(0)])
+  const text = plan.buffer('decimal', MOST_DIGITS + 4)
+  const rest = plan.add(pid, 0, plan.value('rest'))
+  const to = plan.add(text.address, 0, plan.value('to'))
+  const length = plan.add(0, 0, plan.value('length'))
+  const entry = plan.add(table.address, 0, plan.value('entry'))
+  const [unit, negative, digit] = [plan.value('unit'), plan.value('negative'), plan.value('digit')]
+  plan.loop(({ next, done }) => {
+    plan.load(entry, 8, unit)
+    plan.branch(unit, 'eq', 0, done)
+    plan.load(plan.add(entry, 8), 8, negative)
+    plan.add(entry, 16, entry)
+    plan.add('0'.charCodeAt(0), 0, digit)
+    plan.loop((division) => {
+      plan.branch(rest, 'below', unit, division.done)
+      plan.add(rest, negative, rest)
+      plan.add(digit, 1, digit)
+    })
+    const begun = plan.label('begun')
+    plan.branch(length, 'ne', 0, begun)
+    plan.branch(digit, 'eq', '0'.charCodeAt(0), next) // no leading zeros
+    plan.place(begun)
+    plan.put(to, digit)
+    plan.add(to, 1, to)
+    plan.add(length, 1, length)
+  })
+  return { text, length }
 }

@@ -11,7 +11,7 @@ import type { Address, Field, Value } from '../../plan/step.ts'
 import type { Context, ProcessContext } from '../context.ts'
 import { moveToSlot } from '../descriptors.ts'
 import { statDescriptor } from '../statx.ts'
-import { type Born, lowerDigits } from './birth.ts'
+import { type BornInit, lowerDigits } from './birth.ts'
 import { lowerClock, lowerStamp } from './clock.ts'
 import type { Solo } from './facts.ts'
 import type { Undo } from './undo.ts'
@@ -47,11 +47,17 @@ export function lowerClaim(context: Context, { directory: path, record, calendar
 }
 
 /** Put the container on record as created: card, pid file, init. */
-export function lowerRecord(context: Context, { card, pidFile }: Solo, time: DataObject, born: Born, undo: Undo): void {
+export function lowerRecord(
+  context: Context,
+  { card, pidFile }: Solo,
+  time: DataObject,
+  born: BornInit,
+  undo: Undo,
+): void {
   const { plan, slots } = context
   const { pid, stat, statLength } = born
   const digits = lowerDigits(context, born)
-  if (pidFile !== undefined) lowerPidFile(context, pidFile, born, undo)
+  if (pidFile !== undefined) lowerPidFile(context, pidFile, { text: stat, length: digits }, undo)
   if (card !== undefined) {
     const found = statDescriptor(context, slots.pidfd)
     const object = plan.struct('card', [card.bytes])
@@ -73,12 +79,17 @@ function lowerKeep(context: Context, name: string, address: Operand, length: Len
 }
 
 /** The pid in decimal, written beside and renamed. */
-export function lowerPidFile(context: ProcessContext, path: string, born: Born, undo: Undo): void {
+export function lowerPidFile(
+  context: ProcessContext,
+  path: string,
+  pid: { readonly text: DataObject; readonly length: Value },
+  undo: Undo,
+): void {
   const { plan, facts } = context
   const beside = `${path}.${facts.id}.tmp`
   undo.onFailure('remove_pid_file', () => plan.syscall('unlinkat', [AT.FDCWD, beside, 0]))
   // New: others may write to the folder. One that was left there goes with what is taken back, and the long way is gone.
-  writeFile(context, AT.FDCWD, beside, born.stat.address, lowerDigits(context, born), { create: O.EXCL, mode: 0o644 })
+  writeFile(context, AT.FDCWD, beside, pid.text.address, pid.length, { create: O.EXCL, mode: 0o644 })
   plan.syscall('renameat2', [AT.FDCWD, beside, AT.FDCWD, path, 0])
 }
 

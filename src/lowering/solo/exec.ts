@@ -2,23 +2,40 @@
 
 import type { ProcessConfig } from '../../config/types.ts'
 import { ERRNO } from '../../linux/errno.ts'
-import { NAMESPACES } from '../../linux/namespaces.ts'
 import { AT, O, RESOLVE } from '../../linux/open-flags.ts'
 import { STATX } from '../../linux/statx.ts'
+import { WALL } from '../../linux/wait.ts'
 import { u64 } from '../../plan/builder.ts'
-import type { Plan } from '../../plan/step.ts'
+import type { Operand, Plan } from '../../plan/step.ts'
 import type { ProcessContext } from '../context.ts'
 import { lowerReserveSlots, moveToSlot } from '../descriptors.ts'
-import { lowerExecHostSide, lowerExecP1, lowerJoinPid, newExecContext } from '../exec.ts'
+import { lowerJoiner, newExecContext } from '../exec.ts'
 import type { ProcessFacts } from '../facts.ts'
 import { openIn } from '../in-root.ts'
 import { statDescriptor } from '../statx.ts'
-import { lowerBirth, lowerExpectProgram, lowerExpectReady, lowerLines, lowerReply } from './birth.ts'
+import {
+  type Born,
+  lowerDecimal,
+  lowerExpectProgram,
+  lowerExpectReady,
+  lowerFirstSteps,
+  lowerKill,
+  lowerLetGo,
+  lowerLines,
+  lowerReply,
+} from './birth.ts'
 import { lowerCheck } from './cgroup.ts'
 import { lowerPidFile } from './claim.ts'
 import { lowerBecomeEngine, lowerExitAs } from './end.ts'
 import type { CgroupWork } from './facts.ts'
-import { lowerBlockSignals, lowerSignalMask, lowerStandIn, lowerUnwatchSignals } from './signals.ts'
+import {
+  lowerBlockSignals,
+  lowerSignalMask,
+  lowerStandIn,
+  lowerUnwatchSignals,
+  lowerWaitFor,
+  lowerWatchSignals,
+} from './signals.ts'
 import { Undo } from './undo.ts'
 
 /** A file as it was when it was looked at. */
@@ -44,7 +61,7 @@ export interface SoloExec {
 /** The plan of a process that is added to a container by its own image. @param solo what runt would have found out */
 export function lowerSoloExec(config: ProcessConfig, facts: ProcessFacts, solo: SoloExec): Plan {
   const context = newExecContext(config, facts, { solo: true })
-  const { plan, slots } = context
+  const { plan } = context
   const undo = new Undo(plan)
   const mask = lowerBlockSignals(context)
   undo.onFailure('restore_signals', () => lowerSignalMask(context, mask))
@@ -53,17 +70,9 @@ export function lowerSoloExec(config: ProcessConfig, facts: ProcessFacts, solo: 
   lowerOpenInit(context, solo, undo)
   for (const check of solo.checks) lowerCheck(context, check, undo)
   if (solo.leaf !== undefined) lowerLeaf(context, solo.leaf, undo)
-  const { doors, root } = lowerExecHostSide(context)
-  lowerWayBack(context, undo)
-  const giveUp = undo.now
-  lowerJoinPid(context)
-  const birth = { name: 'exec', flags: 0n, cgroup: doors.v2 }
-  const born = lowerBirth(context, undo, giveUp, birth, () =>
-    lowerExecP1(context, doors, root, () => lowerSamePasswd(context, solo)),
-  )
-  plan.syscall('close', [slots.lock]) // it only kept a place, and is the channel: when P1 goes, that must be heard
+  const born = lowerJoinedBirth(context, solo, undo)
   lowerExpectReady(context, born, undo)
-  if (solo.pidFile !== undefined) lowerPidFile(context, solo.pidFile, born, undo)
+  if (solo.pidFile !== undefined) lowerPidFile(context, solo.pidFile, lowerDecimal(context, born.pid), undo)
   lowerReply(context, solo.home?.entry)
   lowerExpectProgram(context, born, undo)
   plan.rescueAt(undefined)
@@ -94,17 +103,43 @@ function lowerLeaf({ plan }: ProcessContext, folder: string, undo: Undo): void {
   plan.syscall('close', [file])
 }
 
-/** An engine that we become again must not have its children in the container, and can't have threads. */
-function lowerWayBack(context: ProcessContext, undo: Undo): void {
+/** Fork the joiner, and P1 through it. Whatever fails from here on ends them. */
+function lowerJoinedBirth(context: ProcessContext, solo: SoloExec, undo: Undo): Born {
   const { plan, slots } = context
-  const flags = { kind: 'open-flags', flags: O.CLOEXEC } as const
-  const own = plan.syscall('openat', [AT.FDCWD, '/proc/self/ns/pid', flags, 0], { name: 'own_pid_namespace' })
-  moveToSlot(context, own, slots.directory) // there is no folder to keep
-  plan.syscall('setns', [slots.directory, NAMESPACES.pid.flag], { name: 'may_come_back' }) // who may not, had better not go
-  undo.onFailure('leave_pid', () => plan.syscall('setns', [slots.directory, NAMESPACES.pid.flag]))
+  const giveUp = undo.now
+  const pidfd = plan.buffer('pidfd', 8)
+  const { joiner, child } = lowerJoiner(context, {
+    pidfd: pidfd.address,
+    first: () => lowerFirstSteps(context),
+    inside: () => lowerSamePasswd(context, solo),
+  })
+  const born = plan.add(0, 0, plan.value('born'))
+  const killJoiner = (fd: Operand) => () => lowerKill(context, fd, joiner, giveUp)
+  undo.onFailure('kill_orphan', () => {
+    const none = plan.label('none')
+    plan.load(child, 4, born)
+    plan.branch(born, 'eq', 0, none)
+    lowerKill(context, plan.syscall('pidfd_open', [born, 0], { name: 'orphan' }), born, giveUp)
+    plan.place(none)
+  })
+  undo.onFailure('kill_joiner', killJoiner(pidfd.field(0, 4)))
+  moveToSlot(context, pidfd.field(0, 4), slots.pidfd)
+  undo.onFailure('kill_joiner', killJoiner(slots.pidfd))
+  lowerLetGo(context, slots.pidfd)
+  const wait = lowerWatchSignals(context)
+  lowerWaitFor(context, wait, undo, { of: slots.pidfd })
+  plan.syscall('wait4', [joiner, 0, WALL, 0])
+  plan.load(child, 4, born)
+  plan.branch(born, 'eq', 0, undo.now)
+  moveToSlot(context, plan.syscall('pidfd_open', [born, 0], { name: 'born_pidfd' }), slots.pidfd)
+  undo.onFailure('kill_exec', () => {
+    lowerKill(context, slots.pidfd, born, giveUp)
+    plan.put(child, 0) // its number may be another one's from now on
+  })
+  return { pid: born, wait, stoppable: true }
 }
 
-/** P1, inside: the home that was found is still what the container says. */
+/** Inside: the home that was found is still what the container says. */
 function lowerSamePasswd(context: ProcessContext, { home }: SoloExec): void {
   if (home === undefined) return
   const { plan } = context

@@ -64,11 +64,37 @@ export function lowerWatchSignals({ plan, slots }: ProcessContext): Wait {
   return { pollfds }
 }
 
-/** Until init says something or is gone. After a signal it has a moment; then all is undone, and the signal takes effect. */
-export function lowerWaitFor(context: ProcessContext, { pollfds }: Wait, undo: Undo): void {
-  const { plan } = context
+/** How often a process is looked after that somebody inside may have stopped, and how many times at most. */
+const TICK = { seconds: 0, nanoseconds: 100_000_000 }
+const MOST_TICKS = 50
+
+/**
+ * Until init says something or is gone. After a signal it has a moment; then all is undone, and the signal takes effect.
+ * @param of the descriptor that tells
+ * @param stoppable may others send it signals? A stop is taken back again and again, but not for ever
+ */
+export function lowerWaitFor(
+  context: ProcessContext,
+  { pollfds }: Wait,
+  undo: Undo,
+  { of = context.slots.monitor, stoppable = false }: { readonly of?: number; readonly stoppable?: boolean } = {},
+): void {
+  const { plan, slots } = context
   const said = plan.label('said')
-  plan.syscall('ppoll', [pollfds.address, 2, 0, 0, SIGSET_BYTES])
+  plan.store(pollfds.address, 4, of)
+  if (stoppable) {
+    const ticks = plan.add(0, 0, plan.value('ticks'))
+    const time = plan.struct('timespec', [u64(0), u64(0)])
+    plan.loop(({ done }) => {
+      plan.store(time.address, 8, TICK.seconds)
+      plan.store(time.at(8), 8, TICK.nanoseconds)
+      const ready = plan.syscall('ppoll', [pollfds.address, 2, time.address, 0, SIGSET_BYTES], { name: 'ready' })
+      plan.branch(ready, 'ne', 0, done)
+      plan.branch(ticks, 'eq', MOST_TICKS, undo.now)
+      plan.add(ticks, 1, ticks)
+      plan.syscall('pidfd_send_signal', [slots.pidfd, SIGNAL.SIGCONT, 0, 0])
+    })
+  } else plan.syscall('ppoll', [pollfds.address, 2, 0, 0, SIGSET_BYTES])
   plan.branch(pollfds.field(6, 2), 'ne', 0, said)
   plan.branch(lowerPatientPoll(context, pollfds), 'eq', 0, undo.now)
   plan.place(said)
