@@ -1,4 +1,5 @@
-// What the tests could leave on this machine: mounts, cgroup folders, network namespaces.
+// What the tests could leave on this machine: mounts, cgroup folders, network namespaces, files in the checkout. What others make
+// meanwhile is theirs.
 
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -13,14 +14,22 @@ const PATIENCE_MS = 5000 * PATIENCE
 const PAUSE_MS = 200
 const CGROUPS = '/sys/fs/cgroup'
 
+/** By what the tests' own things are known. */
+export interface Traces {
+  /** Their folder for temporary files. */
+  readonly folder: string
+  /** Of each test file's process: it is part of the names of all that it makes. */
+  readonly pids: ReadonlySet<number>
+}
+
 /** Look at the machine as it is. */
-export function observe(): Machine {
-  const before = look()
+export function observe(traces: Traces): Machine {
+  const before = look(traces)
   return {
     async newSince() {
       const deadline = Date.now() + PATIENCE_MS
       for (;;) {
-        const left = [...look()].filter((what) => !before.has(what))
+        const left = [...look(traces)].filter((what) => !before.has(what))
         if (left.length === 0 || Date.now() > deadline) return left
         await sleep(PAUSE_MS)
       }
@@ -28,25 +37,35 @@ export function observe(): Machine {
   }
 }
 
-function look(): Set<string> {
-  return new Set([...mounts(), ...cgroups(), ...networkNamespaces()])
+function look(traces: Traces): Set<string> {
+  return new Set([...mounts(traces), ...cgroups(traces), ...networkNamespaces(), ...filesOfTheCheckout()])
 }
 
-function mounts(): string[] {
-  return readFileSync('/proc/self/mountinfo', 'utf8')
-    .split('\n')
-    .map((line) => line.split(' ')[4])
-    .filter((point) => point !== undefined)
-    .map((point) => `mount ${point}`)
+/** Those in the tests' folder, and whatever covers another mount: what goes wrong in a container would be /proc, /dev or the root. */
+function mounts({ folder }: Traces): string[] {
+  const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n').filter(Boolean)
+  const points = lines.map((line) => line.split(' ')[4] ?? '')
+  const seen = new Map<string, number>()
+  return points.flatMap((point) => {
+    const count = (seen.get(point) ?? 0) + 1
+    seen.set(point, count)
+    if (count > 1) return [`mount ${point}, the ${count}. there`]
+    return `${point}/`.startsWith(`${folder}/`) ? [`mount ${point}`] : []
+  })
 }
 
-/** Empty ones and those of our own processes: a folder that others use is theirs. */
-function cgroups(): string[] {
+function filesOfTheCheckout(): string[] {
+  return readdirSync('.').map((name) => `file ${name}`)
+}
+
+/** Empty ones and those of our own processes, by our names. */
+function cgroups({ pids }: Traces): string[] {
   const found: string[] = []
   const walk = (folder: string): void => {
     for (const entry of readFolder(folder)) {
       const path = `${folder}/${entry}`
-      if (isIdle(path)) found.push(`cgroup ${path}`)
+      if ((path.match(/\d+/g) ?? []).some((digits) => pids.has(Number(digits))) && isIdle(path))
+        found.push(`cgroup ${path}`)
       walk(path)
     }
   }

@@ -6,7 +6,8 @@
 // conformance/: one at a time, under Bun, and nothing may be left of it. WORDs select files by a part of their path.
 
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, stripVTControlCharacters } from 'node:util'
 import { type Machine, observe } from './leaks.ts'
@@ -26,6 +27,7 @@ interface Outcome {
   readonly failed: number
   readonly skipped: number
   readonly output: string
+  readonly seconds: number
 }
 
 interface Report extends Outcome {
@@ -38,7 +40,9 @@ const KERNEL_ROOT = 'conformance'
 const PURE_SECONDS = 180 * PATIENCE
 const KERNEL_SECONDS = 600 * PATIENCE
 const AT_ONCE = 2
-const SKIPPED = /^skipped: .*$/gm
+const SKIPPED = /^skipped.*: .*$/gm
+/** Of the test files' processes. */
+const pids = new Set<number>()
 const DOTS = /^(?:[•✘] )+.*$/gm
 const COMMANDS: Readonly<Record<Engine, readonly string[]>> = {
   bun: ['node_modules/.bin/bun'],
@@ -80,24 +84,31 @@ function findTests(folder: string): string[] {
 async function runGuarded(jobs: readonly Job[]): Promise<Report[]> {
   if (jobs.length === 0) return []
   await using orphans = adoptOrphans()
-  const before = observe()
-  const outcomes = await runAll(jobs, 1)
-  return [...outcomes, report('nothing is left on the machine', await leakOutcome(before, orphans.list))]
+  const folder = mkdtempSync(`${tmpdir()}/runt-tests-`)
+  chmodSync(folder, 0o1777) // as the machine's: some tests are an ordinary user's
+  const before = observe({ folder, pids })
+  const outcomes = await runAll(jobs, 1, { TMPDIR: folder })
+  const left = report('nothing is left on the machine', await leakOutcome(before, orphans.list))
+  if (left.failed === 0) rmSync(folder, { recursive: true, force: true })
+  return [...outcomes, left]
 }
 
 async function leakOutcome(before: Machine, orphans: () => readonly string[]): Promise<Outcome> {
+  const started = performance.now()
   const left = [...(await before.newSince()), ...orphans().map((process) => `process ${process}`)]
+  const seconds = (performance.now() - started) / 1000
   return left.length === 0
-    ? { passed: 1, failed: 0, skipped: 0, output: '' }
-    : { passed: 0, failed: 1, skipped: 0, output: left.map((what) => `left behind: ${what}`).join('\n') }
+    ? { passed: 1, failed: 0, skipped: 0, output: '', seconds }
+    : { passed: 0, failed: 1, skipped: 0, seconds, output: left.map((what) => `left behind: ${what}`).join('\n') }
 }
 
-async function runAll(jobs: readonly Job[], atOnce: number): Promise<Report[]> {
+/** @param env for them, beside ours */
+async function runAll(jobs: readonly Job[], atOnce: number, env: NodeJS.ProcessEnv = {}): Promise<Report[]> {
   const waiting = [...jobs]
   const outcomes: Report[] = []
   const worker = async (): Promise<void> => {
     for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
-      outcomes.push(report(`${job.file} (${job.engine})`, await run(job)))
+      outcomes.push(report(`${job.file} (${job.engine})`, await run(job, env)))
     }
   }
   await Promise.all(Array.from({ length: atOnce }, worker))
@@ -105,14 +116,16 @@ async function runAll(jobs: readonly Job[], atOnce: number): Promise<Report[]> {
 }
 
 /** One file in one process. It counts as failed, too, when it crashes, hangs, or runs no test. */
-async function run({ file, engine, seconds }: Job): Promise<Outcome> {
+async function run({ file, engine, seconds }: Job, env: NodeJS.ProcessEnv): Promise<Outcome> {
+  const started = performance.now()
   const [command = '', ...args] = COMMANDS[engine]
   const child = spawn(command, [...args, file], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, FORCE_COLOR: '0', NO_COLOR: '1' },
+    env: { ...process.env, ...env, FORCE_COLOR: '0', NO_COLOR: '1' },
   })
   let output = ''
   isOwn(child)
+  if (child.pid !== undefined) pids.add(child.pid)
   const append = (chunk: Buffer): void => {
     output += chunk.toString()
   }
@@ -128,16 +141,18 @@ async function run({ file, engine, seconds }: Job): Promise<Outcome> {
     child.on('exit', (code, signal) => resolve(code === 0 ? undefined : `ended with ${signal ?? code}`))
   })
   clearTimeout(timer)
-  return judge(stripVTControlCharacters(output), late ? `took longer than ${seconds} s` : ending)
+  const verdict = judge(stripVTControlCharacters(output), late ? `took longer than ${seconds} s` : ending)
+  return { ...verdict, seconds: (performance.now() - started) / 1000 }
 }
 
-function judge(output: string, ending: string | undefined): Outcome {
+function judge(output: string, ending: string | undefined): Omit<Outcome, 'seconds'> {
   const total = count(output, 'Total')
   const passed = count(output, 'Passed')
   const skipped = count(output, 'Skipped')
   const failed = total - passed
   if (failed > 0 && ending === 'ended with 1') return { passed, failed, skipped, output }
-  const trouble = ending ?? (total + skipped === 0 ? 'ran no test' : undefined)
+  const unexplained = skipped > 0 && output.match(SKIPPED) === null ? 'skips without a line that says why' : undefined
+  const trouble = ending ?? (total + skipped === 0 ? 'ran no test' : unexplained)
   if (trouble === undefined) return { passed, failed, skipped, output }
   return { passed, failed: failed + 1, skipped, output: `${output}\n${trouble}` }
 }
@@ -148,8 +163,9 @@ function count(output: string, word: string): number {
 }
 
 function report(title: string, outcome: Outcome): Report {
-  const { passed, failed, skipped, output } = outcome
-  console.log(`${failed > 0 ? 'FAILED' : 'ok'}  ${title}: ${passed} passed, ${failed} failed, ${skipped} skipped`)
+  const { passed, failed, skipped, output, seconds } = outcome
+  const counts = `${passed} passed, ${failed} failed, ${skipped} skipped`
+  console.log(`${failed > 0 ? 'FAILED' : 'ok'}  ${title}: ${counts}, ${seconds.toFixed(1)} s`)
   for (const line of output.match(SKIPPED) ?? []) console.log(`    ${line}`)
   return { ...outcome, title }
 }

@@ -10,6 +10,7 @@
 
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Ground } from './box.ts'
@@ -197,7 +198,7 @@ function machine(): { readonly memory: number; readonly files: number } {
 async function soak(subject: Subject): Promise<boolean> {
   await using orphans = adoptOrphans()
   for (const phase of [parallel, live, runs]) {
-    const [before, usage] = [observe(), machine()]
+    const [before, usage] = [observe({ folder: tmpdir(), pids: new Set([process.pid]) }), machine()]
     const { what, figures } = await phase(subject)
     const left = [...(await before.newSince()).filter(subject.isOwn), ...orphans.list(), ...subject.leftovers()]
     const after = machine()

@@ -2,6 +2,7 @@
 
 import { closeSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
+import { ENGINES_CONFIGS, NO_CONFIGS } from '../../spec-schemas/others.ts'
 import { ERRNO } from '../../src/linux/errno.ts'
 import type { SyscallName } from '../../src/linux/syscalls.ts'
 import { compile } from '../../src/machine/codegen.ts'
@@ -296,9 +297,9 @@ check('H7', 'a process that exec adds is filtered, too', async (box) => {
   assert.match(stdout, /not permitted/)
 })
 
-const DOCKER = new URL('../../../shared/samples/docker-plain.json', import.meta.url)
+const DOCKER = `${ENGINES_CONFIGS}docker-plain.json`
 check('K2', 'the profile that Docker writes', async (box) => {
-  if (!existsSync(DOCKER)) skip('no sample of a config that Docker wrote is at hand')
+  if (!existsSync(DOCKER)) skip(NO_CONFIGS)
   const { linux } = JSON.parse(readFileSync(DOCKER, 'utf8'))
   const edits = { [SECCOMP]: linux.seccomp, '/process/noNewPrivileges': false }
   const script =

@@ -87,6 +87,7 @@ if (missing !== undefined) {
 
   const v1 = (name: string): boolean => existsSync(`${CGROUPS}/${name}/tasks`)
   const onV1 = ['pids', 'memory', 'freezer', 'cpuset', 'devices'].every(v1) ? test : test.skip
+  if (onV1 !== test) console.log('skipped: folders of v1: not all of its hierarchies are here')
   onV1('folders that he was given are used: limits, pause, kill', async () => {
     await using user = new User()
     using given = delegate(user.id, ['pids', 'memory', 'freezer', 'cpuset', 'devices'])
@@ -126,6 +127,7 @@ if (missing !== undefined) {
 
   const unified = existsSync(`${CGROUPS}/unified/cgroup.procs`) ? `${CGROUPS}/unified` : CGROUPS
   const onV2 = existsSync(`${unified}/cgroup.procs`) ? test : test.skip
+  if (onV2 !== test) console.log('skipped: folders of v2: no cgroup2 here')
   /** Only cgroup2, where the machine has both: all that the user sees then. */
   const alone = unified === CGROUPS ? '' : `mount -t cgroup2 cgroup2 ${CGROUPS}\n`
 

@@ -1,5 +1,5 @@
 // Our schemas against the official ones and their test vectors, and the two validators against each other.
-// The official files are not part of the project: without them at OFFICIAL the comparisons are skipped.
+// The official files are not part of the project: without them the comparisons are skipped.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -7,13 +7,12 @@ import { Ajv, type ValidateFunction } from 'ajv'
 import fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { ENGINES_CONFIGS, NO_CONFIGS, NO_SCHEMAS, OFFICIAL_SCHEMAS } from '../../spec-schemas/others.ts'
 import { config, features, process as program, resources, state } from './generated/explain.js'
 import { config as fits, process as fitsProcess, resources as fitsResources } from './generated/validators.js'
 import { mutate, mutation } from './mutations.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
-const OFFICIAL = `${ROOT}../shared/oci-spec/`
-const SAMPLES = `${ROOT}../shared/samples/`
 const SCHEMAS = `${ROOT}spec-schemas/`
 const explained = { config, process: program, resources, state, features } as const
 const verdicts = { config: fits, process: fitsProcess, resources: fitsResources } as const
@@ -28,8 +27,8 @@ const RECURSIVE_PROPAGATION = /^r(private|shared|slave|unbindable)$/
 type Kind = 'config' | 'state' | 'features'
 
 function officialValidator(kind: Kind): ValidateFunction {
-  const schemas = jsonIn(OFFICIAL).map((name) => {
-    const { $schema: _draft, ...schema } = readJson(OFFICIAL + name) // draft-04, of which only what never changed is used
+  const schemas = jsonIn(OFFICIAL_SCHEMAS).map((name) => {
+    const { $schema: _draft, ...schema } = readJson(OFFICIAL_SCHEMAS + name) // draft-04, of which only what never changed is used
     return { ...schema, $id: name }
   })
   const validate = new Ajv({ strict: false, schemas }).getSchema(`${kind}-schema.json`)
@@ -37,16 +36,16 @@ function officialValidator(kind: Kind): ValidateFunction {
   return validate
 }
 
-const hasOfficial = existsSync(OFFICIAL)
+const hasOfficial = existsSync(OFFICIAL_SCHEMAS)
 const officially = (name: string, body: () => void) => {
   if (hasOfficial) test(name, body)
-  else console.log(`skipped: ${name}: no official schemas at ${OFFICIAL}`)
+  else console.log(`skipped: ${name}: ${NO_SCHEMAS}`)
 }
 
 for (const kind of ['config', 'state', 'features'] as const) {
   officially(`the official vectors of ${kind}`, () => {
     for (const expected of ['good', 'bad'] as const) {
-      const folder = `${OFFICIAL}test/${kind}/${expected}/`
+      const folder = `${OFFICIAL_SCHEMAS}test/${kind}/${expected}/`
       for (const name of jsonIn(folder)) {
         assert.is(accepts(kind, folder + name), expected === 'good', `${folder}${name}`)
       }
@@ -69,9 +68,9 @@ function accepts(kind: Kind, path: string): boolean {
 /** Configs to start from: everything that somebody wrote for us, long seccomp lists cut. */
 function goodConfigs(): unknown[] {
   const official = hasOfficial
-    ? jsonIn(`${OFFICIAL}test/config/good/`).map((n) => `${OFFICIAL}test/config/good/${n}`)
+    ? jsonIn(`${OFFICIAL_SCHEMAS}test/config/good/`).map((n) => `${OFFICIAL_SCHEMAS}test/config/good/${n}`)
     : []
-  const samples = existsSync(SAMPLES) ? jsonIn(SAMPLES).map((name) => SAMPLES + name) : []
+  const samples = existsSync(ENGINES_CONFIGS) ? jsonIn(ENGINES_CONFIGS).map((name) => ENGINES_CONFIGS + name) : []
   return [...official, ...samples].map(readJson).map((config) => {
     config.linux?.seccomp?.syscalls?.splice(3)
     for (const call of config.linux?.seccomp?.syscalls ?? []) call.names.splice(2)
@@ -82,7 +81,7 @@ function goodConfigs(): unknown[] {
 officially('whatever the official schema of config refuses is refused', () => {
   const official = officialValidator('config')
   const good = goodConfigs()
-  const words = propertyNames(jsonIn(OFFICIAL).map((name) => readJson(OFFICIAL + name)))
+  const words = propertyNames(jsonIn(OFFICIAL_SCHEMAS).map((name) => readJson(OFFICIAL_SCHEMAS + name)))
   let refused = 0
   fc.assert(
     fc.property(
@@ -135,8 +134,8 @@ test('arbitrary JSON is judged, never thrown at', () => {
 })
 
 test('the samples that engines wrote fit', () => {
-  if (!existsSync(SAMPLES)) return console.log(`skipped: no samples at ${SAMPLES}`)
-  for (const name of jsonIn(SAMPLES)) assert.ok(verdicts.config(readJson(SAMPLES + name)), name)
+  if (!existsSync(ENGINES_CONFIGS)) return console.log(`skipped: ${NO_CONFIGS}`)
+  for (const name of jsonIn(ENGINES_CONFIGS)) assert.ok(verdicts.config(readJson(ENGINES_CONFIGS + name)), name)
 })
 
 test('unknown properties are accepted everywhere', () => {

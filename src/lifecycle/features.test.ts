@@ -1,15 +1,14 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { Ajv } from 'ajv'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { NO_SCHEMAS, OFFICIAL_SCHEMAS } from '../../spec-schemas/others.ts'
 import { SPEC_VERSION } from '../config/check-container.ts'
 import { features as ours } from '../config/generated/explain.js'
 import { validateText } from '../config/validate.ts'
 import { OCI_VERSION } from './container.ts'
 import { featuresOf } from './features.ts'
 
-const OFFICIAL = fileURLToPath(new URL('../../../shared/oci-spec/', import.meta.url))
 const BUILD = { version: '1.2.3', commit: 'abc', checkpoint: true }
 const structure = JSON.parse(JSON.stringify(featuresOf(BUILD)))
 
@@ -19,18 +18,18 @@ test('the structure fits our schema', () => {
   assert.ok(ours(structure), JSON.stringify(ours.errors))
 })
 
-if (existsSync(OFFICIAL)) {
+if (existsSync(OFFICIAL_SCHEMAS)) {
   test('the structure fits the official schema', () => {
-    const schemas = readdirSync(OFFICIAL)
+    const schemas = readdirSync(OFFICIAL_SCHEMAS)
       .filter((name) => name.endsWith('.json'))
       .map((name) => {
-        const { $schema: _draft, ...schema } = JSON.parse(readFileSync(OFFICIAL + name, 'utf8'))
+        const { $schema: _draft, ...schema } = JSON.parse(readFileSync(OFFICIAL_SCHEMAS + name, 'utf8'))
         return { ...schema, $id: name }
       })
     const official = new Ajv({ strict: false, schemas }).getSchema('features-schema.json')
     assert.ok(official?.(structure), JSON.stringify(official?.errors))
   })
-} else console.log(`skipped: the official schema: none at ${OFFICIAL}`)
+} else console.log(`skipped: the official schema: ${NO_SCHEMAS}`)
 
 test('both ends of the range of versions are accepted, and the newest is the one that states have', async () => {
   assert.is(structure.ociVersionMax, SPEC_VERSION)

@@ -1,10 +1,10 @@
 // Filters are run on calls, and must say what the profile says of them. Needs the host's libseccomp, as runt does.
 
 import { existsSync, readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import * as fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { ENGINES_CONFIGS, NO_CONFIGS } from '../../spec-schemas/others.ts'
 import type { Seccomp } from '../config/types.ts'
 import { AUDIT_ARCH, SECCOMP_RET, X32_SYSCALL_BIT } from '../linux/seccomp-abi.ts'
 import { SYSCALLS } from '../linux/syscalls.ts'
@@ -16,7 +16,7 @@ import { ARCHITECTURES, OPERATORS, X32 } from './names.ts'
 type Rule = NonNullable<Seccomp['syscalls']>[number]
 type Condition = NonNullable<Rule['args']>[number]
 
-const SAMPLE = fileURLToPath(new URL('../../../shared/samples/docker-plain.json', import.meta.url))
+const SAMPLE = `${ENGINES_CONFIGS}docker-plain.json`
 const { X86_64, I386 } = AUDIT_ARCH
 
 function openLibrary(): Libseccomp | undefined {
@@ -158,7 +158,7 @@ else {
     assert.throws(() => compiled(rules), /^linux\.seccomp\.syscalls\[0\]: rmdir: libseccomp [\d.]+ refuses it: EINVAL/)
   })
 
-  if (!existsSync(SAMPLE)) console.log('skipped: no sample of a config that Docker wrote is at hand')
+  if (!existsSync(SAMPLE)) console.log(`skipped: the profile of Docker: ${NO_CONFIGS}`)
   else {
     const docker: Seccomp = JSON.parse(readFileSync(SAMPLE, 'utf8')).linux.seccomp
 
