@@ -93,9 +93,12 @@ function testRefusals(ground: Ground): void {
     mkdirSync(folder)
     const bind = (source: string, destination: string) => ({ destination, source, options: ['bind'] })
     for (const [mount, said] of [
-      [bind(file, '/mnt'), `${file} is a file and not a directory, as /mnt in the container is`],
-      [bind(folder, '/etc/passwd'), `/etc/passwd in the container is a file and not a directory, as ${folder} is`],
-      [{ destination: '/etc/passwd', type: 'tmpfs' }, '/etc/passwd in the container is a file and not a directory'],
+      [bind(file, '/mnt'), `${file} on /mnt: what is mounted is a file, not a directory`],
+      [
+        bind(folder, '/etc/passwd'),
+        `${folder} on /etc/passwd: what is mounted is a folder, and its destination in the container a file, not a directory`,
+      ],
+      [{ destination: '/etc/passwd', type: 'tmpfs' }, 'tmpfs on /etc/passwd: what is mounted is a folder'],
     ] as const) {
       assert.ok((await box.rejected({ '/mounts/-': mount })).includes(said), said)
     }

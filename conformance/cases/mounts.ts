@@ -427,3 +427,18 @@ check('C4', 'in a user namespace rw does not make a read-only mount of the host 
   const { stdout } = await boundTmpfs(box, 'ro', ['rbind', 'rw', 'nosuid'], script, IN_USER_NAMESPACE)
   assert.not.match(stdout, /written/)
 })
+
+check('C1', 'more mounts than there may be open files', async (box) => {
+  writeFileSync(box.path('file'), '')
+  const mounts = Array.from({ length: 600 }, (_, index) =>
+    index % 3 === 0
+      ? { destination: `/mnt/${index}`, ...TMPFS }
+      : { destination: `/mnt/${index}`, type: 'bind', source: box.path('file'), options: ['bind', 'ro'] },
+  )
+  const limited = await box.runPrepared('ulimit -n 256', {
+    '/mounts': [{ destination: '/proc', type: 'proc', source: 'proc' }, ...mounts],
+    '/process/args': ['cat', '/proc/self/mountinfo'],
+    '/process/rlimits': [],
+  })
+  assert.is(parse(succeeded(limited).stdout).filter(({ point }) => point.startsWith('/mnt/')).length, 600)
+})

@@ -1,7 +1,7 @@
 // Descriptors at the image's start and the FIFOs of the gate, made while host paths still mean the host's.
 
 import { ALL_FDS, AT, CLOSE_RANGE_CLOEXEC, O, S_IF } from '../linux/open-flags.ts'
-import type { Operand } from '../plan/step.ts'
+import type { Operand, Value } from '../plan/step.ts'
 import type { Context, ProcessContext } from './context.ts'
 
 /** Whatever the caller left open closes on exec, but for what the container is to have (CVE-2024-21626). */
@@ -39,4 +39,12 @@ function makeFifo({ plan, facts }: Context, name: string, slot: number): void {
 /** Give a descriptor its fixed number; the old one is temporary. */
 export function moveToSlot({ plan }: Pick<ProcessContext, 'plan'>, fd: Operand, slot: number): void {
   plan.syscall('dup3', [fd, slot, { kind: 'open-flags', flags: O.CLOEXEC }])
+}
+
+/** With no more mounts than these, temporary descriptors are left to be closed all at once. */
+const FEW_MOUNTS = 100
+
+/** Close what a mount was made by, where there are so many of them that descriptors could run out. */
+export function closeIfMany({ plan, config }: Context, ...descriptors: readonly Value[]): void {
+  if (config.mounts.length > FEW_MOUNTS) for (const fd of descriptors) plan.syscall('close', [fd])
 }

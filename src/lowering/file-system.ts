@@ -5,6 +5,7 @@ import { FSMOUNT_CLOEXEC, MOUNT_ATTR, MOUNT_ATTR_ATIME_MASK, MS, OPEN_TREE } fro
 import { AT } from '../linux/open-flags.ts'
 import type { Label, Value } from '../plan/step.ts'
 import { type Context, has, isNew } from './context.ts'
+import { closeIfMany } from './descriptors.ts'
 import { lowerFsContext } from './fs-context.ts'
 import { fsParameters, legacyArguments, needsLegacyCall } from './fs-parameters.ts'
 import { labelOption, labelParameters } from './lsm.ts'
@@ -20,7 +21,8 @@ export function makeFileSystem(context: Context, mount: Mount): Value {
   const refused = mayBeRefused(context, mount) ? plan.label('refused') : undefined
   const fs = lowerFsContext(context, mount.type, [...fsParameters(mount), ...label], refused)
   const made = plan.syscall('fsmount', [fs, FSMOUNT_CLOEXEC, attributes])
-  if (refused !== undefined) lowerHostSysfs(context, mount, { refused, made })
+  if (refused === undefined) closeIfMany(context, fs)
+  else lowerHostSysfs(context, mount, { refused, made })
   return made
 }
 

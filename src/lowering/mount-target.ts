@@ -4,14 +4,14 @@
 import type { Mount } from '../config/types.ts'
 import { ERRNO } from '../linux/errno.ts'
 import { MOVE_MOUNT } from '../linux/mount-flags.ts'
-import { S_IF, S_IFMT } from '../linux/open-flags.ts'
+import { O, RESOLVE, S_IF, S_IFMT } from '../linux/open-flags.ts'
 import { STATX } from '../linux/statx.ts'
 import type { DataObject, PlanBuilder } from '../plan/builder.ts'
 import type { Field, Operand, Routine, Value } from '../plan/step.ts'
 import type { Context } from './context.ts'
-import { openInRoot, type ResolveOptions } from './in-root.ts'
+import { openHow, openInRoot, openWithHow, type ResolveOptions } from './in-root.ts'
 import { mountPoint } from './mount-point.ts'
-import { statDescriptor, statxRoom } from './statx.ts'
+import { statAt, statDescriptor, statxRoom } from './statx.ts'
 
 /** File systems that must not be mounted through a link of the image (CVE-2019-19921, CVE-2023-27561). */
 const REAL_TARGET = new Set(['proc', 'sysfs'])
@@ -29,45 +29,39 @@ export function openTarget(
   { type, destination }: Mount,
   { source = context.slots.root, status }: TargetOptions = {},
 ): Value {
-  const { plan } = context
   if (REAL_TARGET.has(type)) return openOrMake(context, destination, { noSymlinks: true })
-  const [elsewhere, there] = [plan.label('elsewhere'), plan.label('there')]
-  // Without a link on the way it is what the config names, and the config has been looked at.
-  const target = openInRoot(
-    context,
-    destination,
-    { noSymlinks: true },
-    { onError: { ENOENT: elsewhere, ELOOP: elsewhere } },
-  )
-  if (status !== undefined) statDescriptor(context, target, {}, status)
-  plan.jump(there)
-  plan.place(elsewhere)
-  const room = status ?? statxRoom(context)
-  plan.call(mountPoint(context), [destination, source, room.address], { result: target })
-  plan.place(there)
-  return target
+  const room = status?.address ?? 0
+  return context.plan.call(targetRoutine(context), [destination, source, room], { name: 'target' })
+}
+
+/** Parameters: as of the routine mount_point; the last may be 0. */
+function targetRoutine(context: Context): Routine {
+  const { plan, slots } = context
+  const elsewhere = mountPoint(context)
+  return plan.routine('open_target', ['wanted', 'like', 'status'], (wanted, like, status) => {
+    const [behind, ignored] = [plan.label('behind'), statxRoom(context)]
+    // Without a link on the way it is what the config names, and the config has been looked at.
+    const how = openHow(context, O.PATH, RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS | RESOLVE.NO_SYMLINKS)
+    const target = openWithHow(context, slots.root, wanted, how, { onError: { ENOENT: behind, ELOOP: behind } })
+    plan.when([status, 'ne', 0], () => statAt(context, target, status))
+    plan.return(target)
+    plan.place(behind)
+    plan.when([status, 'eq', 0], () => plan.add(ignored.address, 0, status))
+    return plan.call(elsewhere, [wanted, like, status])
+  })
 }
 
 /** A mount onto its target. One may be a file and the other a folder: which is which is told then. */
 export function attachMount(
-  context: Context,
+  { plan }: Context,
   { source, type, destination }: Mount,
   tree: Operand,
   target: Operand,
 ): void {
-  const { plan } = context
-  const [ours, theirs] = [source ?? type, `${destination} in the container`]
-  const [file, folder, done] = [plan.label('file'), plan.label('folder'), plan.label('attached')]
-  plan.call(attachRoutine(plan), [tree, target], { onError: { ENOTDIR: file, EISDIR: folder } })
-  plan.jump(done)
-  plan.place(file)
-  plan.fail(ERRNO.ENOTDIR, `${ours} is a file and not a directory, as ${theirs} is`)
-  plan.place(folder)
-  plan.fail(ERRNO.ENOTDIR, `${theirs} is a file and not a directory, as ${ours} is`)
-  plan.place(done)
+  plan.call(attachRoutine(plan), [tree, target], { about: `${source ?? type} on ${destination}` })
 }
 
-/** Parameters: a mount and its target. Fails with ENOTDIR where only the target is a folder, with EISDIR where only the mount is. */
+/** Parameters: a mount and its target. */
 function attachRoutine(plan: PlanBuilder): Routine {
   return plan.routine('attach', ['tree', 'target'], (tree, target) => {
     const refused = plan.label('refused')
@@ -77,12 +71,18 @@ function attachRoutine(plan: PlanBuilder): Routine {
     plan.place(refused)
     const kind = (fd: Operand): Field => statDescriptor({ plan }, fd).field(STATX.mode, 2, S_IFMT)
     const [ours, theirs] = [kind(tree), kind(target)]
-    plan.when([ours, 'ne', S_IF.DIR], () => plan.when([theirs, 'eq', S_IF.DIR], () => plan.fail(ERRNO.ENOTDIR)))
-    plan.when([ours, 'eq', S_IF.DIR], () => plan.when([theirs, 'ne', S_IF.DIR], () => plan.fail(ERRNO.EISDIR)))
-    plan.fail(
-      ERRNO.EINVAL,
-      'the kernel attaches it nowhere: a mount below the source is unbindable, or the target has gone',
+    plan.when(
+      [ours, 'eq', S_IF.DIR],
+      () => {
+        const what = 'what is mounted is a folder, and its destination in the container a file, not a directory'
+        plan.when([theirs, 'ne', S_IF.DIR], () => plan.fail(ERRNO.ENOTDIR, what))
+      },
+      () => {
+        const what = 'what is mounted is a file, not a directory, and its destination in the container a folder'
+        plan.when([theirs, 'eq', S_IF.DIR], () => plan.fail(ERRNO.ENOTDIR, what))
+      },
     )
+    plan.fail(ERRNO.EINVAL, 'the kernel attaches it nowhere: a mount below is unbindable, or the destination has gone')
   })
 }
 

@@ -6,6 +6,7 @@ import { STATX } from '../linux/statx.ts'
 import { lowerCgroupMount } from './cgroup-mount.ts'
 import type { Context } from './context.ts'
 import { lowerCopyUp } from './copy-up.ts'
+import { closeIfMany } from './descriptors.ts'
 import { isDev, isWrittenFirst, takesModeOfTarget } from './file-system.ts'
 import { type FsParameter, isReadonly, splitOption } from './fs-parameters.ts'
 import { openInRoot } from './in-root.ts'
@@ -44,8 +45,10 @@ function lowerMount(context: Context, mount: Mount): void {
 function lowerBind(context: Context, mount: Mount): void {
   const tree = sourceTree(context, mount)
   setBindAttributes(context, tree, mount.options)
-  attachMount(context, mount, tree, openTarget(context, mount, { source: tree }))
+  const target = openTarget(context, mount, { source: tree })
+  attachMount(context, mount, tree, target)
   lowerPropagationChanges(context, tree, mount.options)
+  closeIfMany(context, tree, target)
 }
 
 function lowerFileSystem(context: Context, mount: Mount): void {
@@ -61,6 +64,7 @@ function lowerFileSystem(context: Context, mount: Mount): void {
   if (mount.type === 'mqueue') lowerRootLabel(context, fs)
   attachMount(context, mount, fs, target)
   lowerPropagationChanges(context, fs, mount.options)
+  closeIfMany(context, target, ...(context.unsealed.some((one) => one.fs === fs) ? [] : [fs]))
 }
 
 /** Of st_mode, all but the type. */

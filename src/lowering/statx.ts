@@ -2,7 +2,7 @@
 
 import { AT } from '../linux/open-flags.ts'
 import { STATX, STATX_BASIC_STATS, STATX_SIZE } from '../linux/statx.ts'
-import type { DataObject } from '../plan/builder.ts'
+import type { DataObject, SyscallOptions } from '../plan/builder.ts'
 import type { Operand } from '../plan/step.ts'
 import type { ProcessContext } from './context.ts'
 
@@ -24,11 +24,16 @@ export function statxRoomWith({ plan }: Plan, mode: number): DataObject {
 export function statDescriptor(
   context: Plan,
   fd: Operand,
-  options: Parameters<ProcessContext['plan']['syscall']>[2] = {},
+  options: SyscallOptions = {},
   room = statxRoom(context),
 ): DataObject {
-  context.plan.syscall('statx', [fd, '', AT.EMPTY_PATH, STATX_BASIC_STATS, room.address], options)
+  statAt(context, fd, room.address, options)
   return room
+}
+
+/** statx(2) of a descriptor, into room at an address. */
+export function statAt({ plan }: Plan, fd: Operand, room: Operand, options: SyscallOptions = {}): void {
+  plan.syscall('statx', [fd, '', AT.EMPTY_PATH, STATX_BASIC_STATS, room], options)
 }
 
 /** statx(2) of a name in a folder; a link is looked at itself. @param name its address */

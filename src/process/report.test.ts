@@ -1,8 +1,9 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ERRNO } from '../linux/errno.ts'
+import { PlanBuilder } from '../plan/builder.ts'
 import { HOOK_FAILED } from '../plan/messages.ts'
-import { failedLabel, failureError, type StepLabel } from './report.ts'
+import { failedLabel, failureError, labelsFrom, type StepLabel } from './report.ts'
 
 /** [label, code, text, message, hint] */
 const REPORTS: readonly (readonly [StepLabel, number, string, string, string?])[] = [
@@ -71,13 +72,28 @@ test('a routine speaks for the call that led there', () => {
     { origin: '/mounts/7', about: '/data', call: '' },
     { origin: '', about: '', call: 'openat2' },
     { origin: '', about: 'an entry', call: 'openat2' },
+    { origin: '', about: 'is no folder', call: '' },
   ]
   const failed = (step: number, caller?: number): StepLabel | undefined =>
     failedLabel((index) => labels[index], { step, ...(caller === undefined ? {} : { caller }) })
   assert.equal(failed(1, 0), { origin: '/mounts/7', about: '/data', call: 'openat2' })
   assert.equal(failed(2, 0), { origin: '/mounts/7', about: 'an entry', call: 'openat2' })
+  assert.equal(failed(3, 0), { origin: '/mounts/7', about: '/data: is no folder', call: '' })
   assert.equal(failed(1), labels[1])
   assert.is(failed(9, 0), undefined)
+})
+
+test('labels from a step on are those of the routines that are called there, too', () => {
+  const plan = new PlanBuilder(3)
+  const inner = plan.routine('inner', [], () => plan.syscall('getpid', []))
+  const outer = plan.routine('outer', [], () => plan.call(inner, []))
+  const early = plan.routine('early', [], () => plan.syscall('gettid', []))
+  plan.call(early, [])
+  const gate = plan.length
+  plan.call(outer, [])
+  plan.exit(0)
+  const calls = Object.values(labelsFrom(plan.finish(), gate)).map(({ call }) => call)
+  assert.equal(calls.sort(), ['', '', 'getpid'])
 })
 
 test('a report of a step that nobody knows is an error of its own', () => {

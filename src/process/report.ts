@@ -23,17 +23,32 @@ export function stepLabel(step: Step): StepLabel {
   return { origin: step.origin, about: step.about ?? '', call: step.op === 'syscall' ? step.name : '' }
 }
 
-/** Labels of the steps from one on, those of all routines among them: what may still fail after the gate. */
-export function labelsFrom(plan: Pick<Plan, 'steps'>, first: number): Record<number, StepLabel> {
+/** Labels of the steps from one on, and of the routines that are called there: what may still fail after the gate. */
+export function labelsFrom({ steps }: Pick<Plan, 'steps'>, first: number): Record<number, StepLabel> {
   const labels: Record<number, StepLabel> = {}
-  for (const [index, step] of plan.steps.entries()) {
-    if (index >= first && (step.op === 'syscall' || step.op === 'call' || step.op === 'fail'))
-      labels[index] = stepLabel(step)
+  const called = new Set<number>()
+  // A routine stands before those that call it, and all of them behind the program: so callers come first from behind.
+  const starts = steps.flatMap(({ op }, index) => (op === 'routine' ? [index] : []))
+  const [program = steps.length] = starts
+  const label = (start: number, end: number): void => {
+    for (let index = start; index < end; index++) {
+      const step = steps[index]
+      if (step?.op === 'call') called.add(step.routine.id)
+      if (step?.op === 'syscall' || step?.op === 'call' || step?.op === 'fail') labels[index] = stepLabel(step)
+    }
+  }
+  label(first, program)
+  for (const [at, start] of [...starts.entries()].reverse()) {
+    const step = steps[start]
+    if (step?.op === 'routine' && called.has(step.routine.id)) label(start, starts[at + 1] ?? steps.length)
   }
   return labels
 }
 
-/** A routine speaks for the call that led there: of its own step it says what was done, and to what if it knows better. */
+/**
+ * A routine speaks for the call that led there: of its own step it says what was done, and to what if it knows better; of its
+ * own checks, what was wrong with what the call is about.
+ */
 export function failedLabel(
   labelOf: (step: number) => StepLabel | undefined,
   { step, caller }: Pick<Failure, 'step' | 'caller'>,
@@ -41,7 +56,9 @@ export function failedLabel(
   const label = labelOf(step)
   const call = caller === undefined ? undefined : labelOf(caller)
   if (label === undefined || call === undefined) return label
-  return { ...label, origin: call.origin, about: label.about === '' ? call.about : label.about }
+  const isCheck = label.call === '' && label.about !== HOOK_FAILED
+  const abouts = isCheck ? [call.about, label.about] : [label.about || call.about]
+  return { ...label, origin: call.origin, about: abouts.filter((about) => about !== '').join(': ') }
 }
 
 const NO_MORE_PROCESSES = "pids.limit is reached, or the process has SCHED_DEADLINE and can't make others"
