@@ -297,6 +297,18 @@ check('K3', 'a createContainer hook works in the root file system', async (box) 
   assert.is(folder.trim().split(' ')[0], `${statSync(box.rootfs).ino}`)
 })
 
+check('E8', 'a long state reaches every hook', async (box) => {
+  const words = Object.fromEntries(Array.from({ length: 30 }, (_, index) => [`word.${index}`, 'ü'.repeat(10_000)]))
+  const wants = `wc -c | grep -qx '6[0-9]*'`
+  const hook = [{ path: '/bin/busybox', args: ['sh', '-c', wants], env: ENV }]
+  await box.create({
+    '/annotations': words,
+    '/process/args': ['sleep', '100'],
+    '/hooks': { createRuntime: hook, createContainer: hook, startContainer: hook, poststart: hook },
+  })
+  await box.start()
+})
+
 const speaks = (end: string) => ({
   path: '/bin/sh',
   args: ['sh', '-c', `echo on standard output; echo on standard error >&2; ${end}`],

@@ -366,6 +366,22 @@ check('K2', 'descriptors of LISTEN_FDS are passed, and LISTEN_PID is 1', async (
   }
 })
 
+for (const [what, env] of [
+  ['of another process', { LISTEN_FDS: '1', LISTEN_PID: '1' }],
+  ['that names no process', { LISTEN_FDS: '1' }],
+] as const) {
+  check('K2', `LISTEN_FDS ${what} is not the runtime's`, async (box) => {
+    writeFileSync(box.path('three'), 'three')
+    const three = openSync(box.path('three'), 'r')
+    try {
+      const script = 'test -e /proc/self/fd/3 && echo open; echo "<$LISTEN_FDS>"'
+      assert.is(await box.sh(script, {}, [], { descriptors: [three], env }), '<>')
+    } finally {
+      closeSync(three)
+    }
+  })
+}
+
 check('K2', 'the program leads a session of its own', async (box) => {
   await box.launch('exec sleep 100')
   const { pid } = await box.state()

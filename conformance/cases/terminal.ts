@@ -2,6 +2,9 @@
 
 import { existsSync } from 'node:fs'
 import * as assert from 'uvu/assert'
+import { O } from '../../src/linux/open-flags.ts'
+import { tryConnectUnix } from '../../src/native/descriptors.ts'
+import { close } from '../../src/native/file.ts'
 import type { Box } from '../box.ts'
 import type { Edits } from '../bundle.ts'
 import { check } from '../case.ts'
@@ -97,6 +100,20 @@ check('K2', 'a console socket needs a terminal', async (box) => {
 check('K2', 'a console socket that nobody made is an error', async (box) => {
   await box.rejected(TERMINAL, ['--console-socket', box.path('nobody')])
   assert.not.ok(existsSync(box.path('nobody')))
+})
+
+check('K2', 'a console socket whose queue is full is an error', async (box) => {
+  using socket = listenForConsole(box.path('console'))
+  const waiting: number[] = []
+  try {
+    for (let fd = 0; fd >= 0; ) {
+      fd = tryConnectUnix(socket.path, O.NONBLOCK)
+      if (fd >= 0) waiting.push(fd)
+    }
+    await box.rejected(TERMINAL, ['--console-socket', socket.path])
+  } finally {
+    waiting.forEach(close)
+  }
 })
 
 check('C12', 'consoleSize without a terminal is ignored', async (box) => {

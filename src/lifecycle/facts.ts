@@ -163,11 +163,11 @@ export function consoleTarget(
   return { kind: 'channel' }
 }
 
-/** Socket activation: systemd's LISTEN_FDS, when it speaks of us. sd_listen_fds(3) */
+/** Socket activation: LISTEN_FDS, where LISTEN_PID says that it is meant for us and not inherited. sd_listen_fds(3) */
 function callerListenFds(): number | undefined {
   const { LISTEN_FDS, LISTEN_PID } = callerEnvironment()
   if (LISTEN_FDS === undefined || !/^[1-9]\d{0,3}$/.test(LISTEN_FDS)) return undefined
-  if (LISTEN_PID !== undefined && LISTEN_PID !== `${process.pid}`) return undefined
+  if (LISTEN_PID !== `${process.pid}`) return undefined
   return Number(LISTEN_FDS)
 }
 

@@ -32,7 +32,8 @@ export function lowerConsoleSocket(context: ProcessContext): void {
     moveToSlot(context, plan.syscall('openat', [AT.FDCWD, target.path, flags, 0], { name: 'path' }), slots.path)
     const name = encodeName(`/proc/self/fd/${slots.path}\0`)
     const address = plan.constant(`sockaddr_un /proc/self/fd/${slots.path}`, [new Uint8Array([AF_UNIX, 0]), name])
-    const socket = plan.syscall('socket', [AF_UNIX, SOCK_STREAM_CLOEXEC, 0], { name: 'socket' })
+    // Who listens and doesn't accept, with a full queue, is not waited for: EAGAIN.
+    const socket = plan.syscall('socket', [AF_UNIX, SOCK_STREAM_CLOEXEC | O.NONBLOCK, 0], { name: 'socket' })
     plan.syscall('connect', [socket, address.address, 2 + name.length])
     moveToSlot(context, socket, slots.console)
   })

@@ -26,10 +26,24 @@ function sendValue({ plan }: ProcessContext, fd: number, kind: number, value: Op
 
 /** Wait for runt's word. When runt is gone, so are we: nobody would know of us. */
 function receive({ plan, slots, reply, facts }: ProcessContext, about: string): void {
-  plan.syscall('read', [slots.channel, reply.address, replySize(facts.stateRoom)], {
+  const room = replySize(facts.stateRoom)
+  const gone = 'ECONNRESET'
+  const got = plan.syscall('read', [slots.channel, reply.address, room], {
     about,
-    atLeast: { count: 8, errno: 'ECONNRESET' },
+    name: 'got',
+    atLeast: { count: REPLY.home, errno: gone },
   })
+  if (room <= REPLY.part) return
+  // A longer state comes in parts.
+  const whole = plan.add(reply.field(REPLY.stateLength, 4), REPLY.state)
+  plan.when([got, 'above', REPLY.home], () =>
+    plan.loop(({ done }) => {
+      plan.branch(got, 'atLeast', whole, done)
+      const rest = [slots.channel, plan.add(reply.address, got), REPLY.part] as const
+      const part = plan.syscall('read', rest, { about, name: 'part', atLeast: { count: 1, errno: gone } })
+      plan.add(got, part, got)
+    }),
+  )
 }
 
 /** Room for the longest message of runt. */

@@ -1,6 +1,7 @@
 // Descriptors between processes: socket pairs, SCM_RIGHTS, sealed memory, polling.
 
 import { ERRNO } from '../linux/errno.ts'
+import { F } from '../linux/fcntl.ts'
 import { F_ADD_SEALS, MFD, SEALS } from '../linux/memfd.ts'
 import { encodeName } from '../linux/names.ts'
 import { O } from '../linux/open-flags.ts'
@@ -91,12 +92,13 @@ export function sendDescriptor(socket: number, text: string, descriptor: number)
 }
 
 /**
- * Connect to a Unix stream socket.
+ * Connect to a Unix stream socket. A peer that doesn't accept, and whose queue is full, is not waited for: EAGAIN.
  * @param path shorter than sun_path, or /proc/self/fd/N of an O_PATH descriptor; an abstract name begins with NUL. unix(7)
  */
 export function connectUnix(path: string): number {
-  const result = tryConnectUnix(path, 0)
+  const result = tryConnectUnix(path, O.NONBLOCK)
   if (result < 0) throw new SyscallError('connect', -result, path)
+  syscall('fcntl', result, F.SETFL, 0)
   return result
 }
 

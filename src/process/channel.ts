@@ -5,6 +5,7 @@ import { ERRNO } from '../linux/errno.ts'
 import { MSG_CMSG_CLOEXEC, pollAsync, receiveDescriptor, setReceiveTimeout } from '../native/descriptors.ts'
 import { close } from '../native/file.ts'
 import { failedWith, SyscallError, syscall, trySyscall } from '../native/syscall.ts'
+import { REPLY } from '../plan/messages.ts'
 import { REPORT } from '../plan/step.ts'
 import { decodeMessage, type Failure, type Message, type MessageKind } from './sync.ts'
 
@@ -15,7 +16,7 @@ export interface Channel {
   receiveRaw(size: number): Promise<Uint8Array>
   /** A descriptor in SCM_RIGHTS. @returns a failure when the image sent that instead, undefined when it is gone */
   receiveDescriptor(): Promise<number | Failure | undefined>
-  /** @returns false when the image is gone */
+  /** A reply, in parts that a socket takes. @returns false when the image is gone */
   send(bytes: Uint8Array): Promise<boolean>
   /** While a message is waited for, look around again and again. @param look throws when there is no use in waiting */
   whileWaiting(look: () => void): void
@@ -74,10 +75,13 @@ export function blockingChannel(fd: number, interrupted?: Promise<never>): Chann
       throw new Error(`${message.kind} from the image where a descriptor was due`)
     },
     async send(bytes) {
-      // JavaScript engines ignore SIGPIPE: a peer that is gone is EPIPE.
-      const result = trySyscall('write', fd, bytes, bytes.length)
-      if (result === -ERRNO.EPIPE) return false
-      if (result < 0) throw new SyscallError('write', -result, 'channel')
+      for (let from = 0; from < bytes.length; from += REPLY.part) {
+        const part = bytes.subarray(from, from + REPLY.part)
+        // JavaScript engines ignore SIGPIPE: a peer that is gone is EPIPE.
+        const result = trySyscall('write', fd, part, part.length)
+        if (result === -ERRNO.EPIPE) return false
+        if (result < 0) throw new SyscallError('write', -result, 'channel')
+      }
       return true
     },
     whileWaiting(next) {

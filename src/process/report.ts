@@ -106,6 +106,7 @@ const HINTS: readonly (readonly [failure: string, word: string, hint: string])[]
   ['setns EINVAL', '', 'the file is not a namespace of that type'],
   ['openat2 ELOOP', '', 'the image has a symbolic link where none is allowed'],
   ['openat2 ENOTDIR', '', 'the image has a file where a folder must be'],
+  ['connect EAGAIN', 'console socket', 'whoever made it does not accept connections, and its queue is full'],
   ['move_mount ENOTDIR', '', 'one of source and target is a folder, the other a file'],
   ['clone3 EINVAL', '', 'the kernel lacks one of the namespace types'],
   ['clone3 ENOSPC', '', 'a limit in /proc/sys/user is reached, or namespaces are nested too deep'],
