@@ -11,7 +11,7 @@ RUNS ?= 30
 TEST_PACKAGES := busybox-static libseccomp2 runc crun strace systemd dbus-daemon dbus-system-bus-common binutils binutils-aarch64-linux-gnu qemu-user-static zsh fish mandoc iptables uidmap
 ENGINE_PACKAGES := podman buildah conmon netavark aardvark-dns catatonit docker.io containerd busybox-static iptables iproute2
 # For some of the long set.
-MORE_ENGINE_PACKAGES := docker-registry containernetworking-plugins runc uidmap slirp4netns fuse-overlayfs
+MORE_ENGINE_PACKAGES := docker-registry containernetworking-plugins runc uidmap slirp4netns fuse-overlayfs rootlesskit
 
 BUN := node_modules/.bin/bun
 ARCH := $(shell uname -m | sed -e 's/x86_64/x64/' -e 's/aarch64/arm64/')

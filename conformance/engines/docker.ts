@@ -5,7 +5,7 @@ import { succeeded } from '../box.ts'
 import { execute } from '../runtime.ts'
 import { containerdConfig, probeContainerd } from './containerd.ts'
 import { Daemon } from './daemon.ts'
-import type { Engine, World } from './engine.ts'
+import type { Engine, Session, World } from './engine.ts'
 import { pathWithRuntime, RUNTIME_NAME } from './path.ts'
 
 const STARTING_SECONDS = 60
@@ -63,14 +63,16 @@ async function startDockerd(
     world,
     client,
     daemon,
-    async tidy(session) {
-      if (session.names.length === 0) return
-      await session.run(['rm', '--force', '--volumes', ...session.names])
-      await session.run(['network', 'rm', ...session.names])
-      await session.run(['volume', 'rm', '--force', ...session.names])
-    },
+    tidy: tidyDocker,
     [Symbol.asyncDispose]: () => daemon.stop(),
   }
+}
+
+export async function tidyDocker(session: Session): Promise<void> {
+  if (session.names.length === 0) return
+  await session.run(['rm', '--force', '--volumes', ...session.names])
+  await session.run(['network', 'rm', ...session.names])
+  await session.run(['volume', 'rm', '--force', ...session.names])
 }
 
 /** The image for one dockerd. */

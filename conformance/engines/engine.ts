@@ -8,8 +8,8 @@ import { Pty } from '../pty.ts'
 import { execute, type Result, type RunOptions } from '../runtime.ts'
 import { IMAGE } from './image.ts'
 
-/** rootless: Podman as an ordinary user. */
-export type EngineName = 'podman' | 'rootless' | 'buildah' | 'docker' | 'containerd' | 'cri'
+/** rootless: Podman as an ordinary user; rootless-docker: Docker as one. */
+export type EngineName = 'podman' | 'rootless' | 'rootless-docker' | 'buildah' | 'docker' | 'containerd' | 'cri'
 
 /** What the engines of one run share. */
 export interface World {
@@ -29,6 +29,11 @@ export interface Engine extends AsyncDisposable {
   readonly client: readonly string[]
   /** Remove what a case has left, whatever state it is in. */
   tidy(session: Session): Promise<void>
+}
+
+/** Whoever runs it. */
+export function isDocker({ name }: Pick<Engine, 'name'>): boolean {
+  return name === 'docker' || name === 'rootless-docker'
 }
 
 const SECONDS = 60

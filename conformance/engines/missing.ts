@@ -7,12 +7,21 @@ const WORLD = 'busybox ip iptables tar unshare'
 const PROGRAMS: Readonly<Record<EngineName, string>> = {
   podman: `${WORLD} podman conmon netavark catatonit`,
   rootless: `${WORLD} podman conmon netavark catatonit setpriv newuidmap slirp4netns`,
+  'rootless-docker': `${WORLD} docker dockerd containerd ctr containerd-shim-runc-v2 setpriv newuidmap slirp4netns rootlesskit dockerd-rootless.sh`,
   buildah: `${WORLD} buildah podman conmon netavark`,
   docker: `${WORLD} docker dockerd containerd ctr containerd-shim-runc-v2`,
   containerd: `${WORLD} containerd ctr containerd-shim-runc-v2`,
   cri: `${WORLD} containerd ctr containerd-shim-runc-v2`,
 }
-const FOLDERS = ['/usr/bin', '/usr/sbin', '/usr/lib/podman', '/usr/libexec/podman', '/bin', '/sbin']
+const FOLDERS = [
+  '/usr/bin',
+  '/usr/sbin',
+  '/usr/lib/podman',
+  '/usr/libexec/podman',
+  '/usr/share/docker.io/contrib',
+  '/bin',
+  '/sbin',
+]
 
 /** @returns why no case can run, if none can */
 export function missingForEngines(): string | undefined {

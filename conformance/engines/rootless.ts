@@ -1,10 +1,13 @@
-// Podman as an ordinary user, who has a name, a home and ranges of ids in this world.
+// Podman and Docker as an ordinary user, who has a name, a home and ranges of ids in this world.
 
 import { appendFileSync, chownSync, mkdirSync, writeFileSync } from 'node:fs'
 import { succeeded } from '../box.ts'
 import { linkBuilt } from '../built.ts'
 import { execute } from '../runtime.ts'
+import { Daemon } from './daemon.ts'
+import { tidyDocker } from './docker.ts'
 import type { Engine, World } from './engine.ts'
+import { RUNTIME_NAME } from './path.ts'
 import { containersConf, tidyPodman } from './podman.ts'
 
 export const UID = 4321
@@ -19,6 +22,56 @@ export function homeOf({ folder }: Pick<World, 'folder'>): string {
 }
 
 export async function startRootless(world: World): Promise<Engine> {
+  const user = await makeUser(world)
+  configure(`${user.home}/.config/containers`, { ...world, runtime: user.runtime })
+  const client = [...user.words, 'podman']
+  await load(client, world, `${world.folder}/${NAME}-load`)
+  return { name: 'rootless', world, client, tidy: tidyPodman, async [Symbol.asyncDispose]() {} }
+}
+
+async function load(client: readonly string[], { archive }: World, output: string): Promise<void> {
+  succeeded(await execute([...client, 'load', '--input', archive], output, { seconds: STARTING_SECONDS }))
+}
+
+const DOCKERD = '/usr/share/docker.io/contrib/dockerd-rootless.sh'
+
+/** dockerd, with a containerd of its own, in the namespaces of rootlesskit. */
+export async function startRootlessDocker(world: World): Promise<Engine> {
+  const { home, runtimeDirectory, words, runtime } = await makeUser(world)
+  const folder = `${home}/docker`
+  mkdirSync(folder)
+  const config = {
+    'data-root': `${folder}/data`,
+    runtimes: { [RUNTIME_NAME]: { path: runtime.path } },
+    'default-runtime': RUNTIME_NAME,
+    'shutdown-timeout': 1,
+  }
+  writeFileSync(`${folder}/daemon.json`, JSON.stringify(config))
+  chownSync(folder, UID, UID)
+  const client = [...words, 'docker', '--host', `unix://${runtimeDirectory}/docker.sock`]
+  const daemon = new Daemon(
+    [...words, DOCKERD, '--config-file', `${folder}/daemon.json`],
+    `${world.folder}/rootless-docker.log`,
+  )
+  await daemon.ready(async () => (await execute([...client, 'version'], `${world.folder}/${NAME}-probe`)).status === 0)
+  await load(client, world, `${world.folder}/${NAME}-docker-load`)
+  return { name: 'rootless-docker', world, client, tidy: tidyDocker, [Symbol.asyncDispose]: () => daemon.stop() }
+}
+
+interface User {
+  readonly home: string
+  readonly runtimeDirectory: string
+  /** What a command of his begins with. */
+  readonly words: readonly string[]
+  /** The runtime under test, where he can go. */
+  readonly runtime: World['runtime']
+}
+
+let user: User | undefined
+
+/** He is there once for all engines. */
+async function makeUser(world: World): Promise<User> {
+  if (user !== undefined) return user
   const home = homeOf(world)
   const runtimeDirectory = `/run/user/${UID}`
   appendFileSync('/etc/passwd', `${NAME}:x:${UID}:${UID}::${home}:/bin/sh\n`)
@@ -30,13 +83,11 @@ export async function startRootless(world: World): Promise<Engine> {
     chownSync(folder, UID, UID)
   }
   await openTun(world)
-  configure(`${home}/.config/containers`, { ...world, runtime: reachable(world) })
   const identity = ['--reuid', `${UID}`, '--regid', `${UID}`, '--clear-groups']
   const variables = [`PATH=${PATH}`, `HOME=${home}`, `XDG_RUNTIME_DIR=${runtimeDirectory}`, 'LANG=C.UTF-8']
-  const client = ['setpriv', ...identity, 'env', '-i', '-C', home, ...variables, 'podman']
-  const load = [...client, 'load', '--input', world.archive]
-  succeeded(await execute(load, `${world.folder}/${NAME}-load`, { seconds: STARTING_SECONDS }))
-  return { name: 'rootless', world, client, tidy: tidyPodman, async [Symbol.asyncDispose]() {} }
+  const runtime = reachable(world)
+  user = { home, runtimeDirectory, runtime, words: ['setpriv', ...identity, 'env', '-i', '-C', home, ...variables] }
+  return user
 }
 
 /** slirp4netns opens it with the user's rights: on most machines everybody may. */

@@ -11,7 +11,7 @@ import { startDocker } from './docker.ts'
 import { type Engine, type EngineName, Session, type World } from './engine.ts'
 import { missingFor } from './missing.ts'
 import { startBuildah, startPodman } from './podman.ts'
-import { startRootless } from './rootless.ts'
+import { startRootless, startRootlessDocker } from './rootless.ts'
 
 const AT_ONCE = 2
 const START: Readonly<Record<EngineName, (world: World) => Promise<Engine>>> = {
@@ -19,6 +19,7 @@ const START: Readonly<Record<EngineName, (world: World) => Promise<Engine>>> = {
   rootless: startRootless,
   buildah: startBuildah,
   docker: startDocker,
+  'rootless-docker': startRootlessDocker,
   containerd: startContainerd,
   cri: startCri,
 }

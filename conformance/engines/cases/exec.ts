@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert'
 import { succeeded } from '../../box.ts'
 import { assertAllCapabilities } from '../capabilities.ts'
 import { BOTH, on } from '../case.ts'
+import { isDocker } from '../engine.ts'
 
 on(
   BOTH,
@@ -32,7 +33,7 @@ on(
     assert.is(await status('sh', '-c', 'exit 3'), 3)
     assert.is(await status('sh', '-c', 'kill -9 $$'), 137)
     assert.is(await status('/etc/passwd'), 126)
-    const notFound = engine.engine.name === 'docker' ? 126 : 127
+    const notFound = isDocker(engine.engine) ? 126 : 127
     assert.is(await status('no-such-program'), notFound)
     assert.is(await status('/no/such/program'), notFound)
   },

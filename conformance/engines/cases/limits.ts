@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import * as assert from 'uvu/assert'
 import { skip } from '../../case.ts'
 import { BOTH, on } from '../case.ts'
+import { isDocker } from '../engine.ts'
 
 const V2 = existsSync('/sys/fs/cgroup/cgroup.procs')
 
@@ -24,7 +25,7 @@ on(
     assert.is(await engine.sh(knob('memory/memory.limit_in_bytes', 'memory.max'), '--memory=64m'), `${64 << 20}`)
     const { name, result } = await engine.ended('tail /dev/zero', '--memory=16m', '--memory-swap=16m')
     assert.is(result.status, 137)
-    if (engine.engine.name === 'docker') assert.is(await engine.inspect(name, '{{.State.OOMKilled}}'), 'true')
+    if (isDocker(engine.engine)) assert.is(await engine.inspect(name, '{{.State.OOMKilled}}'), 'true')
   },
   { short: true },
 )

@@ -3,6 +3,7 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
 import { allCases, type EngineCase, on } from '../case.ts'
+import type { EngineName } from '../engine.ts'
 import { IMAGE } from '../image.ts'
 import { homeOf, UID } from '../rootless.ts'
 
@@ -48,14 +49,53 @@ const NOT_HIS: Readonly<Record<string, string>> = {
   'userns: networks, limits, a terminal and a filter go with it': 'the same',
 }
 
-/** The cases of Podman that hold for an ordinary user. */
-export function rootlessCases(): EngineCase[] {
-  return allCases()
-    .filter(({ engine, title, criu }) => engine === 'podman' && NOT_HIS[title] === undefined && !criu)
-    .map((each) => ({ ...each, engine: 'rootless' }))
+/** The same for Docker. */
+const NOT_HIS_WITH_DOCKER: Readonly<Record<string, string>> = {
+  'build: without network, with limits': 'he has no cgroup',
+  'build: BuildKit runs its steps by the runtime': 'the list of calls is that of the dockerd of root',
+  'the runtime under test is the default, and may be named': 'he has no cgroup driver: see below',
+  'events: what became of a container': 'a pause takes a cgroup',
+  'the end of memory is told as an event': 'he has no cgroup',
+  'cgroups: another parent, and the host’s namespace': 'he has no cgroup',
+  'reading and writing of a device is throttled': 'he has no cgroup',
+  'live restore: a container lives on without dockerd, and dockerd finds it again': "the dockerd is one of root's",
+  'userns-remap: root of every container is nobody outside': 'he has one user namespace already',
+  'exec has the rights of the container, and all with --privileged': 'all rights are those in his user namespace',
+  'memory: the limit, and the end of a program that needs more': 'he has no cgroup',
+  'processors: quota, shares and set': 'he has no cgroup',
+  'processes: the limit, and the fork that fails': 'he has no cgroup',
+  'no limit of processes': 'he has no cgroup',
+  'update changes the limits of a running container': 'he has no cgroup',
+  'a cgroup namespace of its own': 'he has no cgroup',
+  'a bind mount, writable and read-only': "the folder is root's",
+  'cp into and out of a running container': "the folder is root's",
+  'propagation: what the host mounts later is seen by a slave, and not by a private mount': 'it takes root to mount',
+  'push to a registry, and pull from it': "the registry is in root's network",
+  'top and stats see the processes': 'stats takes a cgroup',
+  'pause stops all of it, and unpause lets it go on': 'he has no cgroup',
+  'a paused container can be killed and removed': 'he has no cgroup',
+  '--privileged: every capability that this machine has, its devices, no filter':
+    'all rights are those in his user namespace',
+  'devices: one of the host’s, with the access that is given': "the device is root's",
+  'the engine’s seccomp profile keeps system calls away': 'swapoff takes root of the machine, whatever the filter says',
+  'devices: no other can be made and opened': 'he can make none',
+  'the host’s namespaces, where they are asked for': 'a proc of other processes than his takes root to mount',
+  'swarm: a replicated service, scaled, updated, rolled back, kept alive, and its logs':
+    'Docker wants root for its overlay networks',
 }
 
-on('rootless', 'root inside is the user outside, and others are of his range', async (engine) => {
+/** The cases of Podman and of Docker that hold for an ordinary user. */
+export function rootlessCases(): EngineCase[] {
+  return [...casesOf('podman', 'rootless', NOT_HIS), ...casesOf('docker', 'rootless-docker', NOT_HIS_WITH_DOCKER)]
+}
+
+function casesOf(from: EngineName, to: EngineName, without: Readonly<Record<string, string>>): EngineCase[] {
+  return allCases()
+    .filter(({ engine, title, criu }) => engine === from && without[title] === undefined && !criu)
+    .map((each) => ({ ...each, engine: to }))
+}
+
+on(['rootless', 'rootless-docker'], 'root inside is the user outside, and others are of his range', async (engine) => {
   const said = await engine.sh('cat /proc/self/uid_map; grep -c "^Cap" /proc/self/status; id -u')
   const [own = '', range = ''] = said.split('\n').map((line) => line.trim().replaceAll(/ +/g, ' '))
   assert.is(own, `0 ${UID} 1`)
@@ -64,6 +104,24 @@ on('rootless', 'root inside is the user outside, and others are of his range', a
   const pid = await engine.inspect(name, '{{.State.Pid}}')
   assert.is(statSync(`/proc/${pid}`).uid, 300004)
   assert.is(await engine.exec(name, 'id -u'), '5')
+})
+
+on('rootless-docker', 'the runtime under test is the default, and there are no cgroups', async (engine) => {
+  assert.is(await engine.said('info', '--format', '{{.DefaultRuntime}} {{.CgroupDriver}}'), 'tested none')
+  // What can't be limited runs without.
+  assert.is(await engine.sh('echo ran', '--memory=64m'), 'ran')
+})
+
+on('rootless-docker', 'his folders are his inside, and those of root can’t be written to', async (engine) => {
+  const folder = homeOf(engine.engine.world)
+  const script = 'id -u; echo x >/in/docker-was-here; stat -c %u /in/docker-was-here'
+  assert.is(await engine.sh(script, '-v', `${folder}:/in`), '0\n0')
+  assert.is(statSync(`${folder}/docker-was-here`).uid, UID)
+  assert.match(await engine.sh('touch /in/x 2>&1; true', '-v', `${folder}:/in:ro`), /Read-only file system/)
+  assert.match(
+    await engine.sh('touch /in/x 2>&1; true', '-v', `${engine.engine.world.folder}:/in`),
+    /Permission denied/,
+  )
 })
 
 on('rootless', 'his folders are written to as he, whoever he is inside', async (engine) => {
