@@ -1,45 +1,62 @@
-// Log lines in the two forms that engines and people read: --log FILE, --log-format text|json.
+// Log lines in the two forms that engines and people read: --log, --log-format text|json, --log-level.
 
 import { O } from './linux/open-flags.ts'
+import { type Logger, loggerOf } from './loggers.ts'
 import { open, writeAll } from './native/file.ts'
 import { printableLines } from './printable.ts'
 
 export type LogFormat = 'text' | 'json'
-export type LogLevel = 'debug' | 'info' | 'warning' | 'error'
 
-interface Sink {
-  readonly file: string | undefined
-  /** stderr when no file is given. */
-  readonly fd: number
+/** From the least important on; the first is the default, as the flag has it. */
+export const LOG_LEVELS = ['warning', 'debug', 'info', 'error'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+/** The greater, the more is told. */
+const DETAIL: Readonly<Record<LogLevel, number>> = { error: 0, warning: 1, info: 2, debug: 3 }
+
+interface LogOptions {
+  /** A file's path, file:PATH, journald:NAME or syslog:NAME. */
+  readonly place: string | undefined
   readonly format: LogFormat
-  readonly debug: boolean
+  readonly level: LogLevel
+}
+
+interface Sink extends LogOptions {
+  /** stderr when no place is given. */
+  readonly fd: number
+  /** A program that keeps logs, which notes time and level itself. */
+  readonly logger?: Logger
 }
 
 const STDERR = 2
-let sink: Sink = { file: undefined, fd: STDERR, format: 'text', debug: false }
+let sink: Sink = { place: undefined, fd: STDERR, format: 'text', level: 'warning' }
 
 /**
- * Where log lines go from here on. The file is opened close-on-exec: it never enters a container.
- * @throws SyscallError when the file can't be opened
+ * Where log lines go from here on. What is opened is close-on-exec: it never enters a container.
+ * @throws SyscallError when the place can't be opened
  */
-export function configureLog(options: { file: string | undefined; format: LogFormat; debug: boolean }): void {
-  const fd = options.file === undefined ? STDERR : open(options.file, O.WRONLY | O.CREAT | O.APPEND, 0o644)
-  sink = { file: options.file, fd, format: options.format, debug: options.debug }
+export function configureLog(options: LogOptions): void {
+  const [, kind = '', name = ''] = /^(file|journald|syslog):(.*)$/s.exec(options.place ?? '') ?? []
+  const logger = kind === '' || kind === 'file' ? undefined : loggerOf(kind, name)
+  const path = kind === 'file' ? name : options.place
+  const fd =
+    logger !== undefined ? logger.fd : path === undefined ? STDERR : open(path, O.WRONLY | O.CREAT | O.APPEND, 0o644)
+  sink = { ...options, fd, ...(logger && { logger }) }
 }
 
 /** The global flags that make another runt log to the same place. */
 export function logWords(): string[] {
-  const file = sink.file === undefined ? [] : ['--log', sink.file]
-  return [...file, '--log-format', sink.format]
+  const place = sink.place === undefined ? [] : ['--log', sink.place]
+  return [...place, '--log-format', sink.format]
 }
 
 /** Is everything told that happens? */
 export function isDebugging(): boolean {
-  return sink.debug
+  return sink.level === 'debug'
 }
 
 export function debug(message: string): void {
-  if (sink.debug) write('debug', message, {})
+  write('debug', message, {})
 }
 
 export function warn(message: string): void {
@@ -57,12 +74,16 @@ export function logError(message: string, fields: Readonly<Record<string, unknow
 }
 
 function write(level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>): void {
+  if (DETAIL[level] > DETAIL[sink.level]) return
   const time = new Date().toISOString()
-  const line =
-    sink.format === 'json'
-      ? JSON.stringify({ level, msg: message, time, ...fields }, member)
-      : `time="${time}" level=${level} msg=${JSON.stringify(printableLines(message))}`
-  tell(sink.fd, `${line}\n`)
+  const { fd, format, logger } = sink
+  if (format === 'json') {
+    const line = JSON.stringify({ level, msg: message, time, ...fields }, member)
+    tell(fd, logger?.entry(level, line) ?? `${line}\n`)
+  } else {
+    const text = printableLines(message)
+    tell(fd, logger?.entry(level, text) ?? `time="${time}" level=${level} msg=${JSON.stringify(text)}\n`)
+  }
 }
 
 /** Members of a JSON line: people look at logs in terminals, too. */
@@ -72,7 +93,7 @@ function member(_: string, value: unknown): unknown {
 }
 
 /** Callers may have closed stderr or, as containerd's shim, opened it for reading only; a log's disk may be full. */
-function tell(fd: number, text: string): void {
+function tell(fd: number, text: string | Uint8Array): void {
   try {
     writeAll(fd, text)
   } catch {

@@ -53,6 +53,18 @@ export function parseArgs(words: readonly string[], flags: readonly Flag[], opti
   }
 }
 
+/**
+ * A flag that takes one of some words.
+ * @param words the first is the one without the flag
+ * @throws RuntError 'usage' for another word
+ */
+export function oneOf<T extends string>(args: Parsed, name: string, words: readonly [T, ...T[]]): T {
+  const given = args.string(name) ?? words[0]
+  const word = words.find((each) => each === given)
+  if (word !== undefined) return word
+  throw new RuntError('usage', `--${name} ${JSON.stringify(given)} is none of ${words.join(', ')}`)
+}
+
 /** The flags among the words, as --name=value, and the operands; all is one behind "--", or an operand that stops early. */
 function split(words: readonly string[], flags: readonly Flag[], stopEarly: boolean) {
   const given: string[] = []

@@ -7,6 +7,8 @@ import type { Flag, Parsed } from './args.ts'
 export interface Globals {
   readonly store: Store
   readonly systemdCgroup: boolean
+  /** The container stays in the caller's cgroup. */
+  readonly noCgroups: boolean
   readonly rootless: boolean
   readonly debug: boolean
   readonly supervised: boolean

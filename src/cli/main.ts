@@ -2,9 +2,9 @@
 
 import { logFields, RuntError } from '../errors.ts'
 import { isRootless, openStore } from '../lifecycle/state-root.ts'
-import { configureLog, type LogFormat, logError } from '../log.ts'
+import { configureLog, LOG_LEVELS, logError } from '../log.ts'
 import { callerWords } from '../native/caller.ts'
-import { type Flag, type Parsed, parseArgs } from './args.ts'
+import { type Flag, oneOf, type Parsed, parseArgs } from './args.ts'
 import type { Command, Globals } from './command.ts'
 import { COMMANDS, loadCommand } from './commands.ts'
 import { GLOBAL_FLAGS } from './global-flags.ts'
@@ -28,9 +28,9 @@ async function main(words: readonly string[]): Promise<number> {
     return name === undefined && !globals.flags.boolean('help') ? ERROR_STATUS : 0
   }
   configureLog({
-    file: globals.flags.string('log'),
-    format: logFormat(globals.flags),
-    debug: globals.flags.boolean('debug'),
+    place: globals.flags.string('log'),
+    format: oneOf(globals.flags, 'log-format', ['text', 'json']),
+    level: globals.flags.boolean('debug') ? 'debug' : oneOf(globals.flags, 'log-level', LOG_LEVELS),
   })
   return runCommand(name, rest, readGlobals(globals.flags))
 }
@@ -76,24 +76,21 @@ function splitGlobals(words: readonly string[]): { flags: Parsed; operands: read
 
 function readGlobals(flags: Parsed): Globals {
   const root = flags.string('root')
-  const rootless = flags.string('rootless') ?? 'auto'
-  if (!['true', 'false', 'auto'].includes(rootless)) {
-    throw new RuntError('usage', `--rootless ${JSON.stringify(rootless)} is none of true, false, auto`)
+  const rootless = oneOf(flags, 'rootless', ['auto', 'true', 'false'])
+  const manager = oneOf(flags, 'cgroup-manager', ['cgroupfs', 'systemd', 'disabled'])
+  const systemdCgroup = flags.boolean('systemd-cgroup')
+  if (systemdCgroup && manager === 'disabled') {
+    throw new RuntError('usage', '--systemd-cgroup and --cgroup-manager disabled contradict each other')
   }
   return {
     store: openStore(root === undefined ? undefined : absolute(root)),
-    systemdCgroup: flags.boolean('systemd-cgroup'),
+    systemdCgroup: systemdCgroup || manager === 'systemd',
+    noCgroups: manager === 'disabled',
     rootless: rootless === 'true' || (rootless === 'auto' && isRootless()),
     debug: flags.boolean('debug'),
     supervised: flags.boolean('supervised'),
     commands: COMMANDS,
   }
-}
-
-function logFormat(flags: Parsed): LogFormat {
-  const format = flags.string('log-format') ?? 'text'
-  if (format === 'text' || format === 'json') return format
-  throw new RuntError('usage', `--log-format ${JSON.stringify(format)} is none of text, json`)
 }
 
 /** @returns the exit status for an error */

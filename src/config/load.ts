@@ -17,14 +17,16 @@ const NAME = 'config.json'
 /**
  * Read, validate and normalise the config.json of a bundle (runtime-spec bundle.md, config.md).
  * @param bundle absolute
+ * @param file instead of the config.json in it
  * @throws RuntError 'bundle' when there is no readable file, 'config-invalid', 'config-unsupported'
  */
-export async function loadConfig(bundle: string): Promise<Config> {
-  const text = readConfig(bundle)
-  const given = await requireValid(text, NAME, undefined, { bundle })
+export async function loadConfig(bundle: string, file?: string): Promise<Config> {
+  const text = readConfig(bundle, file)
+  const name = file ?? NAME
+  const given = await requireValid(text, name, undefined, { bundle })
   const findings: Finding[] = []
   const config = normalize(given, cleanPath(bundle), text, reporter(findings, 'ignored'))
-  return { ...config, warnings: await describeFindings(findings, text, NAME) }
+  return { ...config, warnings: await describeFindings(findings, text, name) }
 }
 
 /** What `validate` tells: a problem is an error, or a warning of what is allowed and hardly meant. */
@@ -52,28 +54,30 @@ export async function validateBundle(bundle: string): Promise<readonly Told[]> {
 }
 
 /**
- * An error about a property, with its place in the bundle's config.json as it is now.
+ * An error about a property, with its place in the bundle's config.json, or another file, as it is now.
  * @returns any other error as it is
  */
-export async function withPlace(error: unknown, bundle: string): Promise<unknown> {
+export async function withPlace(error: unknown, bundle: string, file?: string): Promise<unknown> {
   if (!(error instanceof RuntError) || typeof error.data.pointer !== 'string') return error
-  const text = readFileIfPresent(`${bundle}/${NAME}`)
+  const text = readFileIfPresent(file ?? `${bundle}/${NAME}`)
   if (text === undefined) return error
   const { locateError } = await import('./locate.ts')
-  return locateError(error, text, NAME)
+  return locateError(error, text, file ?? NAME)
 }
 
-function readConfig(bundle: string): string {
-  const path = `${bundle}/${NAME}`
+function readConfig(bundle: string, file?: string): string {
+  const path = file ?? `${bundle}/${NAME}`
   try {
     return readConfigFile(path, path)
   } catch (error) {
-    throw error instanceof RuntError ? error : unreadable(bundle, path, error)
+    throw error instanceof RuntError ? error : unreadable(bundle, file, error)
   }
 }
 
-function unreadable(bundle: string, path: string, cause: unknown): unknown {
+function unreadable(bundle: string, file: string | undefined, cause: unknown): unknown {
+  const path = file ?? `${bundle}/${NAME}`
   if (failedWith(cause, 'ENOENT', 'ENOTDIR')) {
+    if (file !== undefined) return new RuntError('bundle', `${path}: not found`, { cause })
     if (!exists(`${bundle}/.`)) return new RuntError('bundle', `${bundle}: there is no such bundle folder`, { cause })
     return new RuntError('bundle', `${path}: not found`, { cause, hint: `runt spec --bundle ${bundle} writes one` })
   }

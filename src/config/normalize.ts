@@ -4,6 +4,7 @@
 import { CAPABILITY_NAMES, type CapabilityName } from '../linux/capabilities.ts'
 import type { RlimitType } from '../linux/rlimits.ts'
 import { nearest } from '../nearest.ts'
+import { ignoredAnnotations, KEEP_GROUPS } from './annotations.ts'
 import { isNewerMinor, SPEC_VERSION } from './check-container.ts'
 import { EXIT_RECORD_ANNOTATION } from './exit-record.ts'
 import type { OciConfig, Hook as OciHook, OciLinux, OciProcess } from './generated/oci.d.ts'
@@ -39,6 +40,9 @@ export function normalize(config: OciConfig, bundle: string, text = '', report: 
   if (isNewerMinor(config.ociVersion)) {
     report('/ociVersion', undefined, `runt knows ${SPEC_VERSION}; what ${config.ociVersion} added is ignored`)
   }
+  const ignored = ignoredAnnotations(config)
+  if (ignored.length > 0)
+    report('/annotations', undefined, `runt has nothing of the kind, and ignores ${ignored.join(', ')}`)
   const normal: Config = {
     text,
     ociVersion: config.ociVersion,
@@ -49,7 +53,7 @@ export function normalize(config: OciConfig, bundle: string, text = '', report: 
     mounts: (config.mounts ?? []).map((mount, index) =>
       normalizeMount(mount, { index, bundle, report, linux: config.linux ?? {} }),
     ),
-    process: config.process === undefined ? undefined : normalizeProcess(config.process, report),
+    process: config.process === undefined ? undefined : withGroups(normalizeProcess(config.process, report), config),
     hooks: Object.fromEntries(
       HOOK_KINDS.map((kind) => [kind, (config.hooks?.[kind] ?? []).map(normalizeHook)]),
     ) as unknown as Record<HookKind, readonly Hook[]>, // fromEntries forgets that all kinds are there
@@ -115,6 +119,11 @@ export function mountKind(asked: {
   if (asked.bind) return 'bind'
   const typeless = asked.type === '' || asked.type === 'none'
   return typeless && asked.propagation ? 'propagation' : 'filesystem'
+}
+
+/** The caller's groups stay where an annotation asks for it. */
+function withGroups(process: Process, { annotations = {} }: OciConfig): Process {
+  return KEEP_GROUPS in annotations ? { ...process, user: { ...process.user, keepsGroups: true } } : process
 }
 
 /** Also for a process that exec reads from a file. */

@@ -98,6 +98,8 @@ export interface Process {
     readonly gid: number
     readonly umask: number | undefined
     readonly additionalGids: readonly number[]
+    /** The caller's groups stay, whatever the list says. */
+    readonly keepsGroups?: true
   }
   /** At least one. */
   readonly args: readonly string[]

@@ -1,6 +1,7 @@
 // Properties that are valid and that runt can't give. They are refused by name, never ignored (config.md,
 // Extensibility: "unsupported values MUST generate an error"). Who implements one deletes its row.
 
+import { HANDLER } from './annotations.ts'
 import { type Namespaces, namespacesOf } from './checks.ts'
 import type { OciConfig } from './generated/oci.d.ts'
 import { type Finding, reporter } from './problems.ts'
@@ -16,6 +17,11 @@ interface Row {
 const NEEDS_MOUNT_NAMESPACE = 'runt does this only in a mount namespace, which linux.namespaces does not list'
 
 const ROWS: readonly Row[] = [
+  {
+    pointer: `/annotations/${HANDLER}`,
+    reason: 'runt runs programs itself, and has no handler for others',
+    asked: ({ annotations }) => annotations?.[HANDLER] !== undefined,
+  },
   {
     pointer: '/mounts',
     reason: NEEDS_MOUNT_NAMESPACE,

@@ -2,6 +2,7 @@
 // The usual case is synchronous and small; what explains problems is loaded once there are some.
 
 import { RuntError } from '../errors.ts'
+import { withForeign } from './annotations.ts'
 import { CHECKS, runChecks } from './checks.ts'
 import type { OciConfig } from './generated/oci.d.ts'
 import { config as fitsSchema } from './generated/validators.js'
@@ -18,7 +19,7 @@ const WHOLE: Part = {
   kind: 'config',
   root: '',
   fitsSchema,
-  wrap: (config) => config as OciConfig, // the schema says so
+  wrap: (config) => withForeign(config as OciConfig), // the schema says so
   checks: CHECKS,
 }
 

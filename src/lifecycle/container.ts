@@ -23,6 +23,8 @@ export interface Container {
   readonly ociVersion: string
   /** Absolute. */
   readonly bundle: string
+  /** Where it isn't the bundle's config.json. */
+  readonly configFile?: string
   readonly rootfs: string
   readonly annotations: Readonly<Record<string, string>>
   /** RFC 3339. */

@@ -8,6 +8,7 @@ import { besideUs, ownFolders } from '../cgroup/own.ts'
 import { delegateCgroup, isDelegated } from '../cgroup/ownership.ts'
 import { cgroupPath } from '../cgroup/path.ts'
 import { permittedPart, type Refusal } from '../cgroup/permitted.ts'
+import { PIDFD_RECEIVER } from '../config/annotations.ts'
 import { loadConfig, withPlace } from '../config/load.ts'
 import type { Config } from '../config/types.ts'
 import { propertyError, RuntError } from '../errors.ts'
@@ -18,7 +19,7 @@ import { pidInside, requireKernel } from '../host/probe.ts'
 import { idOutside } from '../linux/id-map.ts'
 import { ANY_CHILD } from '../linux/wait.ts'
 import { debug, warn } from '../log.ts'
-import { isNew } from '../lowering/context.ts'
+import { has, isNew } from '../lowering/context.ts'
 import { type Facts, lineSlots } from '../lowering/facts.ts'
 import { lowerCreate } from '../lowering/lower.ts'
 import { hasListener } from '../lowering/seccomp.ts'
@@ -53,12 +54,16 @@ import type { Store } from './store.ts'
 
 export interface CreateOptions extends LaunchOptions {
   readonly bundle: string
+  /** The config's file, absolute, where it isn't the bundle's config.json. */
+  readonly config?: string | undefined
   readonly pidFile: string | undefined
   readonly pidfdSocket: string | undefined
   /** Go on without cgroups where they may not be used. */
   readonly rootless: boolean
   /** Let systemd make the cgroup. */
   readonly systemdCgroup: boolean
+  /** Make none: the container stays in the caller's. */
+  readonly noCgroups?: boolean
   /** Make it step by step, with runt beside it: what the short way falls back on. */
   readonly supervised: boolean
   /** For tests: this step of the plan fails with this errno. */
@@ -98,11 +103,12 @@ export async function launch(
 ): Promise<Launched> {
   checkId(options.id)
   requireKernel()
-  const config = await loadConfig(options.bundle)
+  const config = await loadConfig(options.bundle, options.config)
   try {
-    return await launchConfig(store, config, options, profile)
+    const pidfdSocket = options.pidfdSocket ?? config.annotations[PIDFD_RECEIVER]
+    return await launchConfig(store, config, { ...options, pidfdSocket }, profile)
   } catch (error) {
-    throw await withPlace(error, options.bundle)
+    throw await withPlace(error, options.bundle, options.config)
   }
 }
 
@@ -137,7 +143,7 @@ async function launchConfig(
     profile.mark('claim')
     let cgroup = planned
     if (scope === undefined) {
-      const { rootless } = options
+      const rootless = options.rootless || options.noCgroups === true
       cgroup = createCgroup(hierarchies, planned, config.linux.resources, { rootless, refused })
       attempt.container = { ...attempt.container, cgroup }
       debug(`container ${options.id}: cgroup ${cgroup.path} made in ${cgroup.made.length} folders`)
@@ -192,9 +198,10 @@ function isDeviceRefused(error: unknown): error is RuntError {
 function planFor(
   hierarchies: Hierarchies,
   config: Config,
-  { id, rootless }: CreateOptions,
+  { id, rootless, noCgroups = false }: CreateOptions,
 ): { readonly planned: Cgroup; readonly refused: readonly Refusal[] } {
   const path = config.linux.cgroupsPath ?? ''
+  if (noCgroups) return { planned: withoutCgroups(hierarchies, config, id), refused: [] }
   if (!rootless) return { planned: planCgroup(hierarchies, cgroupPath(path, id)), refused: [] }
   const whole = planCgroup(hierarchies, cgroupPath(path, id), path === '' ? besideUs(hierarchies) : {})
   const { cgroup: planned, refused } = permittedPart(whole, ownFolders(hierarchies))
@@ -214,6 +221,15 @@ function planFor(
   const which = none ? '' : ` in ${refused.map(({ name }) => name).join(', ')}`
   tell(`container ${id}: no cgroup${which}: this user may not make one (${first.why})${end}`)
   return { planned, refused }
+}
+
+/** No folder at all. Limits can't be had then, and are refused; what keeps a container from devices is told when it is gone. */
+function withoutCgroups(hierarchies: Hierarchies, config: Config, id: string): Cgroup {
+  const makesDevices = config.process?.capabilities?.bounding.includes('CAP_MKNOD') === true && !has(config, 'user')
+  if (makesDevices && config.linux.resources.devices.length > 0) {
+    warn(`container ${id}: without a cgroup its rules for devices don't hold, and it has CAP_MKNOD`)
+  }
+  return { ...planCgroup(hierarchies, cgroupPath('', id)), directories: {} }
 }
 
 /** How far a create has come. */

@@ -2,7 +2,7 @@
 // not on the host, not on a list of its own. features.md, features-linux.md
 
 import { PROPERTY_PREFIX } from '../cgroup/systemd/annotations.ts'
-import { OWN_ANNOTATIONS } from '../config/annotations.ts'
+import { UNSAFE_ANNOTATIONS } from '../config/annotations.ts'
 import { SPEC_VERSION } from '../config/check-container.ts'
 import type { OciConfig } from '../config/generated/oci.d.ts'
 import { mountOptionNames } from '../config/mount-options.ts'
@@ -41,7 +41,7 @@ export function featuresOf({ version, commit, checkpoint }: Build): Readonly<Rec
       'org.opencontainers.runc.checkpoint.enabled': `${checkpoint}`,
     },
     // Annotations of a config that change what runt does.
-    potentiallyUnsafeConfigAnnotations: [...OWN_ANNOTATIONS, PROPERTY_PREFIX],
+    potentiallyUnsafeConfigAnnotations: [...UNSAFE_ANNOTATIONS, PROPERTY_PREFIX],
   }
 }
 

@@ -17,7 +17,7 @@ import { stored } from './stored.ts'
  */
 export function newRecord(
   config: Config,
-  { id, noNewKeyring }: LaunchOptions,
+  { id, noNewKeyring, config: configFile }: LaunchOptions & { readonly config?: string | undefined },
   cgroup: Cgroup,
   filter: SeccompFilter | undefined,
 ): Container {
@@ -27,6 +27,7 @@ export function newRecord(
     phase: 'creating',
     ociVersion: OCI_VERSION,
     bundle: config.bundle,
+    ...(configFile === undefined ? {} : { configFile }),
     rootfs: config.root.path,
     annotations: config.annotations,
     created: timestamp(),

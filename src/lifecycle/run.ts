@@ -40,7 +40,7 @@ export async function runContainer(store: Store, options: RunOptions, profile: P
     await destroy(store, launched.container)
     launched.lock[Symbol.dispose]()
     const { exec, rootfs } = launched.container
-    throw await withPlace(explainExec(error, rootfs, processConfig(exec, rootfs)), options.bundle)
+    throw await withPlace(explainExec(error, rootfs, processConfig(exec, rootfs)), options.bundle, options.config)
   }
   profile.mark('executed')
   await afterStart(store, launched.container)

@@ -139,6 +139,7 @@ function isPlain(
   return (
     !options.profile &&
     !options.rootless &&
+    options.noCgroups !== true &&
     options.keep !== true &&
     options.pidfdSocket === undefined &&
     !isDebugging() &&

@@ -108,11 +108,10 @@ function rootlessConfig(config: typeof DEFAULT_CONFIG, uid: number, gid: number)
   }
 }
 
-/** @throws RuntError when there is a config.json already */
-export function writeSpec(bundle: string, { rootless }: { readonly rootless: boolean }): void {
+/** @throws RuntError when the file is there already */
+export function writeSpec(path: string, { rootless }: { readonly rootless: boolean }): void {
   const plain = readHierarchies().mode === 'v2' ? withCgroupNamespace(DEFAULT_CONFIG) : DEFAULT_CONFIG
   const config = rootless ? rootlessConfig(plain, process.geteuid?.() ?? 0, process.getegid?.() ?? 0) : plain
-  const path = `${bundle}/config.json`
   try {
     const fd = open(path, O.WRONLY | O.CREAT | O.EXCL, 0o666)
     try {

@@ -96,8 +96,8 @@ export async function startFailed(store: Store, container: Container, failure: F
   // Init says why it ends before it does: whoever deletes the container next must find it stopped.
   waitForEnd(container.pid, PATIENCE)
   if (error.code === 'hook' || error.data.pointer?.toString().startsWith('/hooks')) await destroy(store, container)
-  const { exec, rootfs, bundle } = container
-  return withPlace(explainExec(error, rootfs, processConfig(exec, rootfs)), bundle)
+  const { exec, rootfs, bundle, configFile } = container
+  return withPlace(explainExec(error, rootfs, processConfig(exec, rootfs)), bundle, configFile)
 }
 
 /** poststart hooks: when one fails, the container is stopped and destroyed. */

@@ -151,15 +151,19 @@ export function lowerChildUser(context: ProcessContext): void {
 /** As an id: leave it as it is. */
 const SAME = 0xffffffff
 
+function lowerGroups(plan: ProcessContext['plan'], { additionalGids }: Process['user']): void {
+  plan.section('/process/user/additionalGids', additionalGids.join(','), () => {
+    const groups = plan.constant(`groups [${additionalGids.join(' ')}]`, additionalGids.map(u32))
+    plan.syscall('setgroups', [additionalGids.length, additionalGids.length === 0 ? 0 : groups.address], {
+      ...(additionalGids.length === 0 ? { ignore: { EPERM: 'setgroups is denied in this user namespace' } } : {}),
+    })
+  })
+}
+
 function lowerIds({ plan, config }: Pick<ProcessContext, 'plan' | 'config'>, whose: 'own' | 'child'): void {
   const user = config.process?.user
   if (user === undefined) return
-  plan.section('/process/user/additionalGids', user.additionalGids.join(','), () => {
-    const groups = plan.constant(`groups [${user.additionalGids.join(' ')}]`, user.additionalGids.map(u32))
-    plan.syscall('setgroups', [user.additionalGids.length, user.additionalGids.length === 0 ? 0 : groups.address], {
-      ...(user.additionalGids.length === 0 ? { ignore: { EPERM: 'setgroups is denied in this user namespace' } } : {}),
-    })
-  })
+  if (user.keepsGroups !== true) lowerGroups(plan, user)
   plan.section('/process/user/gid', `gid ${user.gid}`, () => plan.syscall('setresgid', [user.gid, user.gid, user.gid]))
   const real = whose === 'own' || user.uid === 0 ? user.uid : SAME
   plan.section('/process/user/uid', `uid ${user.uid}`, () => plan.syscall('setresuid', [real, user.uid, user.uid]))

@@ -130,7 +130,9 @@ export function lowerNamespaceRoot({ plan, config }: ProcessContext): void {
   if (!has(config, 'user')) return
   plan.section('/linux/uidMappings', 'root of the user namespace', () => {
     const unmapped = { EINVAL: 'the namespace has no root' }
-    plan.syscall('setgroups', [0, 0], { ignore: { EPERM: 'setgroups is denied in this user namespace' } })
+    if (config.process?.user.keepsGroups !== true) {
+      plan.syscall('setgroups', [0, 0], { ignore: { EPERM: 'setgroups is denied in this user namespace' } })
+    }
     plan.syscall('setresgid', [0, 0, 0], { ignore: unmapped })
     plan.syscall('setresuid', [0, 0, 0], { ignore: unmapped })
   })

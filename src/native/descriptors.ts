@@ -13,6 +13,7 @@ import { SyscallError, syscall, syscallAsync, trySyscall } from './syscall.ts'
 const AF_UNIX = 1
 const SOCK_SEQPACKET = 5
 const SOCK_STREAM = 1
+const SOCK_DGRAM = 2
 const SOCK_CLOEXEC = 0o2000000
 const SOL_SOCKET = 1
 const SCM_RIGHTS = 1
@@ -102,9 +103,16 @@ export function connectUnix(path: string): number {
   return result
 }
 
+/** Connect to a Unix datagram socket. */
+export function connectDatagram(path: string): number {
+  const result = tryConnectUnix(path, 0, SOCK_DGRAM)
+  if (result < 0) throw new SyscallError('connect', -result, path)
+  return result
+}
+
 /** @param flags of socket(2): O.NONBLOCK, not to wait for a peer that doesn't accept @returns a descriptor, or -errno */
-export function tryConnectUnix(path: string, flags: number): number {
-  const socket = syscall('socket', AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0)
+export function tryConnectUnix(path: string, flags: number, kind = SOCK_STREAM): number {
+  const socket = syscall('socket', AF_UNIX, kind | SOCK_CLOEXEC | flags, 0)
   const name = encodeName(path.startsWith('\0') ? path : `${path}\0`)
   const address = new Uint8Array(2 + name.length)
   address[0] = AF_UNIX

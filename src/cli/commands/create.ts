@@ -12,7 +12,10 @@ export const create: Command = {
     'With the global flag --systemd-cgroup the cgroup is a scope of systemd: of the machine for root, of the user otherwise. linux.cgroupsPath has the form slice:prefix:name then, for a unit prefix-name.scope in that slice; without one it is runt-ID.scope in system.slice, or in user.slice. Annotations org.systemd.property.NAME, in GVariant text, set some of its properties: TimeoutStopUSec, CollectMode, After …',
     "What can't be done as the config asks is an error, and leaves nothing behind.",
   ],
-  flags: [...LAUNCH_FLAGS],
+  flags: [
+    ...LAUNCH_FLAGS,
+    { name: 'no-subreaper', kind: 'boolean', help: "don't become the parent of its orphans: create never does" },
+  ],
   arity: [1, 1],
   async run(args, globals) {
     const options = launchOptions(args, globals, 'create')

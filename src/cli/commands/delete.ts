@@ -1,5 +1,6 @@
 import { deleteContainer } from '../../lifecycle/delete.ts'
 import type { Command } from '../command.ts'
+import { forEachContainer, REGEX_FLAG } from './by-regex.ts'
 
 export const deleteCommand: Command = {
   name: 'delete',
@@ -10,6 +11,7 @@ export const deleteCommand: Command = {
   ],
   flags: [
     { name: 'force', short: 'f', kind: 'boolean', help: 'kill it first; an unknown id is no error' },
+    REGEX_FLAG,
     {
       name: 'explain',
       kind: 'boolean',
@@ -17,11 +19,9 @@ export const deleteCommand: Command = {
     },
   ],
   arity: [1, 1],
-  async run(args, { store }) {
-    await deleteContainer(store, args.operands[0] ?? '', {
-      force: args.boolean('force'),
-      explain: args.boolean('explain'),
-    })
+  async run(args, globals) {
+    const options = { force: args.boolean('force'), explain: args.boolean('explain') }
+    await forEachContainer(args, globals, (id) => deleteContainer(globals.store, id, options))
     return 0
   },
 }

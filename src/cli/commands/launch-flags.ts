@@ -7,6 +7,13 @@ import { absolute } from '../path.ts'
 
 export const LAUNCH_FLAGS: readonly Flag[] = [
   { name: 'bundle', short: 'b', kind: 'string', value: 'DIR', help: 'the folder with config.json (.)' },
+  {
+    name: 'config',
+    short: 'f',
+    kind: 'string',
+    value: 'FILE',
+    help: 'the config, instead of config.json of the bundle',
+  },
   { name: 'console-socket', kind: 'string', value: 'PATH', help: "Unix socket that gets the terminal's master" },
   { name: 'pid-file', kind: 'string', value: 'FILE', help: "write init's pid to FILE" },
   { name: 'pidfd-socket', kind: 'string', value: 'PATH', help: "Unix socket that gets init's pidfd" },
@@ -20,10 +27,12 @@ export const MOST_FDS = 1 << 16
 
 /** @throws RuntError for contradictions */
 export function launchOptions(args: Parsed, globals: Globals, mode: CreateOptions['mode']): CreateOptions {
+  const config = args.string('config')
   return {
     id: args.operands[0] ?? '',
     mode,
     bundle: absolute(args.string('bundle') ?? '.'),
+    config: config === undefined ? undefined : absolute(config),
     consoleSocket: args.string('console-socket'),
     pidFile: args.string('pid-file'),
     pidfdSocket: args.string('pidfd-socket'),
@@ -33,6 +42,7 @@ export function launchOptions(args: Parsed, globals: Globals, mode: CreateOption
     profile: args.boolean('profile'),
     rootless: globals.rootless,
     systemdCgroup: globals.systemdCgroup,
+    noCgroups: globals.noCgroups,
     supervised: globals.supervised,
   }
 }

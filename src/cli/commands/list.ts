@@ -2,9 +2,9 @@ import type { State } from '../../lifecycle/container.ts'
 import { listAllContainers, listContainers } from '../../lifecycle/state.ts'
 import { callerEnvironment } from '../../native/caller.ts'
 import { printable, printableJson } from '../../printable.ts'
+import { oneOf } from '../args.ts'
 import type { Command } from '../command.ts'
 import { print, table } from '../output.ts'
-import { formatOf } from './format.ts'
 
 const COLUMNS = ['id', 'pid', 'status', 'bundle', 'created', 'owner'] as const
 
@@ -22,7 +22,7 @@ export const list: Command = {
   ],
   arity: [0, 0],
   async run(args, { store }) {
-    const format = formatOf(args, ['table', 'json'])
+    const format = oneOf(args, 'format', ['table', 'json'])
     const allRoots = args.boolean('all-roots')
     const states: readonly (State & { readonly root?: string })[] = allRoots
       ? await listAllContainers(store, callerEnvironment().XDG_RUNTIME_DIR)

@@ -1,10 +1,10 @@
 import { planOf } from '../../lifecycle/plan.ts'
 import { print as printPlan, toJson } from '../../plan/print.ts'
 import { printableLines } from '../../printable.ts'
+import { oneOf } from '../args.ts'
 import type { Command } from '../command.ts'
 import { print, printJson } from '../output.ts'
 import { bundleOf } from '../path.ts'
-import { formatOf } from './format.ts'
 
 export const plan: Command = {
   name: 'plan',
@@ -19,7 +19,7 @@ export const plan: Command = {
   ],
   arity: [0, 1],
   async run(args, { store, systemdCgroup }) {
-    const format = formatOf(args, ['text', 'json'])
+    const format = oneOf(args, 'format', ['text', 'json'])
     const lowered = await planOf(store, bundleOf(args), systemdCgroup)
     if (format === 'json') printJson(toJson(lowered))
     else print(printableLines(printPlan(lowered)))

@@ -1,8 +1,8 @@
 import { containerPids, psTable } from '../../lifecycle/ps.ts'
 import { printableLines } from '../../printable.ts'
+import { oneOf } from '../args.ts'
 import type { Command } from '../command.ts'
 import { print } from '../output.ts'
-import { formatOf } from './format.ts'
 
 export const ps: Command = {
   name: 'ps',
@@ -18,7 +18,7 @@ export const ps: Command = {
   stopEarly: true,
   async run(args, { store }) {
     const [id = '', ...options] = args.operands
-    const format = formatOf(args, ['table', 'json'])
+    const format = oneOf(args, 'format', ['table', 'json'])
     const pids = containerPids(store, id)
     const own = options[0] === '--' ? options.slice(1) : options
     print(

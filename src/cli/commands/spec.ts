@@ -10,11 +10,14 @@ export const spec: Command = {
   ],
   flags: [
     { name: 'bundle', short: 'b', kind: 'string', value: 'DIR', help: 'where to write it (.)' },
+    { name: 'file', short: 'f', kind: 'string', value: 'FILE', help: 'its name, there or absolute (config.json)' },
     { name: 'rootless', kind: 'boolean', help: 'for a container of an ordinary user' },
   ],
   arity: [0, 0],
   async run(args) {
-    writeSpec(args.string('bundle') ?? '.', { rootless: args.boolean('rootless') })
+    const file = args.string('file') ?? 'config.json'
+    const path = file.startsWith('/') ? file : `${args.string('bundle') ?? '.'}/${file}`
+    writeSpec(path, { rootless: args.boolean('rootless') })
     return 0
   },
 }

@@ -1,9 +1,9 @@
 import { RuntError } from '../../errors.ts'
 import { describeProblem, type Told, validateBundle } from '../../lifecycle/validate.ts'
+import { oneOf } from '../args.ts'
 import type { Command } from '../command.ts'
 import { print, printJson } from '../output.ts'
 import { bundleOf } from '../path.ts'
-import { formatOf } from './format.ts'
 
 export const validate: Command = {
   name: 'validate',
@@ -21,7 +21,7 @@ export const validate: Command = {
   ],
   arity: [0, 1],
   async run(args) {
-    const format = formatOf(args, ['text', 'json'])
+    const format = oneOf(args, 'format', ['text', 'json'])
     const told = await problemsOf(bundleOf(args), format)
     const isValid = !told.some(({ severity }) => severity === 'error' || args.boolean('strict'))
     if (format === 'json') printJson(told)
