@@ -1,15 +1,18 @@
 // runt is killed, or runs out of something, at any moment: `delete --force` then finds all that is left and removes it.
 
-import { spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { AT } from '../src/linux/open-flags.ts'
 import { compile } from '../src/machine/codegen.ts'
 import { draft, exit, finish } from '../src/machine/testing/plan.ts'
 import { NATIVE } from '../src/machine/testing/run.ts'
 import { callNative } from '../src/native/ffi.ts'
+import { writeKnob } from '../src/native/file.ts'
+import { syscall } from '../src/native/syscall.ts'
 import { Box, Ground, succeeded } from './box.ts'
 import { linkBuilt, missingForTests } from './built.ts'
 import type { Edits } from './bundle.ts'
@@ -208,6 +211,80 @@ function testDamage(ground: Ground): void {
       await assertRemovable(box, 'a damaged neighbour')
     }
   })
+
+  const LONG = 'x'.repeat(255)
+
+  test('whatever a container has made in its cgroup goes with it', async () => {
+    for (const [what, make] of [
+      ['folders deeper than a path', (folder) => nest(folder, LONG, 40)],
+      ['folders deeper than descriptors can be had', (folder) => nest(folder, 'd', 1200)],
+      ['many folders', (folder) => Array.from({ length: 300 }, (_, index) => mkdirSync(`${folder}/${index}`))],
+      [
+        'names of any bytes',
+        (folder) =>
+          ['\xff', '\xef\xbb\xbf', ' ', '\\'].map((name) => mkdirSync(Buffer.from(`${folder}/${name}`, 'latin1'))),
+      ],
+    ] as readonly (readonly [string, (folder: string) => unknown])[]) {
+      await using box = new Box(ground)
+      await box.create(FOREVER)
+      for (const folder of box.cgroupFolders()) make(folder)
+      await assertRemovable(box, what)
+    }
+  })
+
+  test('a process far down in a cgroup is found, and ends', async () => {
+    await using box = new Box(ground)
+    await box.create(FOREVER)
+    using child = childProcess()
+    // A new cpuset has no CPUs.
+    for (const folder of box.cgroupFolders().filter((each) => !each.includes('cpuset')))
+      nest(folder, LONG, 20, () => writeKnob('cgroup.procs', `${child.pid}`))
+    await assertRemovable(box, 'a process far down')
+    assert.is(await child.ended, 'SIGKILL')
+  })
+
+  test('whatever lies in the folder of a container goes with it', async () => {
+    for (const phase of ['created', 'killed'] as const) {
+      await using box = new Box(ground)
+      box.configure(FOREVER)
+      if (phase === 'created') await box.create(FOREVER)
+      else await interrupt(box, ['create', '--bundle', box.bundle, box.id], 25, 'SIGKILL')
+      const folder = `${box.stateRoot}/${box.id}`
+      mkdirSync(`${folder}/folder/deep/deeper`, { recursive: true })
+      mkdirSync(Buffer.from(`${folder}/\xff`, 'latin1'))
+      writeFileSync(Buffer.from(`${folder}/\xff/\xfe`, 'latin1'), '')
+      symlinkSync('/etc', `${folder}/link`)
+      symlinkSync('nowhere', `${folder}/folder/link`)
+      assert.is(spawnSync('mkfifo', [`${folder}/fifo`]).status, 0)
+      await assertRemovable(box, `odd files, ${phase}`)
+    }
+  })
+}
+
+/** Make folders in one another. @param last is done in the innermost, which no path leads to */
+function nest(folder: string, name: string, depth: number, last: () => void = () => {}): void {
+  const home = process.cwd()
+  try {
+    syscall('chdir', folder)
+    for (let made = 0; made < depth; made++) {
+      syscall('mkdirat', AT.FDCWD, name, 0o755)
+      syscall('chdir', name)
+    }
+    last()
+  } finally {
+    syscall('chdir', home)
+  }
+}
+
+interface ChildProcess extends Disposable {
+  readonly pid: number
+  readonly ended: Promise<NodeJS.Signals | null>
+}
+
+function childProcess(): ChildProcess {
+  const child = spawn('sleep', ['60'], { stdio: 'ignore' })
+  const ended = new Promise<NodeJS.Signals | null>((resolve) => child.on('exit', (_, signal) => resolve(signal)))
+  return { pid: child.pid ?? 0, ended, [Symbol.dispose]: () => child.kill('SIGKILL') }
 }
 
 function testShortage(ground: Ground): void {

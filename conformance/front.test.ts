@@ -174,6 +174,8 @@ function testMachine(ground: Ground, name: string, front: Front): void {
       }
       chmodSync(path, mode)
     }
+    chmodSync(box.stateRoot, 0o1777)
+    assert.is(front('--root', box.stateRoot, 'state', box.id).status, 0, 'the sticky bit')
     const card = readFileSync(`${folder}/card`)
     unlinkSync(`${folder}/card`)
     assert.is(spawnSync('mkfifo', [`${folder}/card`]).status, 0)

@@ -14,8 +14,9 @@ import type { Hierarchies } from './hierarchy.ts'
 import { waitUntil } from './knob.ts'
 import { type Cgroup, removals, UNIFIED, v1DirectoryOf } from './manager.ts'
 import { delegationHint, type Refusal } from './permitted.ts'
-import { checkEmpty, checkType, childrenOf } from './processes.ts'
+import { checkEmpty, checkType } from './processes.ts'
 import { renderSettings } from './settings.ts'
+import { visitBelow } from './tree.ts'
 
 export { freeze, isFrozen, thaw } from './freezer.ts'
 export { killCgroup, pidsOf } from './processes.ts'
@@ -180,7 +181,7 @@ export function removeCgroup(cgroup: Cgroup): void {
 
 /** @returns false when something in it is busy @throws SyscallError when it may not be removed at all */
 function removeTree(directory: string): boolean {
-  return removed(directory) || (childrenOf(directory).every(removeTree) && removed(directory))
+  return removed(directory) || (visitBelow(directory, removed) && removed(directory))
 }
 
 function removed(directory: string): boolean {

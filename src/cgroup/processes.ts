@@ -3,11 +3,12 @@
 import { propertyError, RuntError } from '../errors.ts'
 import { ERRNO } from '../linux/errno.ts'
 import { SIGNAL } from '../linux/signals.ts'
-import { isGone, listDirectory, readFile } from '../native/file.ts'
+import { isGone, readFile } from '../native/file.ts'
 import { failedWith, SyscallError, trySyscall } from '../native/syscall.ts'
 import { isFrozen, tryFreeze, tryThaw } from './freezer.ts'
 import { readKnobIfPresent, tryWriteKnob, waitUntil } from './knob.ts'
 import { type Cgroup, UNIFIED } from './manager.ts'
+import { visitBelow } from './tree.ts'
 
 /** Hierarchies to ask for the processes; all have the same, but nobody moves processes within these for accounting. */
 const BEST_FOR_LISTS = [UNIFIED, 'freezer', 'devices', 'pids']
@@ -26,28 +27,15 @@ export function pidsOf(cgroup: Cgroup, { recursive }: { readonly recursive: bool
   return directory === undefined ? [] : pidsIn(directory, recursive)
 }
 
-/** The processes of one folder. */
+/** The processes of one folder, and of those below it. */
 export function pidsIn(directory: string, recursive: boolean): number[] {
-  try {
-    const pids = ownPids(directory)
-    if (!recursive) return pids
-    return childrenOf(directory).reduce((all, child) => all.concat(pidsIn(child, true)), pids)
-  } catch (error) {
-    if (failedWith(error, 'ENODEV') || isGone(directory)) return []
-    throw error
-  }
-}
-
-/** The folders in a folder; none when it is gone. */
-export function childrenOf(directory: string): string[] {
-  try {
-    return listDirectory(directory)
-      .filter(({ kind }) => kind === 'directory')
-      .map(({ name }) => `${directory}/${name}`)
-  } catch (error) {
-    if (isGone(directory)) return []
-    throw error
-  }
+  const pids = ownPids(directory)
+  if (!recursive) return pids
+  visitBelow(directory, (place) => {
+    for (const pid of ownPids(place)) pids.push(pid)
+    return true
+  })
+  return pids
 }
 
 function ownPids(directory: string): number[] {
@@ -56,6 +44,7 @@ function ownPids(directory: string): number[] {
     return lines.map(Number).filter((pid) => pid > 0) // 0 is a process that this pid namespace can't see
   } catch (error) {
     if (failedWith(error, 'EOPNOTSUPP')) return [] // a threaded cgroup: its processes stand in the folder above
+    if (failedWith(error, 'ENODEV') || isGone(directory)) return []
     throw error
   }
 }

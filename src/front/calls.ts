@@ -1,7 +1,7 @@
 // What the parts of the front share: system calls whose failure is the engine's affair.
 
 import { encodeName } from '../linux/names.ts'
-import { AT, O, S_IFMT, WRITABLE_BY_OTHERS } from '../linux/open-flags.ts'
+import { AT, O, S_IFMT, STICKY, WRITABLE_BY_OTHERS } from '../linux/open-flags.ts'
 import { STATX, STATX_BASIC_STATS, STATX_SIZE } from '../linux/statx.ts'
 import type { SyscallName } from '../linux/syscalls.ts'
 import type { Argument, DataObject, PlanBuilder } from '../plan/builder.ts'
@@ -40,15 +40,21 @@ export function lowerStatus(front: Front, fd: Value): DataObject {
   return room
 }
 
-/** Go on when a descriptor's file is of this type, the caller's or root's, and nobody else's to change. lifecycle/trust.ts */
-export function lowerTrusted(front: Front, fd: Value, type: number, otherwise: Label): void {
+/**
+ * Go on when a descriptor's file is of this type, the caller's or root's, and nobody else's to change. lifecycle/trust.ts
+ * @param shared a folder with the sticky bit is as good: each entry is looked at by itself
+ */
+export function lowerTrusted(front: Front, fd: Value, type: number, otherwise: Label, shared = false): void {
   const { plan, caller } = front
   const status = lowerStatus(front, fd)
+  const fine = plan.label('trusted')
   const owned = plan.label('owned')
   plan.branch(status.field(STATX.uid, 4), 'eq', 0, owned)
   plan.branch(status.field(STATX.uid, 4), 'ne', caller, otherwise)
   plan.place(owned)
+  if (shared) plan.branch(status.field(STATX.mode, 2, S_IFMT | STICKY), 'eq', type | STICKY, fine)
   plan.branch(status.field(STATX.mode, 2, S_IFMT | WRITABLE_BY_OTHERS), 'ne', type, otherwise)
+  plan.place(fine)
 }
 
 /** Say something on stderr, in one write. @param pieces texts, and C strings that stand somewhere */

@@ -167,7 +167,7 @@ export function lowerDelete(front: Front, named: Named): void {
 function lowerContainer(front: Front, named: Named, locked: boolean): Container {
   const { plan, engine } = front
   const root = lowerCall(front, 'openat', [AT.FDCWD, named.root, flags(O.PATH | O.DIRECTORY), 0])
-  lowerTrusted(front, root, S_IF.DIR, engine)
+  lowerTrusted(front, root, S_IF.DIR, engine, true)
   const directory = lowerCall(front, 'openat', [root, named.id, flags(O.PATH | O.NOFOLLOW), 0])
   lowerTrusted(front, directory, S_IF.DIR, engine)
   if (locked) {

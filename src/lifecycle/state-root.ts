@@ -7,14 +7,13 @@ import { callerEnvironment } from '../native/caller.ts'
 import { close, type FileStatus, makeDirectory, open, status } from '../native/file.ts'
 import { SyscallError } from '../native/syscall.ts'
 import { Store } from './store.ts'
-import { distrust } from './trust.ts'
+import { distrustShared } from './trust.ts'
 
 export { isRootless } from '../host/probe.ts'
 
 const ROOT = '/run/runt'
 /** Cleaners of runtime directories leave a folder alone that has the sticky bit. XDG Base Directory Specification */
 const PRIVATE = 0o1700
-const STICKY = 0o1000
 const ELSEWHERE = 'set XDG_RUNTIME_DIR to one that is yours alone, or give --root'
 
 /**
@@ -40,9 +39,8 @@ export function openStore(given: string | undefined): Store {
 /** Whoever may rename what is in it can give us another root each time. In one with the sticky bit, as /tmp, nobody else can. */
 function checkRuntimeDirectory(path: string): void {
   const found = status(path)
-  const why = found === undefined ? undefined : distrust(found)
-  if (found === undefined || why === undefined) return
-  if (found.uid === 0 && (found.mode & STICKY) !== 0) return
+  const why = found === undefined ? undefined : distrustShared(found)
+  if (why === undefined) return
   throw new RuntError('state', `XDG_RUNTIME_DIR: ${path}: ${why}`, { hint: ELSEWHERE })
 }
 

@@ -2,7 +2,6 @@
 
 import { RuntError } from '../errors.ts'
 import { ERRNO } from '../linux/errno.ts'
-import { O } from '../linux/open-flags.ts'
 import {
   exists,
   listDirectory,
@@ -58,14 +57,14 @@ export class Store {
   directory(id: string): string {
     const path = `${this.root}/${id}`
     if (!this.#reading.foreign) {
-      this.#trust(this.root, 0)
-      this.#trust(path, O.NOFOLLOW)
+      this.#trust(this.root, 'root')
+      this.#trust(path, 'container')
     }
     return path
   }
 
-  #trust(path: string, links: number): void {
-    if (!this.#trusted.has(path) && checkFolder(path, links)) this.#trusted.add(path)
+  #trust(path: string, what: 'root' | 'container'): void {
+    if (!this.#trusted.has(path) && checkFolder(path, what)) this.#trusted.add(path)
   }
 
   /**
@@ -244,7 +243,7 @@ export class Store {
 
   /** Ids of all containers; none when the root doesn't exist. @throws SyscallError when it was named, and doesn't */
   ids(): string[] {
-    if (!this.#reading.foreign) this.#trust(this.root, 0)
+    if (!this.#reading.foreign) this.#trust(this.root, 'root')
     try {
       return listDirectory(this.root)
         .filter(({ kind, name }) => kind === 'directory' && !name.startsWith(OWN))

@@ -3,17 +3,22 @@
 
 import { RuntError } from '../errors.ts'
 import { ERRNO } from '../linux/errno.ts'
-import { O, S_IF, S_IFMT, WRITABLE_BY_OTHERS } from '../linux/open-flags.ts'
+import { O, S_IF, S_IFMT, STICKY, WRITABLE_BY_OTHERS } from '../linux/open-flags.ts'
 import { close, type FileStatus, readAll, status, tryOpen } from '../native/file.ts'
 import { SyscallError } from '../native/syscall.ts'
 
 const HINT = "what lies in a state root is acted upon: it must be yours or root's, and nobody else may write to it"
 
+/** The same for a folder in which each entry is looked at by itself: others may add some to one with the sticky bit, as /tmp. */
+export function distrustShared({ uid, mode }: FileStatus): string | undefined {
+  return distrust({ uid, mode: (mode & STICKY) === 0 ? mode : mode & ~WRITABLE_BY_OTHERS })
+}
+
 /** Bytes of a file in a state root, at most. */
 export const LARGEST_RECORD = 64 << 20
 
 /** @returns why a file or folder isn't to be believed, or undefined */
-export function distrust({ uid, mode }: FileStatus): string | undefined {
+export function distrust({ uid, mode }: Pick<FileStatus, 'uid' | 'mode'>): string | undefined {
   if (uid !== 0 && uid !== process.geteuid?.()) return `belongs to user ${uid}`
   if ((mode & WRITABLE_BY_OTHERS) !== 0) return 'others may write to it'
   return undefined
@@ -21,24 +26,24 @@ export function distrust({ uid, mode }: FileStatus): string | undefined {
 
 /**
  * Look at a folder before anything in it counts.
- * @param links O.NOFOLLOW, or 0 for a path that the caller has chosen
+ * @param what a state root, which the caller has chosen, or a container's folder in it
  * @returns false when there is none, or none that can be looked at
  * @throws RuntError 'state' for one that isn't to be believed
  */
-export function checkFolder(path: string, links: number): boolean {
-  const fd = tryOpen(path, O.PATH | O.DIRECTORY | links)
+export function checkFolder(path: string, what: 'root' | 'container'): boolean {
+  const fd = tryOpen(path, O.PATH | O.DIRECTORY | (what === 'root' ? 0 : O.NOFOLLOW))
   if (fd < 0) return false
   try {
-    check(path, fd)
+    check(path, fd, what === 'root' ? distrustShared : distrust)
     return true
   } finally {
     close(fd)
   }
 }
 
-function check(path: string, fd: number): void {
+function check(path: string, fd: number, judge: (found: FileStatus) => string | undefined): void {
   const found = status('', fd)
-  const why = found === undefined ? undefined : distrust(found)
+  const why = found === undefined ? undefined : judge(found)
   if (why !== undefined) throw new RuntError('state', `${path}: ${why}`, { hint: HINT })
 }
 
@@ -60,7 +65,7 @@ export function readRecord(path: string, { foreign, most }: RecordOptions): Uint
   if (fd < 0) throw new SyscallError('openat', -fd, path)
   try {
     if (!isOfType(fd, S_IF.REG)) throw new RuntError('state', `${path}: not a file`)
-    if (!foreign) check(path, fd)
+    if (!foreign) check(path, fd, distrust)
     const bytes = readAll(fd, most)
     if (bytes === undefined) throw new RuntError('state', `${path}: larger than ${most} bytes`)
     return bytes

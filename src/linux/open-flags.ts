@@ -60,6 +60,8 @@ export const CLOSE_RANGE_CLOEXEC = 0x4
 export const S_IFMT = 0o170000
 /** In st_mode: the group, or everybody, may write. */
 export const WRITABLE_BY_OTHERS = 0o022
+/** In a folder's st_mode: what is in it is removed and renamed by its owner alone. */
+export const STICKY = 0o1000
 export const S_IF = {
   FIFO: 0o010000,
   CHR: 0o020000,
