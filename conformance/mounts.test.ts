@@ -1,6 +1,7 @@
 // What runt says about mounts that the kernel refuses, and flags that an outer user namespace has locked.
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -102,6 +103,29 @@ function testRefusals(ground: Ground): void {
     ] as const) {
       assert.ok((await box.rejected({ '/mounts/-': mount })).includes(said), said)
     }
+  })
+
+  test("without a mount namespace the caller's own mounts stay as they are, and a failure leaves none", async () => {
+    await using box = new Box(ground)
+    // What other tests mount meanwhile is below other folders.
+    const mountinfo = (): string[] =>
+      readFileSync('/proc/self/mountinfo', 'utf8')
+        .split('\n')
+        .filter((line) => !/^\/tmp\/./.test(line.split(' ')[4] ?? '') || line.includes(box.rootfs))
+    const namespaces = NAMESPACES.filter(({ type }) => type !== 'mount')
+    const rest = { '/linux/namespaces': namespaces, '/linux/maskedPaths': [], '/linux/readonlyPaths': [] }
+    const before = mountinfo()
+    const mounts = [PROC, { destination: '/mnt', type: 'tmpfs' }, { destination: '/mnt/x', type: 'nosuchfs' }]
+    await box.rejected({ ...rest, '/mounts': mounts })
+    assert.equal(mountinfo(), before)
+    const args = ['sh', '-c', 'touch /new || echo read-only']
+    const edits = { ...rest, '/root/readonly': true, '/mounts': mounts.slice(0, 2), '/process/args': args }
+    const result = await box.run(edits)
+    const left = mountinfo().filter((line) => !before.includes(line))
+    spawnSync('umount', ['--recursive', '--lazy', box.rootfs])
+    assert.is(result.stdout, 'read-only\n', result.stderr)
+    assert.ok(left.length === 3 && left.every((line) => line.split(' ')[4]?.startsWith(box.rootfs)), left.join('\n'))
+    assert.equal(mountinfo(), before)
   })
 
   test('options of the file system are refused by name on v1 cgroups', async () => {

@@ -442,3 +442,25 @@ check('C1', 'more mounts than there may be open files', async (box) => {
   })
   assert.is(parse(succeeded(limited).stdout).filter(({ point }) => point.startsWith('/mnt/')).length, 600)
 })
+
+const INHERITED: Edits = {
+  '/linux/namespaces': NAMESPACES.filter(({ type }) => type !== 'mount'),
+  '/linux/maskedPaths': [],
+  '/linux/readonlyPaths': [],
+}
+
+check('F1', "without a mount namespace mounts are made in the caller's, below the root", async (box) => {
+  writeFileSync(box.path('file'), 'bound')
+  const mounts = [
+    { destination: '/proc', type: 'proc', source: 'proc' },
+    { destination: '/dev', ...TMPFS },
+    { destination: '/mnt', ...TMPFS },
+    { destination: '/mnt/file', type: 'bind', source: box.path('file'), options: ['bind', 'ro'] },
+  ]
+  const script = 'cat /mnt/file; echo; touch /mnt/x; ls /mnt; ls /dev/null'
+  const edits = { ...INHERITED, '/mounts': mounts, '/process/args': ['sh', '-c', script] }
+  // In a mount namespace of this test's: some runtimes leave what they have mounted.
+  const { stdout } = succeeded(await box.runPrepared('true', edits))
+  assert.is(stdout, 'bound\nfile\nx\n/dev/null\n')
+  assert.not.ok(existsSync(`${box.rootfs}/mnt/x`))
+})

@@ -56,8 +56,13 @@ test('several problems, a line each', async () => {
 })
 
 test('what is not supported has a code of its own', async () => {
-  const text = JSON.stringify(configWith({ '/linux': {}, '/root/readonly': true }))
-  assert.match(await errorOf(text), /^config-unsupported: config.json:1:\d+: root.readonly: runt does this only/)
+  const ids = [{ containerID: 0, hostID: 0, size: 1 }]
+  const linux = { namespaces: [{ type: 'user' }], uidMappings: ids, gidMappings: ids }
+  const text = JSON.stringify(configWith({ '/linux': linux, '/root/readonly': true }))
+  assert.match(
+    await errorOf(text),
+    /^config-unsupported: config.json:1:\d+: root.readonly: in a user namespace runt does this only/,
+  )
 })
 
 test('no file to read', async () => {

@@ -14,7 +14,11 @@ interface Row {
   readonly asked: (config: OciConfig, namespaces: Namespaces) => boolean
 }
 
-const NEEDS_MOUNT_NAMESPACE = 'runt does this only in a mount namespace, which linux.namespaces does not list'
+const NEEDS_MOUNT_NAMESPACE =
+  'in a user namespace runt does this only in a mount namespace, which linux.namespaces does not list'
+
+/** Root of a user namespace has no rights over the mounts that the caller has. */
+const isBarred = (namespaces: Namespaces): boolean => !namespaces.has('mount') && namespaces.has('user')
 
 const ROWS: readonly Row[] = [
   {
@@ -25,22 +29,22 @@ const ROWS: readonly Row[] = [
   {
     pointer: '/mounts',
     reason: NEEDS_MOUNT_NAMESPACE,
-    asked: ({ mounts }, namespaces) => hasSome(mounts) && !namespaces.has('mount'),
+    asked: ({ mounts }, namespaces) => hasSome(mounts) && isBarred(namespaces),
   },
   {
     pointer: '/root/readonly',
     reason: NEEDS_MOUNT_NAMESPACE,
-    asked: ({ root }, namespaces) => root?.readonly === true && !namespaces.has('mount'),
+    asked: ({ root }, namespaces) => root?.readonly === true && isBarred(namespaces),
   },
   {
     pointer: '/process/terminal',
     reason: NEEDS_MOUNT_NAMESPACE,
-    asked: ({ process }, namespaces) => process?.terminal === true && !namespaces.has('mount'),
+    asked: ({ process }, namespaces) => process?.terminal === true && isBarred(namespaces),
   },
   ...(['devices', 'sysctl', 'rootfsPropagation'] as const).map((name) => ({
     pointer: `/linux/${name}`,
     reason: NEEDS_MOUNT_NAMESPACE,
-    asked: ({ linux }: OciConfig, namespaces: Namespaces) => hasSome(linux?.[name]) && !namespaces.has('mount'),
+    asked: ({ linux }: OciConfig, namespaces: Namespaces) => hasSome(linux?.[name]) && isBarred(namespaces),
   })),
 ]
 

@@ -275,14 +275,17 @@ test('64-bit numbers that are too large by less than a double can tell', async (
 })
 
 test('what runt does not support is refused by name', async () => {
-  const bare = 'runt does this only in a mount namespace, which linux.namespaces does not list'
+  const ids = [{ containerID: 0, hostID: 0, size: 1 }]
+  const user = { namespaces: [{ type: 'user' }], uidMappings: ids, gidMappings: ids }
+  const bare = 'in a user namespace runt does this only in a mount namespace, which linux.namespaces does not list'
   for (const [changes, expected] of [
     [{ '/process/execCPUAffinity': { initial: '0' } }, undefined],
     [{ '/linux/resources/memory': { kernel: 1, kernelTCP: 1 } }, undefined],
-    [{ '/linux/namespaces': [], '/mounts': [{ destination: '/x', type: 'tmpfs' }] }, `mounts: ${bare}`],
-    [{ '/linux': undefined, '/root/readonly': true }, `root.readonly: ${bare}`],
-    [{ '/linux': undefined, '/process/terminal': true }, `process.terminal: ${bare}`],
-    [{ '/linux': { rootfsPropagation: 'shared' } }, `linux.rootfsPropagation: ${bare}`],
+    [{ '/linux': user, '/mounts': [{ destination: '/x', type: 'tmpfs' }] }, `mounts: ${bare}`],
+    [{ '/linux': user, '/root/readonly': true }, `root.readonly: ${bare}`],
+    [{ '/linux': user, '/process/terminal': true }, `process.terminal: ${bare}`],
+    [{ '/linux': { ...user, rootfsPropagation: 'shared' } }, `linux.rootfsPropagation: ${bare}`],
+    [{ '/linux': undefined, '/root/readonly': true, '/process/terminal': true }, undefined],
     [{ '/linux': { devices: [] } }, undefined],
   ] as const) {
     const [line] = await linesOf(changes as Changes)

@@ -13,6 +13,7 @@ import { loadConfig, withPlace } from '../config/load.ts'
 import type { Config } from '../config/types.ts'
 import { propertyError, RuntError } from '../errors.ts'
 import { homeIn } from '../host/home.ts'
+import { InheritedRoot } from '../host/inherited-root.ts'
 import type { MovedDevices } from '../host/network/devices.ts'
 import { sendPidfd } from '../host/pidfd.ts'
 import { pidInside, requireKernel } from '../host/probe.ts'
@@ -136,6 +137,7 @@ async function launchConfig(
     container: { ...newRecord(config, options, missingOf(planned), filter), ...(rdt && { rdt: rdt.record }) },
     init: undefined,
     devices: undefined,
+    inherited: has(config, 'mount') ? undefined : new InheritedRoot(config.root.path),
     hooksBegan: false,
   }
   try {
@@ -238,6 +240,8 @@ interface Attempt {
   init: InitProcess | undefined
   /** What is to be taken back while the container's network namespace is there. */
   devices: MovedDevices | undefined
+  /** What stood at root.path before, where the container mounts in our own mount namespace. */
+  readonly inherited: InheritedRoot | undefined
   hooksBegan: boolean
 }
 
@@ -341,5 +345,6 @@ async function undo(store: Store, attempt: Attempt, lock: Lock): Promise<void> {
     // P0 failed to tell of P1, which has ended since the channel is closed: it is the only child left.
     if (container.pid === 0) reap(ANY_CHILD)
   }
+  attempt.inherited?.restore()
   lock[Symbol.dispose]()
 }

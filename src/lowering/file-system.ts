@@ -40,13 +40,17 @@ export function isDev({ destination }: Mount): boolean {
   return destination === '/dev'
 }
 
-/** mount(2) takes a path and attaches at once: so over our own view of the host's /dev, from where it is moved away. */
+/**
+ * mount(2) takes a path and attaches at once: so over our own view of the host's /dev, or of the rootfs where the view is the
+ * caller's as well, from where it is moved away.
+ */
 function mountLegacy(context: Context, mount: Mount, attributes: number): Value {
   const { plan, config } = context
   const { flags, data: options } = legacyArguments(mount)
   const data = [options, ...labelOption(config.linux.mountLabel, mount.type)].filter((text) => text !== '').join(',')
-  plan.syscall('mount', [mount.source ?? mount.type, '/dev', mount.type, flags, data === '' ? 0 : data])
-  const made = plan.syscall('open_tree', [AT.FDCWD, '/dev', OPEN_TREE.CLOEXEC], { name: 'mounted' })
+  const place = has(config, 'mount') ? '/dev' : config.root.path
+  plan.syscall('mount', [mount.source ?? mount.type, place, mount.type, flags, data === '' ? 0 : data])
+  const made = plan.syscall('open_tree', [AT.FDCWD, place, OPEN_TREE.CLOEXEC], { name: 'mounted' })
   if (attributes !== 0) setMountAttributes(context, made, { set: attributes, clear: MOUNT_ATTR_ATIME_MASK })
   return made
 }

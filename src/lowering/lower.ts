@@ -37,7 +37,7 @@ import { lowerSysctl, ownProcfs } from './procfs.ts'
 import { lowerRdtDoors, lowerRdtJoin } from './rdt-join.ts'
 import { lowerBareRoot, lowerPropagation, lowerRootAttributes, lowerRootfs } from './rootfs.ts'
 import { lowerFilter, lowerWatchedFilter } from './seccomp.ts'
-import { lowerHostSources, lowerOwnSources, ownSources, wayOf } from './sources.ts'
+import { isRootMounted, lowerHostSources, lowerOwnSources, ownSources, wayOf } from './sources.ts'
 import { lowerStartGate } from './start-gate.ts'
 
 /** The plan of a container's init. @param facts probed before; see Facts */
@@ -136,8 +136,8 @@ export function lowerP1(context: Context, doors: Doors): void {
   lowerLabelDoors(context, () => ownProcfs(context))
   plan.syscall('setsid', [])
   lowerKeyring(context, 'init')
-  if (has(config, 'mount')) {
-    lowerPropagation(context)
+  if (isRootMounted(config)) {
+    if (has(config, 'mount')) lowerPropagation(context)
     lowerRootfs(context, lowerOwnSources(context))
     lowerNamespaceRoot(context)
     lowerMounts(context)
@@ -145,11 +145,11 @@ export function lowerP1(context: Context, doors: Doors): void {
     lowerDevLinks(context)
     lowerConsole(context)
     lowerSealDev(context)
-    lowerSysctl(context)
   } else {
     lowerBareRoot(context)
     lowerNamespaceRoot(context)
   }
+  lowerSysctl(context)
   lowerLoopback(context)
   lowerNames(context)
   lowerHooksPause(context)
@@ -160,7 +160,7 @@ export function lowerP1(context: Context, doors: Doors): void {
   }
   lowerPivot(context)
   const cwd = lowerCwd(context, (path) => openOrMake(context, path, { flags: O.PATH | O.DIRECTORY, name: 'cwd' }))
-  if (has(config, 'mount')) lowerRootAttributes(context)
+  if (isRootMounted(config)) lowerRootAttributes(context)
   const program = lowerIdentity(context, cwd)
   lowerSeenByCaller(context)
   lowerCloseTemporary(context)

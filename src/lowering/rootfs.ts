@@ -4,7 +4,7 @@ import { MOUNT_ATTR, MOVE_MOUNT, MS, OPEN_TREE } from '../linux/mount-flags.ts'
 import { AT, O } from '../linux/open-flags.ts'
 import { type DataObject, u64 } from '../plan/builder.ts'
 import type { Label, Operand, Value } from '../plan/step.ts'
-import type { Context } from './context.ts'
+import { type Context, has } from './context.ts'
 import { moveToSlot } from './descriptors.ts'
 
 /** sizeof(struct mount_attr) */
@@ -76,11 +76,13 @@ export function lowerRootfs(context: Context, root: Value): void {
     // open_tree(2) followed a link at the end of the host's path, so this does too.
     const flags = MOVE_MOUNT.F_EMPTY_PATH | MOVE_MOUNT.T_SYMLINKS
     plan.syscall('move_mount', [root, '', AT.FDCWD, config.root.path, flags])
+    // The caller's own mounts may be shared: what is mounted in the root from here on is no concern of theirs.
+    if (!has(config, 'mount')) setMountAttributes(context, root, { propagation: MS.PRIVATE, recursive: true })
     moveToSlot(context, root, slots.root)
   })
 }
 
-/** Without a mount namespace there is nothing to attach: the folder itself is the root. */
+/** Where nothing is mounted the folder itself is the root. */
 export function lowerBareRoot(context: Context): void {
   const { plan, config, slots } = context
   plan.section('/root/path', config.root.path, () => {

@@ -32,8 +32,24 @@ export function pointer({ index }: Pick<Mount, 'index'>): string {
  */
 export type Way = 'in-turn' | 'staged' | 'ahead'
 
+/**
+ * Is the root file system mounted for the container? Without a mount namespace of its own, which it inherits then, only where
+ * something is to be mounted or changed in it: as with runc, it stays mounted there when the container has gone.
+ */
+export function isRootMounted({ mounts, root, process, linux }: Config): boolean {
+  if (linux.namespaces.some(({ type }) => type === 'mount')) return true
+  return (
+    mounts.length > 0 ||
+    root.readonly ||
+    process?.terminal === true ||
+    linux.devices.length > 0 ||
+    linux.rootfsPropagation !== undefined
+  )
+}
+
 /** How this container gets at its sources. */
 export function wayOf({ config, facts }: Pick<Context, 'config' | 'facts'>): Way {
+  if (!has(config, 'mount')) return 'in-turn'
   if (!isNew(config, 'mount') || !facts.mayMount) return 'ahead'
   if (has(config, 'user')) return 'staged'
   return config.linux.rootfsPropagation === 'shared' ? 'ahead' : 'in-turn'
@@ -95,7 +111,7 @@ export function lowerOwnSources(context: Context): Value {
     lowerSources(
       context,
       config.mounts.filter(({ source }) => source === '/' || `${config.root.path}/`.startsWith(`${source}/`)),
-      false,
+      !has(config, 'mount'),
     )
   } else if (way === 'staged') {
     plan.section('/root/path', config.root.path, () => {
@@ -112,7 +128,11 @@ export function sourceTree(context: Context, mount: Mount): Value {
   const inside = ownSources.get(mount.index)
   if (inside !== undefined) return withIdmap(context, mount, cloneInside(context, mount, inside))
   const ahead = trees.mounts.get(mount.index)
-  if (ahead === undefined) return withIdmap(context, mount, newTree(context, mount))
+  if (ahead === undefined) {
+    const tree = withIdmap(context, mount, newTree(context, mount))
+    if (mount.kind === 'bind' && !has(context.config, 'mount')) cutOff(context, tree)
+    return tree
+  }
   return way === 'staged' ? cloneTree(context, stagedName(mount), mount.options.recursiveBind) : ahead
 }
 
@@ -122,21 +142,24 @@ export function sourceTree(context: Context, mount: Mount): Value {
  */
 function lowerSources(context: Context, mounts: readonly Mount[], slave: boolean): void {
   const { plan, config, trees, ownSources } = context
-  const cut = (tree: Value): Value => {
-    if (slave) setMountAttributes(context, tree, { propagation: MS.SLAVE, recursive: true })
-    return tree
-  }
   plan.section('/root/path', config.root.path, () => {
-    trees.root = cut(cloneTree(context, config.root.path, true))
+    trees.root = cloneTree(context, config.root.path, true)
+    if (slave) cutOff(context, trees.root)
   })
   for (const mount of mounts) {
     const isBind = mount.kind === 'bind' && !ownSources.has(mount.index)
     if (!isBind && (mount.kind !== 'filesystem' || mount.idmap === undefined)) continue
     plan.section(pointer(mount), mount.destination, () => {
       const tree = newTree(context, mount)
-      trees.mounts.set(mount.index, withIdmap(context, mount, isBind ? cut(tree) : tree))
+      if (slave && isBind) cutOff(context, tree)
+      trees.mounts.set(mount.index, withIdmap(context, mount, tree))
     })
   }
+}
+
+/** A clone hears of the host's mounts as its original does, and must not tell of the container's. */
+function cutOff(context: Context, tree: Value): void {
+  setMountAttributes(context, tree, { propagation: MS.SLAVE, recursive: true })
 }
 
 function newTree(context: Context, mount: Mount): Value {

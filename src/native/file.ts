@@ -4,7 +4,7 @@
 import { ERRNO } from '../linux/errno.ts'
 import { decodeName, encodeName } from '../linux/names.ts'
 import { AT, O, openFlagsToArm64 } from '../linux/open-flags.ts'
-import { STATX, STATX_BASIC_STATS, STATX_SIZE } from '../linux/statx.ts'
+import { STATX, STATX_BASIC_STATS, STATX_MNT_ID, STATX_SIZE } from '../linux/statx.ts'
 import type { NativeArgument } from './ffi.ts'
 import { failedWith, SyscallError, syscall, trySyscall } from './syscall.ts'
 
@@ -278,6 +278,13 @@ export function status(path: string, at: number = AT.FDCWD): FileStatus | undefi
     deviceMajor: view.getUint32(STATX.deviceMajor, true),
     deviceMinor: view.getUint32(STATX.deviceMinor, true),
   }
+}
+
+/** The mount that a path leads to. statx(2) @returns undefined when there is none */
+export function mountIdOf(path: string): bigint | undefined {
+  const buffer = new Uint8Array(STATX_SIZE)
+  if (trySyscall('statx', AT.FDCWD, path, 0, STATX_MNT_ID, buffer) < 0) return undefined
+  return new DataView(buffer.buffer).getBigUint64(STATX.mountId, true)
 }
 
 /** The magic number of the file system that a descriptor's file is on. fstatfs(2) */
