@@ -1,7 +1,8 @@
 // Which results are looked at, and by that have a slot in memory. Any use counts, wherever it stands: ways lead back, and into
 // routines.
 
-import type { Operand, Step, Value } from '../plan/step.ts'
+import type { Step, Value } from '../plan/step.ts'
+import { usedValues } from '../plan/uses.ts'
 
 export interface Values {
   /** Value id → number of its slot; undefined for those that nothing looks at. */
@@ -11,8 +12,7 @@ export interface Values {
 
 /** Find the values that need a slot. What is written last comes first: the first slots are the nearest. */
 export function liveValues(steps: readonly Step[]): Values {
-  const used: boolean[] = []
-  for (const step of steps) useAll(used, step)
+  const used = usedValues(steps)
   const slots: (number | undefined)[] = []
   let slotCount = 0
   const give = ({ id }: Value): void => {
@@ -25,46 +25,4 @@ export function liveValues(steps: readonly Step[]): Values {
     else if (step.op === 'routine') for (const parameter of step.routine.parameters) give(parameter)
   }
   return { slots, slotCount }
-}
-
-/** Note what a step looks at. */
-function useAll(used: boolean[], step: Step): void {
-  switch (step.op) {
-    case 'syscall':
-    case 'call':
-      for (const operand of step.args) use(used, operand)
-      break
-    case 'branch':
-    case 'add':
-      use(used, step.left)
-      use(used, step.right)
-      break
-    case 'store':
-    case 'return':
-      use(used, step.value)
-      break
-    case 'exit':
-      use(used, step.status)
-      break
-    case 'load':
-      use(used, step.from)
-      break
-    case 'put':
-      use(used, step.to)
-      use(used, step.value)
-      break
-    case 'fail':
-      use(used, step.code)
-      if (step.text !== undefined) use(used, step.text)
-      break
-    case 'routine':
-    case 'label':
-    case 'jump':
-    case 'pivot':
-      break
-  }
-}
-
-function use(used: boolean[], operand: Operand): void {
-  if (typeof operand === 'object' && operand.kind === 'value') used[operand.id] = true
 }

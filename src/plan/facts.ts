@@ -45,7 +45,7 @@ export class Facts {
 
   /** Let only what holds on this way and on another be known. @returns whether it is less than before */
   meet(other: Facts): boolean {
-    const root = meetNodes(this.#root, other.#root, TOP)
+    const root = this.#root === undefined ? undefined : meetNodes(this.#root, other.#root, TOP)
     const isSame = root === this.#root && (this.pivoted || !other.pivoted)
     this.#root = root
     this.pivoted ||= other.pivoted
@@ -63,16 +63,17 @@ function write(node: Node | undefined, shift: number, id: number, fact: Fact, ow
 const NOBODY = {}
 
 /** @returns the first one, when it knows no more than the second */
-function meetNodes(one: Node | undefined, other: Node | undefined, shift: number): Node | undefined {
-  if (one === other || one === undefined) return one
-  if (other === undefined) return undefined
+function meetNodes(one: Node, other: Node | undefined, shift: number): Node | undefined {
+  if (one === other || other === undefined) return other
   let met = one
   for (let place = 0; place < one.items.length; place++) {
-    const [left, right] = [one.items[place], other.items[place]]
+    const left = one.items[place]
+    const right = other.items[place]
+    if (left === right || left === undefined) continue
     const both =
       shift === 0
-        ? meetFacts(left as Fact | undefined, right as Fact | undefined)
-        : meetNodes(left as Node | undefined, right as Node | undefined, shift - BITS)
+        ? meetFacts(left as Fact, right as Fact | undefined)
+        : meetNodes(left as Node, right as Node | undefined, shift - BITS)
     if (both === left) continue
     if (met === one) met = { owner: NOBODY, items: one.items.slice() }
     met.items[place] = both
@@ -80,7 +81,6 @@ function meetNodes(one: Node | undefined, other: Node | undefined, shift: number
   return met
 }
 
-function meetFacts(one: Fact | undefined, other: Fact | undefined): Fact | undefined {
-  if (one === undefined || other === undefined) return undefined
-  return one > other ? one : other
+function meetFacts(one: Fact, other: Fact | undefined): Fact | undefined {
+  return other === undefined || other > one ? other : one
 }

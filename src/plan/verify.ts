@@ -7,6 +7,7 @@
 import { CLOSED, Facts, VALUES_LIMIT, WRITTEN } from './facts.ts'
 import type { CallStep, Data, Label, Operand, Plan, Routine, Step, SyscallStep, UnverifiedPlan } from './step.ts'
 import { checkCloseOnExec, checkReasons, takesHostPath } from './syscall-rules.ts'
+import { usedValues } from './uses.ts'
 
 /**
  * Check a plan: values defined before use, nothing used after close, branches resolved and within their routine, everything
@@ -17,9 +18,10 @@ export function verify(plan: UnverifiedPlan): Plan {
   const labels = labelsOf(plan.steps)
   const routines = new Map<number, Effects>()
   const owners: Owners = []
+  const used = usedValues(plan.steps)
   const [program, ...others] = bodiesOf(plan.steps)
   for (const body of [...others, ...(program === undefined ? [] : [program])]) {
-    const effects = new Body(plan, body, { labels, routines, owners }).check()
+    const effects = new Body(plan, body, { labels, routines, owners, used }).check()
     if (body.routine !== undefined) routines.set(body.routine.id, effects)
   }
   for (const { start, routine } of others) {
@@ -55,18 +57,24 @@ interface Surroundings {
   /** By routine, of those that were checked. */
   readonly routines: ReadonlyMap<number, Effects>
   readonly owners: Owners
+  /** By value: does any step look at it? Nothing need be known of the others. */
+  readonly used: readonly (true | undefined)[]
 }
 
 function bodiesOf(steps: readonly Step[]): Extent[] {
   const starts = [{ start: 0, routine: undefined as Routine | undefined }]
-  for (const [start, step] of steps.entries()) if (step.op === 'routine') starts.push({ start, routine: step.routine })
+  for (let start = 0; start < steps.length; start++) {
+    const step = steps[start]
+    if (step?.op === 'routine') starts.push({ start, routine: step.routine })
+  }
   return starts.map(({ start, routine }, index) => ({ start, end: starts[index + 1]?.start ?? steps.length, routine }))
 }
 
 function labelsOf(steps: readonly Step[]): Map<number, number> {
   const labels = new Map<number, number>()
-  for (const [index, step] of steps.entries()) {
-    if (step.op !== 'label') continue
+  for (let index = 0; index < steps.length; index++) {
+    const step = steps[index]
+    if (step?.op !== 'label') continue
     if (labels.has(step.label.id)) throw inStep(steps, index, new Error(`label ${step.label.name} is placed twice`))
     labels.set(step.label.id, index)
   }
@@ -172,7 +180,7 @@ class Body {
         for (const { id } of step.routine.parameters) this.#write(id, facts)
         return true
       case 'syscall':
-        this.#use(step.args, facts)
+        this.#useAll(step.args, facts)
         this.#checkSyscall(step, facts)
         this.#write(step.result.id, facts)
         if (step.name === 'close') this.#close(step.args[0], facts)
@@ -180,7 +188,7 @@ class Body {
         this.#return(facts)
         return true
       case 'call':
-        this.#use(step.args, facts)
+        this.#useAll(step.args, facts)
         this.#call(step, facts)
         this.#onErrors(step, facts)
         this.#return(facts)
@@ -188,39 +196,43 @@ class Body {
       case 'label':
         return true
       case 'branch':
-        this.#use([step.left, step.right], facts)
+        this.#use(step.left, facts)
+        this.#use(step.right, facts)
         this.#branch(step.to, facts)
         return true
       case 'store':
-        this.#use([step.value], facts)
+        this.#use(step.value, facts)
         checkBounds(step.to.data, step.to.offset + step.width, true, this.#data)
         return true
       case 'add':
-        this.#use([step.left, step.right], facts)
+        this.#use(step.left, facts)
+        this.#use(step.right, facts)
         this.#write(step.result.id, facts)
         return true
       case 'load':
-        this.#use([step.from], facts)
+        this.#use(step.from, facts)
         this.#write(step.result.id, facts)
         return true
       case 'put':
-        this.#use([step.to, step.value], facts)
+        this.#use(step.to, facts)
+        this.#use(step.value, facts)
         return true
       case 'jump':
         this.#branch(step.to, facts)
         return false
       case 'return':
         if (this.#extent.routine === undefined) throw new Error('there is nothing to return from')
-        this.#use([step.value], facts)
+        this.#use(step.value, facts)
         this.#return(facts)
         return false
       case 'fail':
-        this.#use(step.text === undefined ? [step.code] : [step.code, step.text], facts)
+        this.#use(step.code, facts)
+        if (step.text !== undefined) this.#use(step.text, facts)
         this.#checkFail(step)
         this.#return(facts)
         return false
       case 'exit':
-        this.#use([step.status], facts)
+        this.#use(step.status, facts)
         return false
       case 'pivot':
         facts.pivoted = true
@@ -228,22 +240,25 @@ class Body {
     }
   }
 
-  #use(operands: readonly Operand[], facts: Facts): void {
-    for (const operand of operands) {
-      if (typeof operand !== 'object' || operand.kind === 'open-flags') continue
-      if (operand.kind === 'value') {
-        const fact = facts.get(operand.id)
-        if (fact === undefined) throw new Error(`${operand.name} is not defined on every way here`)
-        if (fact === CLOSED) throw new Error(`${operand.name} is used after it was closed`)
-      } else {
-        const end = operand.offset + (operand.kind === 'field' ? operand.width : 0)
-        checkBounds(operand.data, end, false, this.#data)
-      }
+  #useAll(operands: readonly Operand[], facts: Facts): void {
+    for (const operand of operands) this.#use(operand, facts)
+  }
+
+  #use(operand: Operand, facts: Facts): void {
+    if (typeof operand !== 'object' || operand.kind === 'open-flags') return
+    if (operand.kind === 'value') {
+      const fact = facts.get(operand.id)
+      if (fact === undefined) throw new Error(`${operand.name} is not defined on every way here`)
+      if (fact === CLOSED) throw new Error(`${operand.name} is used after it was closed`)
+    } else {
+      const end = operand.offset + (operand.kind === 'field' ? operand.width : 0)
+      checkBounds(operand.data, end, false, this.#data)
     }
   }
 
   #write(id: number, facts: Facts): void {
-    const { owners } = this.#around
+    const { owners, used } = this.#around
+    if (used[id] === undefined) return
     if (id >= VALUES_LIMIT) throw new Error('too many values')
     owners[id] ??= this.#extent.start
     if (owners[id] !== this.#extent.start) throw new Error('writes a value that another routine knows')
@@ -287,8 +302,10 @@ class Body {
 
   /** A way may lead back to the caller. */
   #return(facts: Facts): void {
-    const parameters = this.#extent.routine?.parameters ?? []
-    for (const [index, { id }] of parameters.entries()) if (facts.get(id) === CLOSED) this.#effects.closes.add(index)
+    const { routine } = this.#extent
+    if (routine === undefined) return
+    for (const [index, { id }] of routine.parameters.entries())
+      if (facts.get(id) === CLOSED) this.#effects.closes.add(index)
     this.#effects.pivots ||= facts.pivoted
   }
 
