@@ -40,6 +40,8 @@ const plain = (values: readonly number[], text: (value: number) => string): Oper
 
 const R64 = 'rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15'.split(' ')
 const R32 = 'eax ecx edx ebx esp ebp esi edi r8d r9d r10d r11d r12d r13d r14d r15d'.split(' ')
+const R16 = 'ax cx dx bx sp bp si di r8w r9w r10w r11w r12w r13w r14w r15w'.split(' ')
+const R8 = 'al cl dl bl spl bpl sil dil r8b r9b r10b r11b r12b r13b r14b r15b'.split(' ')
 const IMM8 = [-128, -100, -2, -1, 0, 1, 2, 24, 32, 63, 126, 127]
 /** What as doesn't encode as imm8. */
 const IMM32 = [-0x80000000, -65536, -4095, -129, 128, 255, 4096, 0x12345678, 0x7fffffff]
@@ -87,6 +89,15 @@ const X64: Machine = {
       R32.map((_, number) => number),
       (number) => R32[number] ?? '',
     ),
+    r16: plain(
+      R16.map((_, number) => number),
+      (number) => R16[number] ?? '',
+    ),
+    r8: plain(
+      R8.map((_, number) => number),
+      (number) => R8[number] ?? '',
+    ),
+    cl: [{ numbers: [], text: 'cl' }],
     eax: [{ numbers: [], text: 'eax' }],
     rax: [{ numbers: [], text: 'rax' }],
     imm8: plain(IMM8, String),

@@ -63,12 +63,10 @@ function lowerFolder({ plan }: Front, room: DataObject, unknown: Label): Value {
     onError: { '*': unknown },
   })
   const end = plan.add(room.address, length, plan.value('end'))
-  const byte = plan.value('byte')
-  const again = plan.label('again')
-  plan.place(again)
-  plan.add(end, -1, end)
-  plan.load(end, 1, byte)
-  plan.branch(byte, 'ne', '/'.charCodeAt(0), again)
+  plan.loop(({ done }) => {
+    plan.add(end, -1, end)
+    plan.branch(plan.load(end, 1), 'eq', '/'.charCodeAt(0), done)
+  })
   return end
 }
 
@@ -81,8 +79,6 @@ function lowerHide(front: Front, argv: Value): void {
   const byte = plan.value('byte')
   plan.each(lowerEnvironment(plan, argv), (entry) => {
     const others = plan.label('others_entry')
-    const again = plan.label('next_byte')
-    const sign = plan.label('sign')
     const done = plan.label('hidden')
     expectPrefix(plan, entry, LINKERS_OWN, others)
     plan.jump(done)
@@ -91,16 +87,14 @@ function lowerHide(front: Front, argv: Value): void {
     for (const none of ['\0', '=']) plan.branch(byte, 'eq', none.charCodeAt(0), done)
     plan.branch(byte, 'above', LAST_OF_ASCII, done)
     const cursor = plan.add(entry, 0, plan.value('cursor'))
-    plan.place(again)
-    plan.add(cursor, 1, cursor)
-    plan.load(cursor, 1, byte)
-    plan.branch(byte, 'eq', 0, done)
-    plan.branch(byte, 'eq', '='.charCodeAt(0), sign)
-    plan.jump(again)
-    plan.place(sign)
-    // put() writes four bytes: the same as stand there, but for the first.
-    plan.put(cursor, plan.add(plan.load(cursor, 4), HIDING.sign - '='.charCodeAt(0)))
-    plan.put(entry, plan.add(plan.load(entry, 4), HIDING.first))
+    plan.loop(({ done: found }) => {
+      plan.add(cursor, 1, cursor)
+      plan.load(cursor, 1, byte)
+      plan.branch(byte, 'eq', 0, done)
+      plan.branch(byte, 'eq', '='.charCodeAt(0), found)
+    })
+    plan.store(cursor, 1, HIDING.sign)
+    plan.store(entry, 1, plan.add(plan.load(entry, 1), HIDING.first))
     plan.place(done)
   })
 }

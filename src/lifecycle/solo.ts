@@ -17,7 +17,6 @@ import { needsHome } from '../lowering/execve.ts'
 import type { ConsoleTarget, Facts } from '../lowering/facts.ts'
 import { hasListener } from '../lowering/seccomp.ts'
 import { TIME_MARK } from '../lowering/solo/clock.ts'
-import type { Calendar } from '../lowering/solo/facts.ts'
 import { lowerSolo } from '../lowering/solo/solo.ts'
 import type { Image } from '../machine/codegen.ts'
 import { callerWords } from '../native/caller.ts'
@@ -40,10 +39,6 @@ export interface SoloOptions {
 }
 
 const encoder = new TextEncoder()
-
-/** For how long a kept image knows the date. */
-const KNOWN_DAYS = 64
-const DAY = 86_400_000 // milliseconds
 
 /** What is known of a call before anything is made. */
 export interface Prepared {
@@ -95,7 +90,6 @@ export function soloImage(
   const card = !foreground && pidfdInode(process.pid) !== undefined ? cardOf(record) : undefined
   const plan = lowerSolo(config, facts, {
     directory,
-    calendar: calendar(KNOWN_DAYS),
     record: {
       contents: (steps, gate) => {
         const startSteps = gate === undefined ? {} : labelsFrom({ steps }, gate)
@@ -115,13 +109,6 @@ export function soloImage(
   const { inject } = options
   const image = compileHere(plan, inject === undefined ? {} : { inject })
   return { plan, image, facts }
-}
-
-/** The days that an image knows, from today. */
-function calendar(days: number): Calendar {
-  const today = Math.floor(Date.now() / DAY) * DAY
-  const dates = Array.from({ length: days }, (_, day) => new Date(today + day * DAY).toISOString().slice(0, 11))
-  return { first: today / 1000, dates }
 }
 
 /** Where the mark of the time stands, behind what it is looked for with: text that no annotation can hold, for its quotes. */

@@ -150,7 +150,7 @@ function copyLink(at: Copying): void {
   const { plan, source, copy, name } = at
   const target = plan.buffer('link', PATH_ROOM + DESCRIPTOR)
   const length = plan.syscall('readlinkat', [source, name, target.address, PATH_ROOM], { name: 'length' })
-  plan.put(plan.add(target.address, length), 0)
+  plan.store(plan.add(target.address, length), 1, 0)
   plan.syscall('symlinkat', [target.address, copy, name])
   copyOwner(at)
 }
@@ -189,7 +189,7 @@ function requireRoom(plan: PlanBuilder, top: Value, full: Value): void {
 }
 
 function push(plan: PlanBuilder, top: Value, fd: Value): void {
-  plan.put(top, fd)
+  plan.store(top, 4, fd)
   plan.add(top, DESCRIPTOR, top)
 }
 

@@ -350,7 +350,6 @@ for (const [name, process, types, facts] of EXECS) {
 
 const SOLO: Solo = {
   directory: '/run/runt/golden',
-  calendar: { first: 1_700_006_400, dates: ['2023-11-15T', '2023-11-16T'] },
   record: { contents: (steps) => new TextEncoder().encode(`{"created":"${TIME_MARK}",${steps.length}}`), timeAt: 12 },
   card: { bytes: new Uint8Array(CARD.size + 40), timeAt: CARD.size },
   cgroup: {

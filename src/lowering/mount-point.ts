@@ -19,8 +19,6 @@ import { statDescriptor, statxRoom } from './statx.ts'
 const MOST_LINKS = 40
 /** With the 0 at the end. */
 const PATH_MAX = 4096
-/** Steps write four bytes at a time. */
-const SLACK = 4
 const STATFS_SIZE = 120
 const SLASH = '/'.charCodeAt(0)
 
@@ -37,7 +35,7 @@ export function mountPoint(context: Planning): Routine {
   const make = makeAlike(plan)
   const harmless = requireHarmless(context)
   return plan.routine('mount_point', ['wanted', 'like', 'status'], (wanted, like, status) => {
-    const room = (name: string): DataObject => plan.buffer(name, PATH_MAX + SLACK)
+    const room = (name: string): DataObject => plan.buffer(name, PATH_MAX + 1)
     const [path, joined, target] = [room('path'), room('joined'), room('target')]
     const resolve = RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS
     const any = openHow(context, O.PATH, resolve)
@@ -58,8 +56,8 @@ export function mountPoint(context: Planning): Routine {
     plan.add(end, 0, cut)
     plan.loop(({ next: shorter, done }) => {
       backToSlash(plan, cut)
-      const cutOff = plan.load(cut, 4)
-      plan.put(cut, 0)
+      const cutOff = plan.load(cut, 1)
+      plan.store(cut, 1, 0)
       plan.when(
         [cut, 'eq', plan.add(path.address, 0)],
         () => openWithHow(context, slots.root, plan.string('.').address, folder, { result: parent }),
@@ -69,7 +67,7 @@ export function mountPoint(context: Planning): Routine {
             ignore: { ENOENT: 'a shorter one is tried' },
           }),
       )
-      plan.put(cut, cutOff)
+      plan.store(cut, 1, cutOff)
       plan.branch(parent, 'less', 0, shorter)
       plan.jump(done)
     })
@@ -89,10 +87,10 @@ export function mountPoint(context: Planning): Routine {
       () => plan.add(slots.root, 0, kind),
     )
     const exists = plan.label('exists')
-    const cutOff = plan.load(next, 4)
-    plan.put(next, 0)
+    const cutOff = plan.load(next, 1)
+    plan.store(next, 1, 0)
     const made = plan.call(make, [parent, name, kind], { name: 'made', onError: { EEXIST: exists } })
-    plan.put(next, cutOff)
+    plan.store(next, 1, cutOff)
     plan.syscall('close', [parent])
     plan.when([last, 'eq', 0], () => plan.return(made))
     plan.add(made, 0, parent)
@@ -107,16 +105,16 @@ export function mountPoint(context: Planning): Routine {
       name: 'length',
       ignore: { EINVAL: 'it is no link: looked at once more', ENOENT: 'it is gone: the same' },
     })
-    plan.put(next, cutOff)
+    plan.store(next, 1, cutOff)
     plan.syscall('close', [parent])
     plan.branch(length, 'less', 0, again)
-    plan.put(plan.add(target.address, length), 0)
+    plan.store(plan.add(target.address, length), 1, 0)
     const to = plan.add(joined.address, 0, plan.value('to'))
     plan.when([target.field(0, 1), 'ne', SLASH], () => {
-      const rest = plan.load(name, 4)
-      plan.put(name, 0)
+      const rest = plan.load(name, 1)
+      plan.store(name, 1, 0)
       plan.call(append, [path.address, to, joined.at(PATH_MAX)], { result: to })
-      plan.put(name, rest)
+      plan.store(name, 1, rest)
     })
     plan.call(append, [target.address, to, joined.at(PATH_MAX)], { result: to })
     plan.call(append, [next, to, joined.at(PATH_MAX)])
@@ -152,7 +150,7 @@ function appendString(plan: PlanBuilder): Routine {
     plan.loop(({ done }) => {
       const byte = plan.load(cursor, 1)
       plan.require(place, 'below', end, ERRNO.ENAMETOOLONG)
-      plan.put(place, byte)
+      plan.store(place, 1, byte)
       plan.branch(byte, 'eq', 0, done)
       plan.add(cursor, 1, cursor)
       plan.add(place, 1, place)

@@ -68,7 +68,7 @@ function coverKernelTree(context: Context, path: DataObject, next: Label): void 
 
 /** Do something for each mount point but "/", in the order of /proc/self/mountinfo. proc_pid_mountinfo(5) */
 function eachMountPoint(plan: PlanBuilder, table: Value, body: (path: DataObject, next: Label) => void): void {
-  const path = plan.buffer('path', PATH_ROOM + 4)
+  const path = plan.buffer('path', PATH_ROOM + 1)
   const [byteOf, skipTo] = readers(plan)
   const end = plan.add(path.address, PATH_ROOM)
   plan.syscall('lseek', [table, 0, SEEK_SET])
@@ -82,9 +82,10 @@ function eachMountPoint(plan: PlanBuilder, table: Value, body: (path: DataObject
       plan.branch(byte, 'eq', SPACE, field.done)
       plan.when([byte, 'eq', BACKSLASH], () => plan.add(octal(plan, table, byteOf), 0, byte))
       plan.branch(to, 'eq', end, field.next)
-      plan.put(to, byte) // and three zeros, one of which ends the string
+      plan.store(to, 1, byte)
       plan.add(to, 1, to)
     })
+    plan.store(to, 1, 0)
     plan.call(skipTo, [table, LINE_FEED])
     plan.branch(path.field(1, 1), 'eq', 0, next)
     body(path, next)
@@ -95,7 +96,7 @@ function eachMountPoint(plan: PlanBuilder, table: Value, body: (path: DataObject
 function octal(plan: PlanBuilder, table: Value, byteOf: Routine): Value {
   const number = plan.add(0, 0, plan.value('number'))
   for (let place = 0; place < 3; place++) {
-    for (let doubled = 0; doubled < 3; doubled++) plan.add(number, number, number)
+    plan.compute('shl', number, 3, number)
     plan.add(number, plan.call(byteOf, [table], { name: 'digit' }), number)
     plan.add(number, -DIGIT_ZERO, number)
   }

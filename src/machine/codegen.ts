@@ -173,24 +173,18 @@ function emitStep(code: Code, step: Step, place: Place): void {
       target.branch(asm, step.condition, labelOf(code, step.to), 'far')
       break
     case 'store':
-      emitOperand(code, target.result, step.value)
-      target.store(asm, target.result, step.width, writableOffset(code, step.to))
+      emitStore(code, step)
       break
-    case 'add':
+    case 'compute':
       emitOperand(code, target.result, step.left)
       emitOperand(code, firstFree(target), step.right)
-      target.addToResult(asm, firstFree(target))
+      target.compute(asm, step.operation, firstFree(target))
       keepResult(code, step.result)
       break
     case 'load':
       emitOperand(code, target.result, step.from)
-      target.loadFrom(asm, target.result, step.width, target.result)
+      target.loadFrom(asm, target.result, step.width, target.result, step.offset)
       keepResult(code, step.result)
-      break
-    case 'put':
-      emitOperand(code, target.result, step.value)
-      emitOperand(code, firstFree(target), step.to)
-      target.storeTo(asm, target.result, firstFree(target))
       break
     case 'fail':
       emitFail(code, step, place)
@@ -203,6 +197,17 @@ function emitStep(code: Code, step: Step, place: Place): void {
     case 'routine':
     case 'pivot':
       break
+  }
+}
+
+function emitStore(code: Code, { to, offset, width, value }: Step & { readonly op: 'store' }): void {
+  const { asm, target } = code
+  emitOperand(code, target.result, value)
+  if (to.kind === 'address') {
+    target.store(asm, target.result, width, writableOffset(code, { data: to.data, offset: to.offset + offset }))
+  } else {
+    emitOperand(code, firstFree(target), to)
+    target.storeTo(asm, target.result, width, firstFree(target), offset)
   }
 }
 

@@ -21,7 +21,7 @@ export function liveValues(steps: readonly Step[]): Values {
   for (let index = steps.length - 1; index >= 0; index--) {
     const step = steps[index]
     if (step === undefined) continue
-    if (step.op === 'syscall' || step.op === 'call' || step.op === 'add' || step.op === 'load') give(step.result)
+    if (step.op === 'syscall' || step.op === 'call' || step.op === 'compute' || step.op === 'load') give(step.result)
     else if (step.op === 'routine') for (const parameter of step.routine.parameters) give(parameter)
   }
   return { slots, slotCount }

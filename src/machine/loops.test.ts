@@ -3,7 +3,8 @@
 import { spawnSync } from 'node:child_process'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { PlanBuilder } from '../plan/builder.ts'
+import { behind, PlanBuilder } from '../plan/builder.ts'
+import type { Operation } from '../plan/step.ts'
 import { compile } from './codegen.ts'
 import { MACHINES, withFile } from './testing/run.ts'
 
@@ -16,7 +17,7 @@ function run(build: (plan: PlanBuilder) => void, words: readonly string[], check
   for (const { target, emulator } of MACHINES) {
     withFile(compile(finished, target).bytes, (path) => {
       const command = [...(emulator === '' ? [] : [emulator]), path, ...words]
-      const { stdout, status } = spawnSync(command[0] ?? '', command.slice(1), { encoding: 'utf8' })
+      const { stdout, status } = spawnSync(command[0] ?? '', command.slice(1), { encoding: 'latin1' })
       assert.is(status, 0, emulator)
       check(stdout)
     })
@@ -36,7 +37,7 @@ test('argv is where entry says; a loop walks it, and copies each word by its byt
       const to = plan.add(room.address, 0)
       plan.place(byte)
       const letter = plan.load(text, 1)
-      plan.put(to, letter)
+      plan.store(to, 1, letter)
       plan.branch(letter, 'eq', 0, next)
       plan.add(text, 1, text)
       plan.add(to, 1, to)
@@ -60,7 +61,7 @@ test('argv is where entry says; a loop walks it, and copies each word by its byt
       plan.exit(0)
     },
     ['one', '', 'three\u00e9'],
-    (output) => assert.is(output, 'onethree\u00e9'),
+    (output) => assert.is(Buffer.from(output, 'latin1').toString(), 'onethree\u00e9'),
   )
 })
 
@@ -84,13 +85,92 @@ test('sums are of 64 bits, comparisons too, and unsigned', () => {
   )
 })
 
+const EDGES = [0n, 1n, 7n, 10n, 255n, 0x7fffffffn, 0x80000000n, 0xffffffffn, 2n ** 63n, 2n ** 64n - 1n]
+
+/** Each operation, as 64 bits know it. */
+const OPERATIONS: Readonly<Record<Operation, (left: bigint, right: bigint) => bigint>> = {
+  add: (left, right) => left + right,
+  sub: (left, right) => left - right,
+  mul: (left, right) => left * right,
+  div: (left, right) => left / right,
+  and: (left, right) => left & right,
+  or: (left, right) => left | right,
+  shl: (left, right) => left << right,
+  shr: (left, right) => left >> right,
+}
+
+test('numbers of 64 bits are made from two', () => {
+  const expected: bigint[] = []
+  run(
+    (plan) => {
+      expected.length = 0
+      const room = plan.buffer('room', 8 * 1000)
+      let count = 0
+      for (const [operation, compute] of Object.entries(OPERATIONS) as [Operation, (typeof OPERATIONS)['add']][])
+        for (const left of EDGES) {
+          const value = plan.add(left, 0)
+          const rights = operation === 'div' ? EDGES.filter((right) => right !== 0n) : EDGES
+          for (const right of operation.startsWith('sh') ? [0n, 1n, 31n, 32n, 63n] : rights) {
+            const known = operation === 'div' || operation.startsWith('sh')
+            if (known && right > Number.MAX_SAFE_INTEGER) continue
+            const result = plan.compute(operation, value, known ? Number(right) : plan.add(right, 0))
+            plan.store(room.at(8 * count++), 8, result)
+            expected.push(BigInt.asUintN(64, compute(left, right)))
+          }
+        }
+      plan.syscall('write', [STDOUT, room.address, 8 * count])
+      plan.exit(0)
+    },
+    [],
+    (output) => {
+      const bytes = Buffer.from(output, 'latin1')
+      assert.equal(
+        expected.map((_, index) => bytes.readBigUInt64LE(8 * index)),
+        expected,
+      )
+    },
+  )
+})
+
+test('one, two, four and eight bytes are read and written, in objects and behind addresses, and no more', () => {
+  const WIDTHS = [1, 2, 4, 8] as const
+  run(
+    (plan) => {
+      const source = plan.constant('source', [Uint8Array.from({ length: 5000 }, (_, index) => 97 + (index % 26))])
+      const room = plan.buffer('room', 6000)
+      const text = plan.struct('text', [new TextEncoder().encode('.'.repeat(64))])
+      const from = plan.add(source.address, 0)
+      const to = plan.add(text.address, 0)
+      const far = plan.add(room.address, 0)
+      let at = 0
+      for (const width of WIDTHS)
+        for (const offset of [0, 1, 4093]) {
+          plan.store(behind(far, offset), width, plan.load(behind(from, offset), width))
+          plan.store(behind(to, at), width, plan.load(behind(far, offset), width))
+          at += width + 1
+        }
+      plan.store(text.at(61), 1, 0x4241)
+      plan.store(text.at(62), 2, 0x444344)
+      plan.syscall('write', [STDOUT, text.address, 64])
+      plan.exit(0)
+    },
+    [],
+    (output) => {
+      const letters = (offset: number, width: number): string =>
+        Array.from({ length: width }, (_, index) => String.fromCharCode(97 + ((offset + index) % 26))).join('')
+      const pieces = WIDTHS.flatMap((width) => [0, 1, 4093].map((offset) => letters(offset, width)))
+      assert.is(output, `${pieces.join('.').padEnd(61, '.')}ADC`)
+    },
+  )
+})
+
 test('four bytes are read and written through a pointer that is not aligned', () => {
   run(
     (plan) => {
       const text = plan.struct('text', [new TextEncoder().encode('abcdefgh')])
       const from = plan.add(text.address, 1)
       const to = plan.add(text.address, 3)
-      plan.put(to, plan.load(from, 4))
+      plan.store(to, 4, plan.load(from, 4))
       plan.syscall('write', [STDOUT, text.address, 8])
       plan.exit(0)
     },

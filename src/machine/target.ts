@@ -1,6 +1,6 @@
 // What code generation needs to know of a machine. A target is a value; nothing else asks which machine it is.
 
-import type { Condition } from '../plan/step.ts'
+import type { Condition, Operation, Width } from '../plan/step.ts'
 import { arm64Target } from './arm64/target.ts'
 import type { Assembler, LabelId } from './assembler.ts'
 import { x64Target } from './x64/target.ts'
@@ -13,8 +13,6 @@ export type Flag = Condition | 'atLeast' | 'positive'
 
 /** How far a label is: 'near' may be encoded shorter and is refused when the label turns out to be farther away. */
 export type Reach = 'near' | 'far'
-
-export type Width = 1 | 2 | 4 | 8
 
 export interface Target {
   /** e_machine of elf(5). */
@@ -55,18 +53,18 @@ export interface Target {
   load(asm: Assembler, to: Register, width: Width, offset: number): void
   /** Zero-extending load from the read-only segment. */
   loadConstantData(asm: Assembler, to: Register, width: Width, address: number): void
-  store(asm: Assembler, from: Register, width: 4 | 8, offset: number): void
+  store(asm: Assembler, from: Register, width: Width, offset: number): void
   /** AND with a mask of at most 31 bits; the rest of the register becomes 0. */
   mask(asm: Assembler, register: Register, mask: number): void
   /** Add up to 127. */
   add(asm: Assembler, register: Register, count: number): void
   negateResult(asm: Assembler): void
-  /** Add a register to the result, 64 bits. */
-  addToResult(asm: Assembler, right: Register): void
-  /** Zero-extending load from the address in a register. */
-  loadFrom(asm: Assembler, to: Register, width: Width, base: Register): void
-  /** Store 32 bits to the address in a register. */
-  storeTo(asm: Assembler, from: Register, base: Register): void
+  /** Let the result be made of it and a register, 64 bits; may use the first, third and fourth argument registers. */
+  compute(asm: Assembler, operation: Operation, right: Register): void
+  /** Zero-extending load from behind the address in a register. */
+  loadFrom(asm: Assembler, to: Register, width: Width, base: Register, offset: number): void
+  /** Store behind the address in a register. */
+  storeTo(asm: Assembler, from: Register, width: Width, base: Register, offset: number): void
   /** Store the stack pointer into the writable segment. */
   storeStackPointer(asm: Assembler, offset: number): void
 

@@ -15,6 +15,7 @@ import {
   type Label,
   OPPOSITE,
   type Operand,
+  type Operation,
   type Origin,
   type Plan,
   REPORT,
@@ -22,6 +23,7 @@ import {
   type Step,
   type SyscallStep,
   type Value,
+  type Width,
 } from './step.ts'
 import { verify } from './verify.ts'
 
@@ -35,6 +37,18 @@ export type Test = readonly [left: Value | Field, condition: Condition, right: n
 export interface LoopExits {
   readonly next: Label
   readonly done: Label
+}
+
+/** A place that many bytes behind where an address points. */
+export interface Behind {
+  readonly kind: 'behind'
+  readonly base: Value
+  readonly offset: number
+}
+
+/** A field of the structure that an address points to. */
+export function behind(base: Value, offset: number): Behind {
+  return { kind: 'behind', base, offset }
 }
 
 /** A pointer's bytes. */
@@ -305,19 +319,20 @@ export class PlanBuilder {
 
   /** The sum of two numbers, into a value of its own or into one that there is. */
   add(left: Operand, right: Operand, result: Value = this.value('sum')): Value {
-    this.#push({ op: 'add', result, left, right })
+    return this.compute('add', left, right, result)
+  }
+
+  /** A number from two, into a value of its own or into one that there is. */
+  compute(operation: Operation, left: Operand, right: Operand, result: Value = this.value(operation)): Value {
+    this.#push({ op: 'compute', operation, result, left, right })
     return result
   }
 
-  /** What an address points to. */
-  load(from: Value, width: 1 | 4 | 8, result: Value = this.value('loaded')): Value {
-    this.#push({ op: 'load', result, from, width })
+  /** What stands where an address points, or behind that: see behind(). */
+  load(from: Value | Behind, width: Width, result: Value = this.value('loaded')): Value {
+    const [base, offset] = from.kind === 'behind' ? [from.base, from.offset] : [from, 0]
+    this.#push({ op: 'load', result, from: base, offset, width })
     return result
-  }
-
-  /** Write four bytes where an address points; that there is room is the caller's affair. */
-  put(to: Value, value: Operand): void {
-    this.#push({ op: 'put', to, value })
   }
 
   /** A value that no step has written yet. */
@@ -331,8 +346,10 @@ export class PlanBuilder {
     return this.#entry.field(0, 8)
   }
 
-  store(to: Address, width: 4 | 8, value: Argument): void {
-    this.#push({ op: 'store', to, width, value: this.#operand(value) })
+  /** Write a number into a data object, or where an address points, or behind that. */
+  store(to: Address | Value | Behind, width: Width, value: Argument): void {
+    const [base, offset] = to.kind === 'behind' ? [to.base, to.offset] : [to, 0]
+    this.#push({ op: 'store', to: base, offset, width, value: this.#operand(value) })
   }
 
   /** Report a failure of this step and exit. */

@@ -36,8 +36,8 @@ export function lowerForgetEntry(plan: PlanBuilder): void {
   skipString(plan, last)
   plan.loop(({ done }) => {
     plan.branch(cursor, 'above', last, done)
-    plan.put(cursor, 0)
-    plan.add(cursor, 4, cursor)
+    plan.store(cursor, 1, 0)
+    plan.add(cursor, 1, cursor)
   })
   plan.place(forgotten)
 }

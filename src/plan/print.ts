@@ -4,7 +4,7 @@ import { FSCONFIG, MOUNT_ATTR, MOVE_MOUNT, MS, OPEN_TREE } from '../linux/mount-
 import { CLONE, NAMESPACES } from '../linux/namespaces.ts'
 import { AT, O } from '../linux/open-flags.ts'
 import type { SyscallName } from '../linux/syscalls.ts'
-import type { Data, DataPart, Operand, Plan, Step } from './step.ts'
+import type { Address, Data, DataPart, Operand, Plan, Step, Value } from './step.ts'
 
 type FlagTable = Readonly<Record<string, number | bigint>>
 
@@ -81,13 +81,11 @@ export function printStep(step: Step, plan: Plan): string {
     case 'return':
       return `return ${printOperand(step.value, plan.data)}`
     case 'store':
-      return `store ${printOperand(step.to, plan.data)}:${step.width} = ${printOperand(step.value, plan.data)}`
-    case 'add':
-      return `%${step.result.name}.${step.result.id} = ${printOperand(step.left, plan.data)} + ${printOperand(step.right, plan.data)}`
+      return `store ${printPlace(step.to, step.offset, plan.data)}:${step.width} = ${printOperand(step.value, plan.data)}`
+    case 'compute':
+      return `%${step.result.name}.${step.result.id} = ${printOperand(step.left, plan.data)} ${SIGNS[step.operation]} ${printOperand(step.right, plan.data)}`
     case 'load':
-      return `%${step.result.name}.${step.result.id} = *${printOperand(step.from, plan.data)}:${step.width}`
-    case 'put':
-      return `*${printOperand(step.to, plan.data)}:4 = ${printOperand(step.value, plan.data)}`
+      return `%${step.result.name}.${step.result.id} = ${printPlace(step.from, step.offset, plan.data)}:${step.width}`
     case 'fail':
       return `fail ${printOperand(step.code, plan.data)}${step.about === undefined ? '' : ` (${step.about})`}`
     case 'exit':
@@ -95,6 +93,13 @@ export function printStep(step: Step, plan: Plan): string {
     case 'pivot':
       return "--- paths are the container's from here ---"
   }
+}
+
+const SIGNS = { add: '+', sub: '-', mul: '*', div: '/', and: '&', or: '|', shl: '<<', shr: '>>' } as const
+
+function printPlace(base: Address | Value, offset: number, data: readonly Data[]): string {
+  if (base.kind === 'address') return printAddress(base.data, base.offset + offset, data)
+  return offset === 0 ? `*${printOperand(base, data)}` : `*(${printOperand(base, data)}+${offset})`
 }
 
 function footnotes(step: Step): string[] {

@@ -25,12 +25,15 @@ export interface Address {
   readonly offset: number
 }
 
+/** How many bytes a number in memory has. */
+export type Width = 1 | 2 | 4 | 8
+
 /** A number read from a data object when the step runs; little-endian, zero-extended, masked. */
 export interface Field {
   readonly kind: 'field'
   readonly data: DataId
   readonly offset: number
-  readonly width: 1 | 2 | 4 | 8
+  readonly width: Width
   /** Applied after the load; at most 31 bits. */
   readonly mask?: number | undefined
 }
@@ -135,6 +138,9 @@ export const OPPOSITE: Readonly<Record<Condition, Condition>> = {
   notGreater: 'greater',
 }
 
+/** What two numbers are made into; div is unsigned, by a constant, shl and shr are by less than 64 bits. */
+export type Operation = 'add' | 'sub' | 'mul' | 'div' | 'and' | 'or' | 'shl' | 'shr'
+
 export type Step =
   | SyscallStep
   | CallStep
@@ -152,14 +158,30 @@ export type Step =
       readonly right: number | Value | Field
       readonly to: Label
     })
-  /** Write a number into writable data. */
-  | (StepBase & { readonly op: 'store'; readonly to: Address; readonly width: 4 | 8; readonly value: Operand })
-  /** The sum of two numbers; with 0 a copy. */
-  | (StepBase & { readonly op: 'add'; readonly result: Value; readonly left: Operand; readonly right: Operand })
-  /** What the address in a value points to, little-endian, zero-extended. */
-  | (StepBase & { readonly op: 'load'; readonly result: Value; readonly from: Value; readonly width: 1 | 4 | 8 })
-  /** Write four bytes where the address in a value points. */
-  | (StepBase & { readonly op: 'put'; readonly to: Value; readonly value: Operand })
+  /** A number from two, 64 bits; the sum with 0 is a copy. */
+  | (StepBase & {
+      readonly op: 'compute'
+      readonly operation: Operation
+      readonly result: Value
+      readonly left: Operand
+      readonly right: Operand
+    })
+  /** What stands behind an address, little-endian, zero-extended. */
+  | (StepBase & {
+      readonly op: 'load'
+      readonly result: Value
+      readonly from: Value
+      readonly offset: number
+      readonly width: Width
+    })
+  /** Write the lower bytes of a number into writable data, or behind an address. */
+  | (StepBase & {
+      readonly op: 'store'
+      readonly to: Address | Value
+      readonly offset: number
+      readonly width: Width
+      readonly value: Operand
+    })
   /**
    * Give up: report (this step, code) and exit. In a routine the code is an errno, and the caller's to treat, but in the child
    * of a fork. `text`: how many bytes of the report's text field are filled.

@@ -1,20 +1,16 @@
-// C strings in a program of steps: compared with a text, copied behind another.
+// Strings and numbers as text in a program of steps.
 
-import type { PlanBuilder } from './builder.ts'
-import type { Label, Value } from './step.ts'
+import { behind, type PlanBuilder } from './builder.ts'
+import type { Label, Routine, Value } from './step.ts'
 
 const encoder = new TextEncoder()
 
 /** Go on when the string begins with this text, else at `otherwise`. @returns the address of what follows the text */
 export function expectPrefix(plan: PlanBuilder, string: Value, text: string, otherwise: Label): Value {
-  const cursor = plan.add(string, 0, plan.value('cursor'))
-  const byte = plan.value('byte')
-  for (const expected of encoder.encode(text)) {
-    plan.load(cursor, 1, byte)
-    plan.branch(byte, 'ne', expected, otherwise)
-    plan.add(cursor, 1, cursor)
-  }
-  return cursor
+  const bytes = encoder.encode(text)
+  for (const [offset, expected] of bytes.entries())
+    plan.branch(plan.load(behind(string, offset), 1), 'ne', expected, otherwise)
+  return plan.add(string, bytes.length, plan.value('rest'))
 }
 
 /** Go on when the string is this text, else at `otherwise`. */
@@ -24,52 +20,58 @@ export function expectText(plan: PlanBuilder, string: Value, text: string, other
 
 /**
  * Copy a string to where `to` points, and let `to` point behind it.
- * @param end copying stops at `tooLong` when `to` gets there; three bytes beyond are written as well
- * @param refuse a character that may not be in it
+ * @param end copying stops at `tooLong` when `to` gets there
  */
 export function copyString(
   plan: PlanBuilder,
   from: Value,
   to: Value,
-  {
-    end,
-    tooLong,
-    refuse,
-  }: { readonly end: Value; readonly tooLong: Label; readonly refuse?: readonly [string, Label] },
+  { end, tooLong }: { readonly end: Value; readonly tooLong: Label },
 ): void {
   const cursor = plan.add(from, 0, plan.value('cursor'))
-  const byte = plan.value('byte')
-  const again = plan.label('again')
-  const done = plan.label('done')
-  plan.place(again)
-  plan.load(cursor, 1, byte)
-  plan.put(to, byte)
-  plan.branch(byte, 'eq', 0, done)
-  if (refuse !== undefined) plan.branch(byte, 'eq', refuse[0].charCodeAt(0), refuse[1])
-  plan.add(to, 1, to)
-  plan.branch(to, 'eq', end, tooLong)
-  plan.add(cursor, 1, cursor)
-  plan.jump(again)
-  plan.place(done)
+  plan.loop(({ done }) => {
+    const byte = plan.load(cursor, 1)
+    plan.branch(to, 'atLeast', end, tooLong)
+    plan.store(to, 1, byte)
+    plan.branch(byte, 'eq', 0, done)
+    plan.add(to, 1, to)
+    plan.add(cursor, 1, cursor)
+  })
 }
 
-/** Write a text of ASCII and its final NUL where `to` points. */
+/** Write a text and its final NUL where `to` points. */
 export function putText(plan: PlanBuilder, to: Value, text: string): void {
-  const bytes = encoder.encode(`${text}\0\0\0\0`)
-  const view = new DataView(bytes.buffer)
-  const cursor = plan.add(to, 0, plan.value('cursor'))
-  for (let at = 0; at <= text.length; at += 4) {
-    plan.put(cursor, view.getUint32(at, true))
-    plan.add(cursor, 4, cursor)
+  const bytes = encoder.encode(`${text}\0`)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  for (let at = 0; at < bytes.length; ) {
+    const width = bytes.length - at >= 4 ? 4 : 1
+    plan.store(behind(to, at), width, width === 4 ? view.getUint32(at, true) : view.getUint8(at))
+    at += width
   }
 }
 
 /** Let an address point behind the string that it points to. */
 export function skipString(plan: PlanBuilder, string: Value): void {
-  const byte = plan.value('byte')
-  const again = plan.label('again')
-  plan.place(again)
-  plan.load(string, 1, byte)
-  plan.add(string, 1, string)
-  plan.branch(byte, 'ne', 0, again)
+  plan.loop(({ done }) => {
+    const byte = plan.load(string, 1)
+    plan.add(string, 1, string)
+    plan.branch(byte, 'eq', 0, done)
+  })
+}
+
+/** A routine that writes a number in decimal, with as many digits as it is told, zeros in front. */
+export function decimal(plan: PlanBuilder): Routine {
+  return plan.routine('decimal', ['to', 'number', 'digits'], (to, number, digits) => {
+    const cursor = plan.add(to, digits, plan.value('cursor'))
+    const rest = plan.add(number, 0, plan.value('rest'))
+    plan.loop(({ done }) => {
+      plan.branch(cursor, 'atMost', to, done)
+      plan.add(cursor, -1, cursor)
+      const tenth = plan.compute('div', rest, 10)
+      const digit = plan.compute('sub', rest, plan.compute('mul', tenth, 10))
+      plan.store(cursor, 1, plan.add(digit, '0'.charCodeAt(0)))
+      plan.add(tenth, 0, rest)
+    })
+    return digits
+  })
 }

@@ -17,11 +17,14 @@ function useAll(used: (true | undefined)[], step: Step): void {
       for (const operand of step.args) use(used, operand)
       break
     case 'branch':
-    case 'add':
+    case 'compute':
       use(used, step.left)
       use(used, step.right)
       break
     case 'store':
+      use(used, step.to)
+      use(used, step.value)
+      break
     case 'return':
       use(used, step.value)
       break
@@ -30,10 +33,6 @@ function useAll(used: (true | undefined)[], step: Step): void {
       break
     case 'load':
       use(used, step.from)
-      break
-    case 'put':
-      use(used, step.to)
-      use(used, step.value)
       break
     case 'fail':
       use(used, step.code)

@@ -202,20 +202,19 @@ class Body {
         return true
       case 'store':
         this.#use(step.value, facts)
-        checkBounds(step.to.data, step.to.offset + step.width, true, this.#data)
+        this.#use(step.to, facts)
+        if (step.to.kind === 'address')
+          checkBounds(step.to.data, step.to.offset + step.offset + step.width, true, this.#data)
         return true
-      case 'add':
+      case 'compute':
         this.#use(step.left, facts)
         this.#use(step.right, facts)
+        checkOperation(step)
         this.#write(step.result.id, facts)
         return true
       case 'load':
         this.#use(step.from, facts)
         this.#write(step.result.id, facts)
-        return true
-      case 'put':
-        this.#use(step.to, facts)
-        this.#use(step.value, facts)
         return true
       case 'jump':
         this.#branch(step.to, facts)
@@ -315,6 +314,13 @@ class Body {
     if (typeof code !== 'number' || code < 1 || code > 4095 || text !== undefined)
       throw new Error('a routine fails with an errno alone')
   }
+}
+
+/** What machines do differently: a division by 0, a shift by 64 bits. */
+function checkOperation({ operation, right }: Step & { readonly op: 'compute' }): void {
+  if (operation === 'div' && (typeof right !== 'number' || right === 0)) throw new Error('divides by what may be 0')
+  const isShift = operation === 'shl' || operation === 'shr'
+  if (isShift && (typeof right !== 'number' || right < 0 || right > 63)) throw new Error('shifts by what may be 64')
 }
 
 function checkBounds(id: number, end: number, write: boolean, data: readonly Data[]): void {

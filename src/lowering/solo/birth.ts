@@ -5,10 +5,11 @@ import { ALL_FDS, AT, O } from '../../linux/open-flags.ts'
 import { POLLIN } from '../../linux/poll.ts'
 import { SIGNAL } from '../../linux/signals.ts'
 import { WALL } from '../../linux/wait.ts'
-import { type DataObject, u32, u64 } from '../../plan/builder.ts'
+import { type DataObject, u32 } from '../../plan/builder.ts'
 import { lowerForgetEntry } from '../../plan/entry.ts'
 import { MESSAGE } from '../../plan/messages.ts'
 import { type Address, type Label, type Operand, REPORT, type Value } from '../../plan/step.ts'
+import { decimal } from '../../plan/text.ts'
 import type { ProcessContext } from '../context.ts'
 import { moveToSlot } from '../descriptors.ts'
 import { lowerPatientPoll, lowerSignalMask, lowerWaitFor, lowerWatchSignals, type Wait } from './signals.ts'
@@ -156,33 +157,14 @@ export function lowerDigits({ plan }: ProcessContext, { stat }: BornInit): Value
 
 /** A pid in decimal. @returns the text and its length */
 export function lowerDecimal({ plan }: ProcessContext, pid: Value): { text: DataObject; length: Value } {
-  const units = Array.from({ length: MOST_DIGITS }, (_, index) => 10 ** (MOST_DIGITS - 1 - index))
-  // Each with its negative, since there are only sums.
-  const table = plan.constant('decimal units', [...units.flatMap((unit) => [u64(unit), u64(-unit)]), u64(0)])
-  const text = plan.buffer('decimal', MOST_DIGITS + 4)
-  const rest = plan.add(pid, 0, plan.value('rest'))
-  const to = plan.add(text.address, 0, plan.value('to'))
-  const length = plan.add(0, 0, plan.value('length'))
-  const entry = plan.add(table.address, 0, plan.value('entry'))
-  const [unit, negative, digit] = [plan.value('unit'), plan.value('negative'), plan.value('digit')]
-  plan.loop(({ next, done }) => {
-    plan.load(entry, 8, unit)
-    plan.branch(unit, 'eq', 0, done)
-    plan.load(plan.add(entry, 8), 8, negative)
-    plan.add(entry, 16, entry)
-    plan.add('0'.charCodeAt(0), 0, digit)
-    plan.loop((division) => {
-      plan.branch(rest, 'below', unit, division.done)
-      plan.add(rest, negative, rest)
-      plan.add(digit, 1, digit)
-    })
-    const begun = plan.label('begun')
-    plan.branch(length, 'ne', 0, begun)
-    plan.branch(digit, 'eq', '0'.charCodeAt(0), next) // no leading zeros
-    plan.place(begun)
-    plan.put(to, digit)
-    plan.add(to, 1, to)
+  const text = plan.buffer('decimal', MOST_DIGITS)
+  const length = plan.add(1, 0, plan.value('length'))
+  const limit = plan.add(10, 0, plan.value('limit'))
+  plan.loop(({ done }) => {
+    plan.branch(pid, 'below', limit, done)
+    plan.compute('mul', limit, 10, limit)
     plan.add(length, 1, length)
   })
+  plan.call(decimal(plan), [text.address, pid, length])
   return { text, length }
 }

@@ -28,7 +28,7 @@ export const NAMES: readonly string[] = [
 ]
 
 /** Make the folder, lock it, and leave the record of a container that is being created. @returns the time that it has */
-export function lowerClaim(context: Context, { directory: path, record, calendar }: Solo, undo: Undo): DataObject {
+export function lowerClaim(context: Context, { directory: path, record }: Solo, undo: Undo): DataObject {
   const { plan, slots } = context
   plan.syscall('mkdirat', [AT.FDCWD, path, 0o711], { about: path })
   undo.onFailure('remove_folder', () => plan.syscall('unlinkat', [AT.FDCWD, path, AT.REMOVEDIR]))
@@ -39,7 +39,7 @@ export function lowerClaim(context: Context, { directory: path, record, calendar
   plan.syscall('flock', [slots.lock, LOCK.EX])
   // Somebody may have taken the folder away before it was locked.
   plan.branch(statDescriptor(context, slots.lock).field(STATX.links, 4), 'eq', 0, undo.now)
-  const time = lowerClock(context, calendar, undo)
+  const time = lowerClock(context)
   const text = plan.late(RECORD_FILE, record.contents)
   lowerStamp(context, time, text, record.timeAt)
   lowerKeep(context, RECORD_FILE, text.address, text.length)

@@ -134,7 +134,7 @@ function lowerJoinedBirth(context: ProcessContext, solo: SoloExec, undo: Undo): 
   moveToSlot(context, plan.syscall('pidfd_open', [born, 0], { name: 'born_pidfd' }), slots.pidfd)
   undo.onFailure('kill_exec', () => {
     lowerKill(context, slots.pidfd, born, giveUp)
-    plan.put(child, 0) // its number may be another one's from now on
+    plan.store(child, 4, 0) // its number may be another one's from now on
   })
   return { pid: born, wait, stoppable: true }
 }

@@ -20,14 +20,6 @@ export interface CgroupWork {
   readonly devices: { readonly folder: string; readonly program: Uint8Array } | undefined
 }
 
-/** The days that an image knows by name. */
-export interface Calendar {
-  /** Seconds since the epoch at the first one's begin. */
-  readonly first: number
-  /** "2026-11-24T" */
-  readonly dates: readonly string[]
-}
-
 /** A text in which the time is to be written. */
 export interface Stamped {
   readonly bytes: Uint8Array
@@ -38,7 +30,6 @@ export interface Stamped {
 export interface Solo {
   /** The container's folder, absolute. The folder above it is there. */
   readonly directory: string
-  readonly calendar: Calendar
   /** state.json. */
   readonly record: {
     /** @param gate the step from which on failures are told to start */

@@ -30,6 +30,12 @@ export const arm64 = {
   and_x_x_bitmask: logical(0x92000000), // AND (immediate) Xd, Xn, #imm
   and_x_x_x: threeRegisters(0x8a000000), // AND (shifted register) Xd, Xn, Xm
   add_x_x_x: threeRegisters(0x8b000000), // ADD (shifted register) Xd, Xn, Xm
+  sub_x_x_x: threeRegisters(0xcb000000), // SUB (shifted register) Xd, Xn, Xm
+  orr_x_x_x: threeRegisters(0xaa000000), // ORR (shifted register) Xd, Xn, Xm
+  mul_x_x_x: threeRegisters(0x9b007c00), // MUL Xd, Xn, Xm: MADD Xd, Xn, Xm, XZR
+  udiv_x_x_x: threeRegisters(0x9ac00800), // UDIV Xd, Xn, Xm
+  lsl_x_x_x: threeRegisters(0x9ac02000), // LSL (register) Xd, Xn, Xm: LSLV
+  lsr_x_x_x: threeRegisters(0x9ac02400), // LSR (register) Xd, Xn, Xm: LSRV
   mov_x_sp: registerOnly(0x910003e0), // MOV (to/from SP) Xd, SP: ADD Xd, SP, #0
   add_x_x_imm12: addImmediate(0x91000000), // ADD (immediate) Xd, Xn, #imm
   add_x_x_imm12_lsl12: addImmediate(0x91400000), // ADD (immediate) Xd, Xn, #imm, LSL #12
@@ -45,6 +51,8 @@ export const arm64 = {
   ldrb_w_m8: memory(0x39400000, 0), // LDRB (immediate) Wt, [Xn, #pimm]
   str_x_m64: memory(0xf9000000, 3), // STR (immediate) Xt, [Xn, #pimm]
   str_w_m32: memory(0xb9000000, 2), // STR (immediate) Wt, [Xn, #pimm]
+  strh_w_m16: memory(0x79000000, 1), // STRH (immediate) Wt, [Xn, #pimm]
+  strb_w_m8: memory(0x39000000, 0), // STRB (immediate) Wt, [Xn, #pimm]
   adr_x_label: addressOfLabel(0x10000000), // ADR Xd, label
   adr_x_distance: addressAt(0x10000000), // ADR Xd, . + distance
   b_label: branch(0x14000000), // B label

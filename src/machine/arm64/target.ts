@@ -3,8 +3,9 @@
 // to the routines that make system calls.
 
 import { openFlagsToArm64 } from '../../linux/open-flags.ts'
+import type { Width } from '../../plan/step.ts'
 import type { Assembler } from '../assembler.ts'
-import type { Register, Target, Width } from '../target.ts'
+import type { Register, Target } from '../target.ts'
 import { arm64, CONDITIONS, logicalImmediate, reaches } from './instructions.ts'
 import { X0, X1, X2, X3, X4, X5, X8, X9, X16, X19, X20, X21, X22, X30, XZR } from './registers.ts'
 
@@ -66,10 +67,9 @@ export const arm64Target: Target = {
   },
 
   store(asm, from, width, offset) {
-    const row = width === 4 ? arm64.str_w_m32 : arm64.str_x_m64
-    if (isEncodable(width, offset)) return row(asm, from, X19, offset)
+    if (isEncodable(width, offset)) return STORE[width](asm, from, X19, offset)
     arm64Target.dataAddress(asm, X16, offset)
-    row(asm, from, X16, 0)
+    STORE[width](asm, from, X16, 0)
   },
 
   mask(asm, register, mask) {
@@ -81,9 +81,19 @@ export const arm64Target: Target = {
 
   add: (asm, register, count) => arm64.add_x_x_imm12(asm, register, register, count),
   negateResult: (asm) => arm64.neg_x_x(asm, X0, X0),
-  addToResult: (asm, right) => arm64.add_x_x_x(asm, X0, X0, right),
-  loadFrom: (asm, to, width, base) => LOAD[width](asm, to, base, 0),
-  storeTo: (asm, from, base) => arm64.str_w_m32(asm, from, base, 0),
+  compute: (asm, operation, right) => COMPUTE[operation](asm, X0, X0, right),
+
+  loadFrom(asm, to, width, base, offset) {
+    if (isEncodable(width, offset)) return LOAD[width](asm, to, base, offset)
+    behind(asm, base, offset)
+    LOAD[width](asm, to, X16, 0)
+  },
+
+  storeTo(asm, from, width, base, offset) {
+    if (isEncodable(width, offset)) return STORE[width](asm, from, base, offset)
+    behind(asm, base, offset)
+    STORE[width](asm, from, X16, 0)
+  },
 
   storeStackPointer(asm, offset) {
     arm64.mov_x_sp(asm, X0)
@@ -128,6 +138,30 @@ const LOAD = {
   4: arm64.ldr_w_m32,
   8: arm64.ldr_x_m64,
 } as const satisfies Record<Width, unknown>
+
+const STORE = {
+  1: arm64.strb_w_m8,
+  2: arm64.strh_w_m16,
+  4: arm64.str_w_m32,
+  8: arm64.str_x_m64,
+} as const satisfies Record<Width, unknown>
+
+const COMPUTE = {
+  add: arm64.add_x_x_x,
+  sub: arm64.sub_x_x_x,
+  mul: arm64.mul_x_x_x,
+  div: arm64.udiv_x_x_x,
+  and: arm64.and_x_x_x,
+  or: arm64.orr_x_x_x,
+  shl: arm64.lsl_x_x_x,
+  shr: arm64.lsr_x_x_x,
+} as const
+
+/** The address of what no load or store reaches by itself, into X16. */
+function behind(asm: Assembler, base: Register, offset: number): void {
+  arm64Target.constant(asm, X16, offset, 0)
+  arm64.add_x_x_x(asm, X16, base, X16)
+}
 
 type Halfwords = readonly [number, number, number, number]
 

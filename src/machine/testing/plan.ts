@@ -118,7 +118,7 @@ export function branch(plan: Draft, left: Value | Field, condition: Condition, r
 }
 
 export function store(plan: Draft, to: Address, width: 4 | 8, value: Operand): void {
-  plan.steps.push({ op: 'store', origin: '', to, width, value })
+  plan.steps.push({ op: 'store', origin: '', to, offset: 0, width, value })
 }
 
 export function fail(plan: Draft, code: number | Value | Field, text?: Value): void {

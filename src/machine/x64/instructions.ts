@@ -10,7 +10,9 @@ const W = 8
 /** REX.B: the fourth bit of the register in an opcode. */
 const B = 1
 const NO_W = 0
-type Width = typeof W | typeof NO_W
+/** A REX prefix without any of its bits. */
+const REX_ALONE = REX
+type Width = typeof W | typeof NO_W | typeof REX_ALONE
 
 /** How each condition is encoded in Jcc. */
 export const CONDITIONS = {
@@ -36,6 +38,8 @@ export const x64 = {
   mov_r64_m64: memory(W, 0x8b), // REX.W 8B /r               MOV r64, r/m64
   movzx_r32_m8: memory(NO_W, 0x0fb6), // 0F B6 /r            MOVZX r32, r/m8
   movzx_r32_m16: memory(NO_W, 0x0fb7), // 0F B7 /r           MOVZX r32, r/m16
+  mov_m8_r8: toMemory(memoryOfByte(0x88)), // 88 /r           MOV r/m8, r8
+  mov_m16_r16: toMemory(prefixed(0x66, memory(NO_W, 0x89))), // 66 89 /r  MOV r/m16, r16
   mov_m32_r32: toMemory(memory(NO_W, 0x89)), // 89 /r        MOV r/m32, r32
   mov_m64_r64: toMemory(memory(W, 0x89)), // REX.W 89 /r     MOV r/m64, r64
   lea_r64_m: memory(W, 0x8d), // REX.W 8D /r                 LEA r64, m
@@ -47,6 +51,12 @@ export const x64 = {
   and_r32_imm32: digitImm32(NO_W, 0x81, 4), // 81 /4 id      AND r/m32, imm32
   and_eax_imm32: accumulator(NO_W, 0x25), // 25 id           AND EAX, imm32
   add_r64_r64: registers(W, 0x01), // REX.W 01 /r             ADD r/m64, r64
+  sub_r64_r64: registers(W, 0x29), // REX.W 29 /r             SUB r/m64, r64
+  and_r64_r64: registers(W, 0x21), // REX.W 21 /r             AND r/m64, r64
+  imul_r64_r64: registersTo(W, 0x0faf), // REX.W 0F AF /r     IMUL r64, r/m64
+  div_r64: digit(W, 0xf7, 6), // REX.W F7 /6                 DIV r/m64: RDX:RAX / r/m64
+  shl_r64_cl: digit(W, 0xd3, 4), // REX.W D3 /4              SHL r/m64, CL
+  shr_r64_cl: digit(W, 0xd3, 5), // REX.W D3 /5              SHR r/m64, CL
   cmp_r64_r64: registers(W, 0x39), // REX.W 39 /r             CMP r/m64, r64
   add_r32_imm8: digitImm8(NO_W, 0x83, 0), // 83 /0 ib        ADD r/m32, imm8 (sign-extended)
   shl_r64_imm8: digitImm8(W, 0xc1, 4), // REX.W C1 /4 ib     SHL r/m64, imm8
@@ -99,6 +109,12 @@ function registers(width: Width, opcode: number) {
     putModRm(asm, width | rexBits(reg, rm), opcode, 0xc0 | ((reg & 7) << 3) | (rm & 7))
 }
 
+/** The same the other way: `reg` is the manual's first operand. */
+function registersTo(width: Width, opcode: number) {
+  return (asm: Assembler, reg: number, rm: number): void =>
+    putModRm(asm, width | rexBits(reg, rm), opcode, 0xc0 | ((reg & 7) << 3) | (rm & 7))
+}
+
 /** ModRM with one register, and an opcode digit in the place of the other. */
 function digit(width: Width, opcode: number, extension: number) {
   return (asm: Assembler, rm: number): void =>
@@ -137,6 +153,21 @@ function memory(width: Width, opcode: number) {
     if (low === 4) asm.bytes[asm.length++] = 0x24
     if (mode === 0x40) asm.bytes[asm.length++] = displacement
     else if (mode === 0x80) putImm32(asm, displacement)
+  }
+}
+
+/** A register's low byte: without a REX prefix 4 to 7 would be the second bytes of the first four. */
+function memoryOfByte(opcode: number) {
+  const plain = memory(NO_W, opcode)
+  const withRex = memory(REX_ALONE, opcode)
+  return (asm: Assembler, reg: number, base: number, displacement: number): void =>
+    (reg > 3 ? withRex : plain)(asm, reg, base, displacement)
+}
+
+function prefixed(prefix: number, form: ReturnType<typeof memory>) {
+  return (asm: Assembler, reg: number, base: number, displacement: number): void => {
+    asm.bytes[asm.length++] = prefix
+    form(asm, reg, base, displacement)
   }
 }
 

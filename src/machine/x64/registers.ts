@@ -1,6 +1,7 @@
 // Registers of x86-64 by their numbers in instructions.
 
 export const RAX = 0
+export const RCX = 1
 export const RDX = 2
 export const RBX = 3
 export const RSP = 4

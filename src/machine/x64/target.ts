@@ -2,9 +2,10 @@
 // number of the step, R15 that of the call that led there, R12 where a routine returns to (there is no stack), R13 and R14 belong
 // to the routines that make system calls.
 
-import type { Target, Width } from '../target.ts'
+import type { Width } from '../../plan/step.ts'
+import type { Target } from '../target.ts'
 import { CONDITIONS, x64 } from './instructions.ts'
-import { R8, R9, R10, R12, R13, R14, R15, RAX, RBP, RBX, RDI, RDX, RSI, RSP } from './registers.ts'
+import { R8, R9, R10, R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDI, RDX, RSI, RSP } from './registers.ts'
 
 /** MOV R12D, imm32 and JMP rel32: where a call returns to, from its start. */
 const CALL_SIZE = 6 + 5
@@ -45,10 +46,7 @@ export const x64Target: Target = {
     LOAD[width](asm, to, to, 0)
   },
 
-  store(asm, from, width, offset) {
-    if (width === 4) x64.mov_m32_r32(asm, RBX, offset, from)
-    else x64.mov_m64_r64(asm, RBX, offset, from)
-  },
+  store: (asm, from, width, offset) => STORE[width](asm, RBX, offset, from),
 
   mask(asm, register, mask) {
     if (mask < 0x80) x64.and_r32_imm8(asm, register, mask)
@@ -58,9 +56,25 @@ export const x64Target: Target = {
 
   add: x64.add_r32_imm8,
   negateResult: (asm) => x64.neg_r64(asm, RAX),
-  addToResult: (asm, right) => x64.add_r64_r64(asm, RAX, right),
-  loadFrom: (asm, to, width, base) => LOAD[width](asm, to, base, 0),
-  storeTo: (asm, from, base) => x64.mov_m32_r32(asm, base, 0, from),
+
+  compute(asm, operation, right) {
+    switch (operation) {
+      case 'div':
+        x64.xor_r32_r32(asm, RDX, RDX) // the dividend's upper half
+        x64.div_r64(asm, right)
+        break
+      case 'shl':
+      case 'shr':
+        x64.mov_r64_r64(asm, RCX, right)
+        SHIFT[operation](asm, RAX)
+        break
+      default:
+        COMPUTE[operation](asm, RAX, right)
+    }
+  },
+
+  loadFrom: (asm, to, width, base, offset) => LOAD[width](asm, to, base, offset),
+  storeTo: (asm, from, width, base, offset) => STORE[width](asm, base, offset, from),
   storeStackPointer: (asm, offset) => x64.mov_m64_r64(asm, RBX, offset, RSP),
 
   compare(asm, right) {
@@ -116,3 +130,20 @@ const LOAD = {
   4: x64.mov_r32_m32,
   8: x64.mov_r64_m64,
 } as const satisfies Record<Width, unknown>
+
+const STORE = {
+  1: x64.mov_m8_r8,
+  2: x64.mov_m16_r16,
+  4: x64.mov_m32_r32,
+  8: x64.mov_m64_r64,
+} as const satisfies Record<Width, unknown>
+
+const COMPUTE = {
+  add: x64.add_r64_r64,
+  sub: x64.sub_r64_r64,
+  mul: x64.imul_r64_r64,
+  and: x64.and_r64_r64,
+  or: x64.or_r64_r64,
+} as const
+
+const SHIFT = { shl: x64.shl_r64_cl, shr: x64.shr_r64_cl } as const
