@@ -76,6 +76,12 @@ const USER = {
   '/linux/gidMappings': MAPPINGS,
 }
 
+check('H10', "root of a user namespace doesn't get the host's null device as its own", async (box) => {
+  await assertDeviceUntouched('/dev/null', async () => {
+    assert.is(await box.sh('stat -L -c %F /proc/self/fd/0', USER), 'character special file')
+  })
+})
+
 for (const [what, script] of [
   ['', 'true'],
   [', of which there are several', 'mkdir -p "$1/p" "$1/a b" && mount -t proc p "$1/p" && mount -t sysfs s "$1/a b"'],
@@ -88,9 +94,11 @@ for (const [what, script] of [
     check('H10', `without a pivot the host's procfs and sysfs${what} give nobody a whole one${where}`, async (box) => {
       const prepare = `set -- "${box.path('host')}" "$@" && ${script} && shift`
       const all = { ...NESTED_EDITS, ...edits }
-      const { stdout } = succeeded(await box.runPrepared(prepare, all, [], ['--no-pivot']))
-      assert.not.match(stdout, /^(proc|sysfs)$/m)
-      assert.match(stdout, /^nested$/m)
+      await assertDeviceUntouched('/dev/null', async () => {
+        const { stdout } = succeeded(await box.runPrepared(prepare, all, [], ['--no-pivot']))
+        assert.not.match(stdout, /^(proc|sysfs)$/m)
+        assert.match(stdout, /^nested$/m)
+      })
     })
   }
 }
