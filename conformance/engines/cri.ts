@@ -66,13 +66,14 @@ BinaryName = "${binary}"
 
 const INT64: Message = { value: 1 }
 const METADATA: Message = { name: 1, uid: 2, namespace: 3, attempt: 4 }
-const NAMESPACES: Message = { network: 1, pid: 2, ipc: 3 }
-const PROFILE: Message = { profile_type: 1 }
-const SANDBOX_SECURITY: Message = { namespace_options: [1, NAMESPACES], seccomp: [9, PROFILE] }
+const NAMESPACES: Message = { network: 1, pid: 2, ipc: 3, target_id: 4 }
+const PROFILE: Message = { profile_type: 1, localhost_ref: 2 }
+const SANDBOX_SECURITY: Message = { namespace_options: [1, NAMESPACES], privileged: 6, seccomp: [9, PROFILE] }
 const POD: Message = {
   metadata: [1, METADATA],
   hostname: 2,
   log_directory: 3,
+  dns_config: [4, { servers: 1, searches: 2, options: 3 }],
   labels: [6, ENTRY],
   annotations: [7, ENTRY],
   linux: [8, { cgroup_parent: 1, security_context: [2, SANDBOX_SECURITY], sysctls: [3, ENTRY] }],
@@ -90,6 +91,7 @@ const SECURITY: Message = {
   privileged: 2,
   namespace_options: [3, NAMESPACES],
   run_as_user: [5, INT64],
+  run_as_username: 6,
   readonly_rootfs: 7,
   supplemental_groups: 8,
   no_new_privs: 11,
@@ -110,6 +112,11 @@ const CONTAINER: Message = {
   tty: 14,
   linux: [15, { resources: [1, RESOURCES], security_context: [2, SECURITY] }],
 }
+/** Of processor time and memory. */
+const STATS: Message = {
+  cpu: [2, { usage_core_nano_seconds: [2, INT64] }],
+  memory: [3, { working_set_bytes: [2, INT64] }],
+}
 const STATUS: Message = { status: [1, { state: 3, exit_code: 7, reason: 10 }] }
 
 /** Of cri-api's v1 what the cases use: what is sent, and what is read of the answer. */
@@ -122,6 +129,9 @@ const METHODS = {
   StopContainer: [{ container_id: 1, timeout: 2 }, {}],
   RemoveContainer: [{ container_id: 1 }, {}],
   ContainerStatus: [{ container_id: 1 }, STATUS],
+  ContainerStats: [{ container_id: 1 }, { stats: [1, STATS] }],
+  ReopenContainerLog: [{ container_id: 1 }, {}],
+  PodSandboxStatus: [{ pod_sandbox_id: 1 }, { status: [1, { state: 3 }] }],
   UpdateContainerResources: [{ container_id: 1, linux: [2, RESOURCES] }, {}],
   ExecSync: [
     { container_id: 1, cmd: 2, timeout: 3 },
@@ -185,7 +195,9 @@ async function ask(
 
 export type Config = { readonly [field: string]: Value }
 
-export const NamespaceMode = { POD: 0, CONTAINER: 1, NODE: 2 } as const
+export const NamespaceMode = { POD: 0, CONTAINER: 1, NODE: 2, TARGET: 3 } as const
+export const Profile = { DEFAULT: 0, UNCONFINED: 1, LOCALHOST: 2 } as const
+export const Propagation = { PRIVATE: 0, SLAVE: 1, SHARED: 2 } as const
 
 export class Pod {
   readonly #engine: Session
@@ -240,6 +252,36 @@ export class Pod {
 
   async remove(container: string): Promise<void> {
     await ask(this.#engine, 'RemoveContainer', { container_id: container })
+  }
+
+  /** The whole pod: its containers as well. */
+  async end(): Promise<void> {
+    await ask(this.#engine, 'StopPodSandbox', { pod_sandbox_id: this.id })
+  }
+
+  async removeAll(): Promise<void> {
+    await ask(this.#engine, 'RemovePodSandbox', { pod_sandbox_id: this.id })
+  }
+
+  async isReady(): Promise<boolean> {
+    const { status } = await ask(this.#engine, 'PodSandboxStatus', { pod_sandbox_id: this.id })
+    return typeof status === 'object' && Number(status.state ?? 0) === 0
+  }
+
+  /** The file that a container's log goes to was moved away. */
+  async reopenLog(container: string): Promise<void> {
+    await ask(this.#engine, 'ReopenContainerLog', { container_id: container })
+  }
+
+  /** Nanoseconds of processor time, and bytes of memory. */
+  async stats(container: string): Promise<{ cpu: number; memory: number }> {
+    const { stats } = await ask(this.#engine, 'ContainerStats', { container_id: container })
+    const number = (...path: readonly string[]): number => {
+      let at: Decoded[string] | undefined = stats
+      for (const name of [...path, 'value']) at = typeof at === 'object' ? at[name] : undefined
+      return Number(at ?? 0)
+    }
+    return { cpu: number('cpu', 'usage_core_nano_seconds'), memory: number('memory', 'working_set_bytes') }
   }
 
   async update(container: string, linux: Config): Promise<void> {

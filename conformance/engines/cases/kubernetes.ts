@@ -1,18 +1,19 @@
 // Pods as the kubelet makes them, through containerd's Container Runtime Interface: RuntimeClass names the runtime.
 
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
 import { succeeded } from '../../box.ts'
 import { skip } from '../../case.ts'
 import { on } from '../case.ts'
-import { CNI_PLUGINS, type Config, NamespaceMode, Pod } from '../cri.ts'
+import { CNI_PLUGINS, type Config, NamespaceMode, Pod, Profile, Propagation } from '../cri.ts'
 import { waitFor } from '../engine.ts'
 import { IMAGE } from '../image.ts'
 import { missingPrograms } from '../missing.ts'
 import { RUNTIME_NAME } from '../path.ts'
 
 /** A pod in the machine's network: no plugins are needed. */
-const ON_NODE: Config = { linux: { security_context: { namespace_options: { network: NamespaceMode.NODE } } } }
+const ON_NODE_SECURITY = { namespace_options: { network: NamespaceMode.NODE } }
+const ON_NODE: Config = { linux: { security_context: ON_NODE_SECURITY } }
 const IN_NODE: Config = { namespace_options: { network: NamespaceMode.NODE, pid: NamespaceMode.CONTAINER } }
 
 /** A container’s security context with processes of its own, and resources. */
@@ -185,4 +186,141 @@ on('cri', 'a network by plugins: pods reach each other, and have sysctls of thei
   const container = await client.start(IMAGE, 'sleep 300')
   const get = `sleep 0.3; printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc ${address} 80 | tail -1; hostname`
   assert.is(await said(client, container, get), 'hello\nclient')
+})
+
+on('cri', 'what has stopped is stopped again, and what is gone removed again, without an error', async (engine) => {
+  const pod = await Pod.run(engine, ON_NODE)
+  const container = await pod.start(IMAGE, 'sleep 300', linux({}))
+  for (const _ of ['once', 'again']) await pod.stop(container, 0)
+  for (const _ of ['once', 'again']) await pod.remove(container)
+  const running = await pod.start(IMAGE, 'sleep 300', linux({}))
+  assert.ok(await pod.isReady())
+  for (const _ of ['once', 'again']) await pod.end()
+  assert.not.ok(await pod.isReady())
+  await until(pod, running, 'exited 137 Error')
+  for (const _ of ['once', 'again']) await pod.removeAll()
+  await fails(pod.status(running), /code 5/)
+})
+
+on('cri', 'namespaces: processes of the node, of the pod, of one other container; IPC of the node', async (engine) => {
+  const pod = await Pod.run(engine, {
+    linux: {
+      security_context: {
+        namespace_options: { network: NamespaceMode.NODE, pid: NamespaceMode.NODE, ipc: NamespaceMode.NODE },
+      },
+    },
+  })
+  const inode = async (container: string, name: string) => said(pod, container, `readlink /proc/self/ns/${name}`)
+  const nodes = (name: string) => engine.shell(`readlink /proc/self/ns/${name}`)
+  const security = (options: Config) => linux({ namespace_options: { network: NamespaceMode.NODE, ...options } })
+  const all = await pod.start(IMAGE, 'sleep 311', security({ pid: NamespaceMode.NODE, ipc: NamespaceMode.NODE }))
+  for (const name of ['pid', 'ipc', 'net']) assert.is(await inode(all, name), await nodes(name), name)
+  const own = await pod.start(IMAGE, 'sleep 312', security({ pid: NamespaceMode.CONTAINER, ipc: NamespaceMode.NODE }))
+  assert.is.not(await inode(own, 'pid'), await nodes('pid'))
+  assert.is(await said(pod, own, 'cat /proc/1/cmdline | tr "\\0" " "'), 'sleep 312')
+  const beside = { pid: NamespaceMode.TARGET, target_id: own, ipc: NamespaceMode.NODE }
+  const target = await pod.start(IMAGE, 'sleep 313', security(beside))
+  assert.is(await inode(target, 'pid'), await inode(own, 'pid'))
+  assert.is(await said(pod, target, 'ps -o args | grep -c "sleep 31[23]$"'), '2')
+})
+
+on('cri', 'who the program is: by name, by number, with a group; a group alone is refused', async (engine) => {
+  const pod = await Pod.run(engine, ON_NODE)
+  const ids = async (security: Config) => {
+    const container = await pod.start(IMAGE, 'sleep 300', linux(security))
+    return (await said(pod, container, 'id -u; id -g; stat -c %u /proc/1')).split('\n')
+  }
+  const [uid, gid, owner] = await ids({ run_as_username: 'user' })
+  assert.equal([uid, owner], ['1000', '1000'])
+  assert.is(gid, '1000')
+  assert.equal((await ids({ run_as_user: { value: 77 } })).slice(0, 2), ['77', '0'])
+  assert.equal((await ids({ run_as_user: { value: 77 }, run_as_group: { value: 88 } })).slice(0, 2), ['77', '88'])
+  await fails(pod.start(IMAGE, 'true', linux({ run_as_group: { value: 88 } })), /group/i)
+})
+
+on('cri', 'filters: the runtime’s, none, and one of a file', async (engine) => {
+  const pod = await Pod.run(engine, ON_NODE)
+  const file = `${engine.folder}/filter.json`
+  const rules = [{ names: ['chmod', 'fchmodat', 'fchmodat2', 'fchmod'], action: 'SCMP_ACT_ERRNO' }]
+  writeFileSync(file, JSON.stringify({ defaultAction: 'SCMP_ACT_ALLOW', syscalls: rules }))
+  const modes = { DEFAULT: '2', UNCONFINED: '0', LOCALHOST: '2' } as const
+  for (const [name, mode] of Object.entries(modes) as [keyof typeof modes, string][]) {
+    const seccomp = { profile_type: Profile[name], ...(name === 'LOCALHOST' ? { localhost_ref: file } : {}) }
+    const container = await pod.start(IMAGE, 'sleep 300', linux({ seccomp }))
+    const script = 'grep Seccomp: /proc/1/status | cut -f2; chmod 700 /tmp 2>&1 | grep -c "not permitted"'
+    assert.is((await pod.exec(container, script)).stdout, `${mode}\n${name === 'LOCALHOST' ? 1 : 0}\n`, name)
+  }
+  const privileged = linux({ privileged: true })
+  const whole = { linux: { security_context: { ...ON_NODE_SECURITY, privileged: true } } }
+  const open = await Pod.run(engine, whole)
+  const container = await open.start(IMAGE, 'sleep 300', privileged)
+  assert.is(await said(open, container, 'grep Seccomp: /proc/1/status | cut -f2'), '0')
+})
+
+on('cri', 'privileges: all, the usual ones, and no new ones', async (engine) => {
+  const whole = { linux: { security_context: { ...ON_NODE_SECURITY, privileged: true } } }
+  const pod = await Pod.run(engine, whole)
+  const look =
+    'mount -t tmpfs x /mnt 2>/dev/null && echo mounted; grep -c "^tmpfs /proc" /proc/mounts; grep NoNewPrivs /proc/self/status | cut -f2'
+  const answers = async (security: Config) => {
+    const container = await pod.start(IMAGE, 'sleep 300', linux(security))
+    return (await pod.exec(container, look)).stdout.split('\n').filter((line) => line !== '')
+  }
+  assert.equal(await answers({ privileged: true }), ['mounted', '0', '0'])
+  const usual = await answers({ masked_paths: ['/proc/acpi', '/proc/scsi'] })
+  assert.is(usual.includes('mounted'), false)
+  assert.is(usual.at(-1), '0')
+  assert.is((await answers({ no_new_privs: true })).at(-1), '1')
+})
+
+on(
+  'cri',
+  'volumes: behind a link of the node, of a folder that is not there, and with what is mounted inside',
+  async (engine) => {
+    const folder = `${engine.folder}/volumes`
+    mkdirSync(`${folder}/real`, { recursive: true })
+    writeFileSync(`${folder}/real/file`, 'here\n')
+    symlinkSync('real', `${folder}/link`)
+    await engine.shell(`mount --bind ${folder} ${folder} && mount --make-rshared ${folder} && mkdir ${folder}/shared`)
+    const pod = await Pod.run(engine, { linux: { security_context: { ...ON_NODE_SECURITY, privileged: true } } })
+    const mounts = [
+      { container_path: '/link', host_path: `${folder}/link` },
+      { container_path: '/new', host_path: `${folder}/new/deeper` },
+      { container_path: '/shared', host_path: `${folder}/shared`, propagation: Propagation.SHARED },
+      { container_path: '/private', host_path: folder, propagation: Propagation.PRIVATE },
+    ]
+    const container = await pod.start(IMAGE, 'sleep 300', { ...linux({ privileged: true }), mounts })
+    const script =
+      'cat /link/file; touch /new/x; mkdir /shared/in && mount -t tmpfs x /shared/in && echo y >/shared/in/y'
+    assert.is(await said(pod, container, script), 'here')
+    assert.is(await engine.shell(`ls ${folder}/new/deeper; cat ${folder}/shared/in/y`), 'x\ny')
+    assert.is(await said(pod, container, 'ls /private/shared/in | wc -l'), '0')
+    await engine.shell(`umount ${folder}/shared/in`)
+    await pod.stop(container, 0)
+    await engine.shell(`umount -R ${folder}`)
+  },
+)
+
+on('cri', 'a log is opened again when it was moved, and stats tell what a container takes', async (engine) => {
+  const pod = await Pod.run(engine, ON_NODE)
+  const container = await pod.start(IMAGE, 'i=0; while :; do echo line $((i=i+1)); sleep 0.05; done', linux({}))
+  const name = () => readdirSync(engine.folder).find((each) => each.endsWith('.log')) ?? ''
+  const log = await waitFor('a log', async () => ({ done: name() !== '', value: `${engine.folder}/${name()}` }))
+  renameSync(log, `${log}.1`)
+  await pod.reopenLog(container)
+  const text = await waitFor('lines in the new log', async () => {
+    const value = existsSync(log) ? readFileSync(log, 'utf8') : ''
+    return { done: value.split('\n').length > 3, value }
+  })
+  assert.match(text, /^\S+ stdout F line \d+\n/)
+  const { cpu, memory } = await pod.stats(container)
+  assert.ok(cpu > 0 && memory > 0, `${cpu} ns, ${memory} bytes`)
+})
+
+on('cri', 'a pod says whom to ask for names', async (engine) => {
+  const dns_config = { servers: ['192.0.2.53'], searches: ['example.test'], options: ['ndots:3'] }
+  const pod = await Pod.run(engine, { ...ON_NODE, dns_config })
+  const container = await pod.start(IMAGE, 'sleep 300', linux({}))
+  const expected = 'search example.test\nnameserver 192.0.2.53\noptions ndots:3'
+  assert.is(await said(pod, container, 'cat /etc/resolv.conf'), expected)
 })
