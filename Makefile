@@ -21,7 +21,7 @@ SOURCES := $(shell find src -name '*.ts' ! -name '*.test.ts' ! -path '*/generate
 GENERATED := src/config/generated/validators.js
 PACKAGES := node_modules/.package-lock.json
 
-.PHONY: help build run test bench soak migration conformance engines rules vm-test check golden install uninstall clean
+.PHONY: help build run test bench soak migration conformance engines rules vm-test vm-smoke check golden install uninstall clean
 
 help:
 	@echo 'make build                      dist/runt and, beside it, its engine and the addon that loads'
@@ -32,6 +32,7 @@ help:
 	@echo 'make rules                      conformance/rules.md anew: how runt, runc and crun fare, rule by rule'
 	@echo 'make engines RUNTIME=PATH       Podman, Buildah, Docker and containerd on it; CASES=WORD selects'
 	@echo 'make vm-test                    in a virtual machine with cgroup v2, systemd, AppArmor, SELinux; VM_TESTS=PART selects'
+	@echo 'make vm-smoke                   one container in that machine, from its boot to its end: a minute'
 	@echo 'make bench RUNS=N               beside runc and crun, interleaved ($(RUNS) runs)'
 	@echo 'make soak                       load and endurance beside runc and crun, and races for RACE_SECONDS; sizes: conformance/soak.ts'
 	@echo 'make migration                  moves a running container in each way that CRIU knows; RUNTIME=PATH moves beside it'
@@ -115,6 +116,12 @@ vm-test: build
 	@sh bin/debian-packages $$(conformance/vm/vm.sh deps)
 	@conformance/vm/vm.sh build
 	@conformance/vm/test.sh $(VM_TESTS)
+
+# For every night: the machine is built when it isn't there or is stale, boots, runs one container, and ends; or all of it is given up.
+vm-smoke: build
+	@sh bin/debian-packages $$(conformance/vm/vm.sh deps)
+	@timeout 3600 conformance/vm/vm.sh build
+	@conformance/vm/test.sh smoke
 
 check: $(PACKAGES) $(GENERATED)
 	node_modules/.bin/biome check --error-on-warnings .

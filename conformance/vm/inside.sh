@@ -3,6 +3,7 @@
 #
 #   cases [FLAGS [WORD...]]   the container cases on runt with these global flags
 #   test FILE...              files of tests
+#   smoke                     one container with a scope of systemd
 #   podman                    Podman with the systemd manager
 #   checkpoint                checkpoints of Podman and Docker, with both managers
 #   migration [FLAG...]       containers that move from host to host
@@ -33,6 +34,9 @@ migration)
 criu)
 	[ -e /tmp/vm/criu ] || cp -R dist/criu /tmp/vm/
 	PATH=/tmp/vm/criu:$PATH exec "$0" "$@"
+	;;
+smoke)
+	exec conformance/vm/smoke.sh
 	;;
 podman)
 	chmod 755 /tmp/vm

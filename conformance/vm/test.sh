@@ -4,17 +4,18 @@ set -eu
 cd "$(dirname "$0")/../.."
 
 # $options: words for the machine
-inside() { conformance/vm/vm.sh run ${options:-} --share-ro "$PWD" --timeout 3600 --env PATIENCE=10 -- conformance/vm/inside.sh "$@"; }
+inside() { conformance/vm/vm.sh run ${options:-} --share-ro "$PWD" --timeout ${seconds:-3600} --env PATIENCE=10 -- conformance/vm/inside.sh "$@"; }
 
 # The machine's own criu is too old for connections of TCP.
 newer_criu() { RUNT_CRIU_CACHE=$PWD/dist/criu bin/debian-criu >/dev/null; }
 
 part() {
-	options=
+	options= seconds=
 	case $1 in
 	fs-cases) inside cases '' ;;
 	systemd-cases) inside cases --systemd-cgroup ;;
 	hybrid-cases) options='--cgroup hybrid'; inside cases --systemd-cgroup G1 G2 G4 G5 G6 G7 'cgroup' 'exec ' ;;
+	smoke) seconds=900 options=--fresh; inside smoke ;;
 	podman | checkpoint) inside "$1" ;;
 	systemd) inside test conformance/systemd/scopes.ts ;;
 	selinux) options='--selinux'; inside test conformance/selinux.test.ts ;;
@@ -25,7 +26,7 @@ part() {
 	esac
 }
 
-[ $# -gt 0 ] || set -- cgroups apparmor selinux podman checkpoint systemd fs-cases systemd-cases hybrid-cases migration
+[ $# -gt 0 ] || set -- smoke cgroups apparmor selinux podman checkpoint systemd fs-cases systemd-cases hybrid-cases migration
 failed=
 for name; do
 	echo "## $name"
