@@ -6,6 +6,7 @@ import type { Box } from '../box.ts'
 import { bindFolder, failed, succeeded } from '../box.ts'
 import type { Edits } from '../bundle.ts'
 import { check, skip } from '../case.ts'
+import { waitUntil } from '../patience.ts'
 import { waitForPrograms } from '../programs.ts'
 
 const FOREVER = 'exec sleep 100'
@@ -249,6 +250,32 @@ for (const signal of ['SIGNONSENSE', '0x9', '65', '-1']) {
     assert.is((await box.state()).status, 'running')
   })
 }
+
+check('B19', 'kill with signal 0 sends nothing, and fails when nobody is there', async (box) => {
+  await box.launch(FOREVER)
+  await box.kill('0')
+  succeeded(await box.command(['kill', '--all', box.id, '0']))
+  assert.is((await box.state()).status, 'running')
+  await box.kill('KILL')
+  await box.waitForStatus('stopped')
+  failed(await box.command(['kill', box.id, '0']))
+})
+
+check('K2', 'kill KILL ends what is left of a container whose first process is gone', async (box) => {
+  const namespaces = ['network', 'ipc', 'uts', 'mount'].map((type) => ({ type }))
+  await box.launch('sleep 300 & echo $! >/data/child; exec sleep 300', {
+    '/linux/namespaces': namespaces,
+    '/mounts/-': bindFolder(box),
+  })
+  const child = Number((await box.waitForFile(box.path('child'))).trim())
+  process.kill((await box.state()).pid ?? 0, 'SIGKILL')
+  await box.waitForStatus('stopped')
+  assert.ok(existsSync(`/proc/${child}`))
+  await box.kill('KILL')
+  const ended = (): boolean =>
+    !existsSync(`/proc/${child}/exe`) || /State:\s+[ZX]/.test(readFileSync(`/proc/${child}/status`, 'utf8'))
+  await waitUntil(ended, 'the child lives on')
+})
 
 check('B19', 'kill of an unknown id is an error', async (box) => {
   const { stderr } = failed(await box.command(['kill', 'nobody', 'KILL']))

@@ -6,7 +6,7 @@ import { RuntError } from '../errors.ts'
 import { parseSignal, SIGNAL } from '../linux/signals.ts'
 import { signalProcess } from '../process/wait.ts'
 import { checkId } from './id.ts'
-import { hasCgroup, signalProcesses } from './processes.ts'
+import { hasCgroup, processesOf, signalProcesses } from './processes.ts'
 import { requireStatus, statusOf } from './status.ts'
 import type { Store } from './store.ts'
 
@@ -18,12 +18,12 @@ export interface KillOptions {
 }
 
 /**
- * @param signal a number, or a name with or without SIG
+ * @param signal a number, or a name with or without SIG; 0 only asks whether it could be sent
  * @throws RuntError unknown id or signal, or not running
  */
 export function killContainer(store: Store, id: string, signal: string, { all }: KillOptions): void {
   checkId(id)
-  const number = parseSignal(signal)
+  const number = signal === '0' ? 0 : parseSignal(signal)
   if (number === undefined) throw new RuntError('signal', `unknown signal ${JSON.stringify(signal)}`)
   const container = store.load(id)
   if (all) {
@@ -31,10 +31,10 @@ export function killContainer(store: Store, id: string, signal: string, { all }:
     return
   }
   const status = statusOf(store, container)
-  requireStatus('kill', id, status)
-  // Without a pid namespace of its own the kernel doesn't end the others when init goes.
-  if (number === SIGNAL.SIGKILL && container.sharesPidNamespace && hasCgroup(container))
-    killCgroup(container.cgroup, SIGNAL.SIGKILL)
+  // Without a pid namespace of its own the kernel doesn't end the others when init goes, or has gone.
+  const isGroup = number === SIGNAL.SIGKILL && container.sharesPidNamespace && hasCgroup(container)
+  if (!isGroup || processesOf(container).length === 0) requireStatus('kill', id, status)
+  if (isGroup) killCgroup(container.cgroup, SIGNAL.SIGKILL)
   else if (!signalProcess(container.pid, container.startTime, number)) requireStatus('kill', id, 'stopped')
   // What v1's freezer holds can't even die. Other signals wait until resume.
   if (number === SIGNAL.SIGKILL && status === 'paused') tryThaw(container.cgroup)

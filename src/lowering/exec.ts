@@ -31,7 +31,7 @@ import {
 import { lowerChildIdentity, lowerIdentityForChild } from './identity.ts'
 import { openInRoot } from './in-root.ts'
 import { labelSlots, lowerLabelDoors } from './lsm.ts'
-import { lowerAffinity, lowerCwd, lowerKeyring, lowerOomScore } from './process-setup.ts'
+import { lowerAffinity, lowerAffinityReset, lowerCwd, lowerKeyring, lowerOomScore } from './process-setup.ts'
 import { lowerProcfs } from './procfs.ts'
 import { lowerRdtDoors, lowerRdtJoin } from './rdt-join.ts'
 import { lowerFilter, lowerWatchedFilter } from './seccomp.ts'
@@ -129,7 +129,8 @@ function lowerEnter(context: ProcessContext, inside: () => void = () => {}): voi
   lowerCgroupJoin(context, { procs: lowerCgroupFiles(context) })
   lowerScopePause(context)
   lowerRdtJoin(context, lowerRdtDoors(context))
-  lowerAffinity(context, 'final')
+  if (context.config.process?.execCPUAffinity === undefined) lowerAffinityReset(context)
+  else lowerAffinity(context, 'final')
   lowerLabelDoors(context, () => lowerProcfs(context))
   if (!has(context.config, 'mount')) lowerHostRoot(context)
   lowerCloseTemporary(context)

@@ -32,7 +32,7 @@ import { openOrMake } from './mount-target.ts'
 import { lowerMounts, lowerSealDev } from './mounts.ts'
 import { lowerCgroupNamespace, lowerJoinNamespaces, lowerTimeNamespace, newNamespaceFlags } from './namespaces.ts'
 import { lowerPivot } from './pivot.ts'
-import { lowerCwd, lowerKeyring, lowerOomScore } from './process-setup.ts'
+import { lowerAffinityReset, lowerCwd, lowerKeyring, lowerOomScore } from './process-setup.ts'
 import { lowerSysctl, ownProcfs } from './procfs.ts'
 import { lowerRdtDoors, lowerRdtJoin } from './rdt-join.ts'
 import { lowerBareRoot, lowerPropagation, lowerRootAttributes, lowerRootfs } from './rootfs.ts'
@@ -131,6 +131,7 @@ export function lowerP1(context: Context, doors: Doors): void {
   lowerCgroupJoin(context, doors)
   lowerRdtJoin(context, doors.rdt)
   lowerNamespacesPause(context)
+  lowerAffinityReset(context)
   lowerCgroupNamespace(context)
   lowerTimeNamespace(context)
   lowerLabelDoors(context, () => ownProcfs(context))

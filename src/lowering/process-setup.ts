@@ -57,6 +57,22 @@ export function lowerAffinity({ plan, config }: ProcessContext, moment: 'initial
   })
 }
 
+/** For 8192 CPUs: the kernel takes of it what there is, and what the cpuset has. */
+const ALL_CPUS = new Uint8Array(1024).fill(0xff)
+
+/**
+ * In the container's cgroup: all CPUs that it has, whatever runt was started with. An affinity that somebody has set (systemd,
+ * for its services) outlives the move to a cpuset since Linux 6.2.
+ */
+export function lowerAffinityReset({ plan }: ProcessContext): void {
+  plan.section('', 'CPU affinity', () => {
+    plan.syscall('sched_setaffinity', [0, ALL_CPUS.length, plan.constant('all CPUs', [ALL_CPUS]).address], {
+      name: 'all_cpus',
+      ignore: { EINVAL: 'the cpuset has no CPUs yet', EPERM: 'a filter of system calls that runt itself is under' },
+    })
+  })
+}
+
 /** linux.personality → personality(2); execve keeps it. */
 export function lowerPersonality({ plan, config }: ProcessContext): void {
   const { personality } = config.linux

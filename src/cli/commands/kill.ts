@@ -7,7 +7,7 @@ export const kill: Command = {
   operands: 'ID [SIGNAL]',
   summary: "send a signal (SIGTERM) to a container's init",
   details: [
-    'A signal is a number or a name in capital or small letters, with or without SIG: TERM, sigkill, 9, RTMIN+3, SIGRTMAX-1.',
+    'A signal is a number or a name in capital or small letters, with or without SIG: TERM, sigkill, 9, RTMIN+3, SIGRTMAX-1. 0 sends none, and tells whether it could be.',
     'Where the container shares a pid namespace, KILL goes to all of its processes, since the others would not end with the first. A paused container is ended by KILL; it gets other signals when it is resumed.',
   ],
   flags: [{ name: 'all', short: 'a', kind: 'boolean', help: 'to every process of the container' }, REGEX_FLAG],
