@@ -138,6 +138,17 @@ check('D6', 'the capability sets are those given', async (box) => {
   for (const [name, set] of Object.entries(expected)) assert.match(status, new RegExp(`^Cap${name}:\\s+${set}$`, 'm'))
 })
 
+check('D6', 'an ambient capability that is not inheritable as well is a warning', async (box) => {
+  const held = ['CAP_KILL']
+  const result = await box.run({
+    '/process/user': { uid: 7, gid: 8 },
+    '/process/capabilities': { bounding: held, effective: held, permitted: held, inheritable: [], ambient: held },
+    '/process/args': ['grep', 'CapAmb', '/proc/self/status'],
+  })
+  assert.is(succeeded(result).stdout, 'CapAmb:\t0000000000000000\n')
+  assert.match(result.stderr, /ambient.*CAP_KILL/i)
+})
+
 check('D6', 'no capabilities means none, for root too', async (box) => {
   const status = await box.sh('cat /proc/self/status', {
     '/process/capabilities': { bounding: [], effective: [], permitted: [], inheritable: [], ambient: [] },

@@ -32,7 +32,7 @@ export interface Command {
   /** Everything that follows the first operand belongs to another program. */
   readonly stopEarly?: boolean
   /** The exit status for an error, where 1 could be taken for another program's. */
-  errorStatus?(error: unknown): number
+  readonly errorStatus?: number
   /** @returns the exit status */
   run(args: Parsed, globals: Globals): Promise<number>
 }

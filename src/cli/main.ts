@@ -41,7 +41,7 @@ async function runCommand(name: string, words: readonly string[], globals: Globa
     return await runParsed(command, words, globals)
   } catch (error) {
     const status = report(error)
-    return status === ERROR_STATUS ? (command.errorStatus?.(error) ?? status) : status
+    return status === ERROR_STATUS ? (command.errorStatus ?? status) : status
   }
 }
 

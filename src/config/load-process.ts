@@ -7,7 +7,7 @@ import { process as fitsSchema } from './generated/validators.js'
 import { normalizeProcess } from './normalize.ts'
 import type { Part } from './part.ts'
 import { below, describeFindings, type Finding, reporter } from './problems.ts'
-import { readConfigFile } from './read.ts'
+import { readGivenFile } from './read.ts'
 import type { Process } from './types.ts'
 import { requireValid } from './validate.ts'
 
@@ -29,7 +29,7 @@ const PART: Part = {
  * @throws RuntError 'config-invalid', 'config-unsupported' with the places in the file
  */
 export async function loadProcess(path: string, warnings: string[]): Promise<Process> {
-  const text = readConfigFile(path, path)
+  const text = readGivenFile(path, path)
   const config = await requireValid(text, path, PART)
   if (config.process === undefined) throw new RuntError('config-invalid', `${path}: holds no process`)
   const findings: Finding[] = []

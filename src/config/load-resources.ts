@@ -7,7 +7,7 @@ import { normalizeResources } from './normalize-resources.ts'
 import { findUnknown } from './oddities.ts'
 import type { Part } from './part.ts'
 import { below, describeFindings, type Finding, reporter } from './problems.ts'
-import { readConfigFile, readConfigInput } from './read.ts'
+import { readGivenFile } from './read.ts'
 import type { Resources } from './types.ts'
 import { findBeyondSchema, requireValid } from './validate.ts'
 
@@ -31,7 +31,7 @@ function wrap(resources: OciResources): OciConfig {
  */
 export async function loadResources(path: string, warnings: string[]): Promise<Resources> {
   const name = path === '-' ? 'standard input' : path
-  const text = path === '-' ? readConfigInput(name) : readConfigFile(path, name)
+  const text = readGivenFile(path, name)
   const { linux } = await requireValid(text, name, PART)
   const findings = findUnknown(linux?.resources, PART.root)
   const normal = normalizeResources(linux?.resources ?? {}, reporter(findings, 'ignored'))

@@ -2,7 +2,7 @@
 
 import { RuntError } from '../errors.ts'
 import { O } from '../linux/open-flags.ts'
-import { close, open, readAll } from '../native/file.ts'
+import { close, open, readAll, readToEnd } from '../native/file.ts'
 
 const STDIN = 0
 
@@ -19,9 +19,18 @@ export function readConfigFile(path: string, name: string): string {
   }
 }
 
-/** The same from the standard input, to its end. */
-export function readConfigInput(name: string): string {
-  return textOf(readAll(STDIN), name)
+/**
+ * The same of a file that may be a pipe: it is waited for, and read to its end.
+ * @param path '-' for the standard input
+ */
+export function readGivenFile(path: string, name: string): string {
+  if (path === '-') return textOf(readToEnd(STDIN), name)
+  const fd = open(path, O.RDONLY)
+  try {
+    return textOf(readToEnd(fd), name)
+  } finally {
+    close(fd)
+  }
 }
 
 function textOf(bytes: Uint8Array, name: string): string {

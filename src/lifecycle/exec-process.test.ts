@@ -78,7 +78,7 @@ test('flags change what they name, and nothing else', async () => {
   assert.equal(capabilities?.bounding, ['CAP_KILL', 'CAP_CHOWN'])
   assert.equal(capabilities?.effective, ['CAP_KILL', 'CAP_CHOWN'])
   assert.equal(capabilities?.inheritable, ['CAP_KILL'])
-  assert.equal(capabilities?.ambient, [])
+  assert.equal(capabilities?.ambient, ['CAP_KILL'])
 })
 
 test('--user is one number or two with a colon, each an id; everything else is a usage error', async () => {

@@ -111,15 +111,22 @@ function variable(text: string): string {
   throw invalid('env', text, 'invalid environment variable: must be NAME=value')
 }
 
-/** For the program only: nothing is inheritable that wasn't (CVE-2022-29162), so nothing can be ambient either. */
-const RAISED: readonly CapabilitySet[] = ['bounding', 'effective', 'permitted']
-
+/** For the program only: nothing is inheritable that wasn't (CVE-2022-29162), and only what is can be ambient. */
 function withCapabilities(own: Process['capabilities'], names: readonly string[]): Process['capabilities'] {
   if (names.length === 0) return own
   const more = names.map(capability)
   const sets = own ?? { bounding: [], effective: [], permitted: [], inheritable: [], ambient: [] }
-  const raised = RAISED.map((set) => [set, [...new Set([...sets[set], ...more])]])
-  return { ...sets, ...Object.fromEntries(raised) }
+  const raised = (set: CapabilitySet, added = more): readonly CapabilityName[] => [...new Set([...sets[set], ...added])]
+  return {
+    bounding: raised('bounding'),
+    effective: raised('effective'),
+    permitted: raised('permitted'),
+    inheritable: sets.inheritable,
+    ambient: raised(
+      'ambient',
+      more.filter((name) => sets.inheritable.includes(name)),
+    ),
+  }
 }
 
 function capability(name: string): CapabilityName {

@@ -74,9 +74,9 @@ export async function execProcess(store: Store, options: ExecOptions, profile: P
   const target = openInit(store, container, options.ignorePaused)
   try {
     profile.mark('container found')
+    const prepared = await prepareExec(container, options) // as long as that waits for its file, a signal ends it
     // Before the program is there: who starts it may signal at once.
     using signals = options.detach ? undefined : forwardSignals()
-    const prepared = await prepareExec(container, options)
     if (!options.supervised && isExecutable()) becomeSoloExec(container, options, prepared)
     for (const warning of prepared.warnings) warn(printable(warning))
     const running = await enter(container, options, prepared, target, signals?.interrupted, profile)
@@ -92,17 +92,6 @@ export async function execProcess(store: Store, options: ExecOptions, profile: P
   } finally {
     close(target)
   }
-}
-
-const NOT_FOUND = 127
-const NOT_EXECUTABLE = 126
-const FAILED = 255
-
-/** What a shell would say of a command that can't be run; 255 for any other error, so that it isn't taken for the program's. */
-export function execErrorStatus(error: unknown): number {
-  if (!(error instanceof RuntError)) return FAILED
-  if (error.code === 'program-not-found') return NOT_FOUND
-  return error.code === 'program-not-executable' ? NOT_EXECUTABLE : FAILED
 }
 
 /** What the plan of a process for a container depends on. @throws RuntError for what can't be run there */

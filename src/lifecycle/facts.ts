@@ -8,7 +8,7 @@ import { RuntError } from '../errors.ts'
 import { requireLandlock } from '../host/landlock.ts'
 import { hasAppArmor, requireLabels } from '../host/lsm.ts'
 import { callerNofile, inFirstUserNamespace, mayMount, permittedCapabilities } from '../host/probe.ts'
-import { CAPABILITY_NAMES, capabilityBit } from '../linux/capabilities.ts'
+import { CAPABILITY_NAMES, type CapabilityName, capabilityBit } from '../linux/capabilities.ts'
 import { F } from '../linux/fcntl.ts'
 import { has } from '../lowering/context.ts'
 import { capabilitySet } from '../lowering/credentials.ts'
@@ -120,19 +120,26 @@ export function grantableCapabilities(config: ProcessConfig): bigint {
 }
 
 /**
- * Capabilities that the config asks for and nobody here can give: the container goes on without them (config.md, Linux
- * Process). @returns the warning, if there is one
+ * Capabilities that the config asks for and that can't be given: the container goes without them (config.md, Linux
+ * Process). @returns the warnings
  */
 export function ungrantable(config: ProcessConfig, grantable: bigint): string[] {
   const asked = config.process?.capabilities
   if (asked === undefined) return []
-  const missing = new Set(
-    Object.values(asked)
-      .flat()
-      .filter((name) => (capabilitySet([name]) & grantable) === 0n),
-  )
-  if (missing.size === 0) return []
-  return [`process.capabilities: runt itself lacks ${[...missing].join(', ')}: the container goes without`]
+  const lacks = (name: CapabilityName): boolean => (capabilitySet([name]) & grantable) === 0n
+  const missing = [...new Set(Object.values(asked).flat())].filter(lacks)
+  const raisable = (name: CapabilityName): boolean => asked.permitted.includes(name) && asked.inheritable.includes(name)
+  const lost = asked.ambient.filter((name) => !lacks(name) && !raisable(name))
+  return [
+    ...(missing.length === 0
+      ? []
+      : [`process.capabilities: runt itself lacks ${missing.join(', ')}: the container goes without`]),
+    ...(lost.length === 0
+      ? []
+      : [
+          `process.capabilities.ambient: ${lost.join(', ')}: only what is permitted and inheritable can be ambient: the container goes without`,
+        ]),
+  ]
 }
 
 /**

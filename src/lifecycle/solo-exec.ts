@@ -6,13 +6,14 @@ import type { ProcessConfig } from '../config/types.ts'
 import { homeOf, passwdOf } from '../host/home.ts'
 import { pidfdInode } from '../host/pidfd.ts'
 import { inFirstUserNamespace } from '../host/probe.ts'
+import { S_IF, S_IFMT } from '../linux/open-flags.ts'
 import { isDebugging } from '../log.ts'
 import { needsHome } from '../lowering/execve.ts'
 import type { ProcessFacts } from '../lowering/facts.ts'
 import { lowerSoloExec, type SoloExec } from '../lowering/solo/exec.ts'
 import type { Image } from '../machine/codegen.ts'
 import { callerWords } from '../native/caller.ts'
-import { exists, readFileIfPresent } from '../native/file.ts'
+import { exists, readFileIfPresent, status } from '../native/file.ts'
 import type { Plan } from '../plan/step.ts'
 import { becomeImage } from '../process/become.ts'
 import type { Container } from './container.ts'
@@ -74,9 +75,15 @@ function isPlain(container: Container, options: ExecOptions, facts: ProcessFacts
     facts.console === undefined &&
     container.rdt === undefined &&
     (filter === null || filter.agent === undefined || filter.agent === null) &&
+    isReadAgain(options.request.processFile) &&
     inFirstUserNamespace() && // an ordinary user may not look into init for the home
     !isDebugging()
   )
+}
+
+/** What is left to the engine in the end, it does from the start: a pipe is empty then. */
+function isReadAgain(file: string | undefined): boolean {
+  return file === undefined || ((status(file)?.mode ?? 0) & S_IFMT) === S_IF.REG
 }
 
 /** HOME for a program whose environment has none, with the file that says so. */

@@ -4,6 +4,7 @@
 import { ERRNO } from '../linux/errno.ts'
 import { decodeName, encodeName } from '../linux/names.ts'
 import { AT, O, openFlagsToArm64 } from '../linux/open-flags.ts'
+import { POLLIN } from '../linux/poll.ts'
 import { STATX, STATX_BASIC_STATS, STATX_MNT_ID, STATX_SIZE } from '../linux/statx.ts'
 import type { NativeArgument } from './ffi.ts'
 import { failedWith, SyscallError, syscall, trySyscall } from './syscall.ts'
@@ -61,6 +62,23 @@ export function readAll(fd: number, most = Number.POSITIVE_INFINITY): Uint8Array
     length += count
     if (length > most) return undefined
   }
+}
+
+/** Everything up to the end of what may be a pipe, which somebody may have made non-blocking. */
+export function readToEnd(fd: number): Uint8Array {
+  const pieces: Uint8Array[] = []
+  for (;;) {
+    const piece = new Uint8Array(65536)
+    const length = trySyscall('read', fd, piece, piece.length)
+    if (length === -ERRNO.EAGAIN) syscall('ppoll', pollfd(fd), 1, 0n, 0, 0)
+    else if (length < 0) throw new SyscallError('read', -length, '')
+    else if (length === 0) return Buffer.concat(pieces)
+    else pieces.push(piece.subarray(0, length))
+  }
+}
+
+function pollfd(fd: number): Uint8Array {
+  return new Uint8Array(new Int32Array([fd, POLLIN]).buffer)
 }
 
 /** @throws SyscallError */

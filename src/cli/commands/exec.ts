@@ -1,5 +1,5 @@
 import { RuntError } from '../../errors.ts'
-import { execErrorStatus, execProcess } from '../../lifecycle/exec.ts'
+import { execProcess } from '../../lifecycle/exec.ts'
 import type { ExecRequest } from '../../lifecycle/exec-process.ts'
 import type { Flag, Parsed } from '../args.ts'
 import type { Command } from '../command.ts'
@@ -19,13 +19,16 @@ const PROCESS_FLAGS: readonly Flag[] = [
   { name: 'process-label', kind: 'string', value: 'LABEL', help: 'its SELinux label' },
 ]
 
+/** As runc's: what could not be run is told by the words, so that no status of a command is taken for it. */
+const FAILED = 255
+
 export const exec: Command = {
   name: 'exec',
   operands: 'ID [COMMAND [ARGUMENT...]]',
   summary: 'run one more process in a container',
   details: [
     "What no flag says is as the container's own process has it: environment, working folder, user, capabilities, limits. That was settled when it was created; config.json may have changed since.",
-    'The exit status is that of the command, or 128 and the number of the signal that ended it. 127: there is no such command. 126: it can not be executed. 255: runt could not run it for another reason.',
+    'The exit status is that of the command, or 128 and the number of the signal that ended it. 255: the command could not be run.',
     'In the foreground, signals that runt gets are passed on to the process. In a paused container it can only start once that is resumed.',
   ],
   flags: [
@@ -47,7 +50,7 @@ export const exec: Command = {
   ],
   arity: [1, Number.POSITIVE_INFINITY],
   stopEarly: true,
-  errorStatus: execErrorStatus,
+  errorStatus: FAILED,
   async run(args, globals) {
     const profile = await startProfile(args.boolean('profile'))
     const options = {
