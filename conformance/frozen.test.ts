@@ -87,7 +87,7 @@ function declareTests(ground: Ground, freezer: Freezer): void {
     ['the short way', []],
     ['the long way', ['--supervised']],
   ]
-  const said = /linux\.cgroupsPath: \S+ is frozen/
+  const said = /linux\.cgroupsPath: container's cgroup unexpectedly frozen/
 
   for (const [way, flags] of ways) {
     test(`${freezer.title}: create and run below a frozen cgroup are refused at once, and leave nothing: ${way}`, async () => {
@@ -116,13 +116,17 @@ function declareTests(ground: Ground, freezer: Freezer): void {
     for (const hierarchy of freezer.words.length > 0 ? [UNIFIED] : hierarchies()) makeBelow(`${hierarchy}${sub}`)
     {
       using _frozen = frozen(freezer, sub)
-      await refusedAtOnce(box, ['exec', '--cgroup', 'sub', box.id, 'true'], /--cgroup sub: \S+\/sub is frozen/)
+      await refusedAtOnce(
+        box,
+        ['exec', '--cgroup', 'sub', box.id, 'true'],
+        /--cgroup sub: container's cgroup unexpectedly frozen: \S+\/sub/,
+      )
       succeeded(await box.command(['exec', box.id, 'true']))
     }
     succeeded(await box.command(['exec', '--cgroup', 'sub', box.id, 'true']))
     {
       using _frozen = frozen(freezer, ground.cgroup)
-      await refusedAtOnce(box, ['exec', box.id, 'true'], /paused|is frozen/)
+      await refusedAtOnce(box, ['exec', box.id, 'true'], /paused|frozen/)
     }
     await box.delete('--force')
     box.assertNothingLeft()

@@ -135,3 +135,58 @@ check('K3', 'an unknown command and an unknown flag are errors', async (box) => 
   failed(await box.command(['state', '--frobnicate', 'x']))
   failed(await box.command(['--frobnicate', 'list']))
 })
+
+function needsWordsOfRunc({ runtime }: Box): void {
+  if (runtime.name === 'crun') skip('crun has words of its own')
+}
+
+/** What scripts and other people's tests look for: see src/words.ts. */
+const HOOKS = [{ path: '/bin/true' }, { path: '/bin/false' }]
+const WORDS: readonly (readonly [words: RegExp, edits: Edits])[] = [
+  [/error running (createRuntime )?hook #1/, { '/hooks': { createRuntime: HOOKS } }],
+  [/error running (createContainer )?hook #1/, { '/hooks': { createContainer: HOOKS } }],
+  [
+    /SCMP_ACT_NOTIFY cannot be used for the write syscall/,
+    {
+      '/linux/seccomp': {
+        defaultAction: 'SCMP_ACT_ALLOW',
+        listenerPath: '/nowhere',
+        syscalls: [{ names: ['write'], action: 'SCMP_ACT_NOTIFY' }],
+      },
+    },
+  ],
+  [
+    /failed to connect with seccomp agent/,
+    {
+      '/linux/seccomp': {
+        defaultAction: 'SCMP_ACT_ALLOW',
+        listenerPath: '/nowhere',
+        syscalls: [{ names: ['mkdir'], action: 'SCMP_ACT_NOTIFY' }],
+      },
+    },
+  ],
+]
+for (const [words, edits] of WORDS) {
+  check('K3', `scripts find ${words.source}`, async (box) => {
+    needsWordsOfRunc(box)
+    assert.match(await box.rejected(edits), words)
+  })
+}
+
+check('K3', 'scripts find what is wrong with the words of a call', async (box) => {
+  needsWordsOfRunc(box)
+  await box.launch('sleep 100')
+  for (const [args, words] of [
+    [['state', '--frobnicate'], /flag provided but not defined: -+frobnicate/],
+    [['create', '--bundle'], /flag needs an argument: -+bundle/],
+    [['exec', '--cgroup', '..', box.id, 'true'], /\.\. is not a sub cgroup path/],
+    [['exec', '--cgroup', '/nonexistent', box.id, 'true'], / adding pid .*\/nonexistent\/cgroup.procs: no such file /],
+    [['start', 'nobody'], /container does not exist/],
+  ] as const) {
+    assert.match(failed(await box.command(args)).stderr, words, args.join(' '))
+  }
+  await box.kill('KILL')
+  await box.waitForStatus('stopped')
+  assert.match(failed(await box.command(['kill', box.id, 'TERM'])).stderr, /container not running/)
+  assert.match(failed(await box.command(['exec', box.id, 'true'])).stderr, /cannot exec in a stopped container/)
+})

@@ -3,7 +3,8 @@
 import type { Resources } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
 import { ERRNO } from '../linux/errno.ts'
-import { describeWrite, readKnob, tryWriteKnob } from './knob.ts'
+import { REJECTING_MEMORY, REJECTING_SWAP } from '../words.ts'
+import { describeWrite, readKnob, readKnobIfPresent, tryWriteKnob } from './knob.ts'
 import { type Cgroup, UNIFIED, v1DirectoryOf } from './manager.ts'
 import { remedyFor } from './remedy.ts'
 import { type FileValue, refuse, type Setting, type VersionOf } from './setting.ts'
@@ -86,9 +87,16 @@ function writeOne(
 
 /** On v2 the kernel takes a limit below what is used, and kills: linux.resources.memory.checkBeforeUpdate asks us to look. */
 export function checkMemoryUse({ memory }: Resources, places: Places): void {
-  const { limit } = memory
-  if (memory.checkBeforeUpdate !== true || limit === undefined || limit < 0n) return
+  const { limit = -1n, swap = -1n } = memory
+  if (memory.checkBeforeUpdate !== true || (limit < 0n && swap < 0n)) return
   if (places.versionOf('memory') !== 'v2') return // v1 refuses by itself: EBUSY
-  const used = BigInt(readKnob(`${places.directoryOf({ controller: 'memory', version: 'v2' })}/memory.current`))
-  if (used > limit) throw refuse('/linux/resources/memory/limit', `${limit} is less than in use: ${used}`)
+  const folder = places.directoryOf({ controller: 'memory', version: 'v2' })
+  const used = BigInt(readKnob(`${folder}/memory.current`))
+  const both = used + BigInt(readKnobIfPresent(`${folder}/memory.swap.current`) ?? 0)
+  if (swap >= 0n && both > swap) {
+    throw refuse('/linux/resources/memory/swap', `${REJECTING_SWAP} ${swap}: ${both} are in use`)
+  }
+  if (limit >= 0n && used > limit) {
+    throw refuse('/linux/resources/memory/limit', `${REJECTING_MEMORY} ${limit}: ${used} are in use`)
+  }
 }

@@ -114,9 +114,13 @@ test('a file that is not there is an error with pointer, value and errno, unless
 test('checkBeforeUpdate looks at the memory in use', ({ root }) => {
   fill(root, { 'pod/web': { 'memory.current': '5000\n' } })
   const places = placesOf(v2(root))
-  const check = (limit: bigint, checkBeforeUpdate: boolean) =>
-    checkMemoryUse({ ...NOTHING, memory: { limit, checkBeforeUpdate } }, places)
-  assert.throws(() => check(4999n, true), /^linux\.resources\.memory\.limit: 4999 is less than in use: 5000/)
+  const check = (limit: bigint, checkBeforeUpdate: boolean, swap = -1n) =>
+    checkMemoryUse({ ...NOTHING, memory: { limit, swap, checkBeforeUpdate } }, places)
+  assert.throws(() => check(4999n, true), /memory\.limit: rejecting memory limit 4999: 5000 are in use/)
+  assert.throws(() => check(4999n, true, 4999n), /memory\.swap: rejecting memory\+swap limit 4999: 5000 are in use/)
+  fill(root, { 'pod/web': { 'memory.swap.current': '7\n' } })
+  assert.throws(() => check(5000n, true, 5006n), /rejecting memory\+swap limit 5006: 5007 are in use/)
+  check(5000n, true, 5007n)
   check(5000n, true)
   check(4999n, false)
   check(-1n, true)

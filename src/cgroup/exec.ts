@@ -2,6 +2,7 @@
 
 import { RuntError } from '../errors.ts'
 import { exists, readFileIfPresent } from '../native/file.ts'
+import { ADDING_PID, BAD_SUB_CGROUP, NOT_A_SUB_CGROUP, UNKNOWN_CONTROLLER } from '../words.ts'
 import { checkNotFrozen } from './freezer.ts'
 import { readKnobIfPresent } from './knob.ts'
 import { type Cgroup, type JoinPoints, joinPoints, UNIFIED } from './manager.ts'
@@ -70,7 +71,7 @@ function parseSubCgroups(texts: readonly string[]): Map<string, string> {
 /** Part by part, so that nothing leads out, be it ".." or a neighbour whose name begins alike. */
 function subPath(text: string, path: string): string {
   const parts = path.split('/').filter((part) => part !== '' && part !== '.')
-  if (parts.includes('..')) throw refuse(text, '".." is not allowed')
+  if (parts.includes('..')) throw refuse(text, `${BAD_SUB_CGROUP}: ${path} ${NOT_A_SUB_CGROUP}`)
   return parts.map((part) => `/${part}`).join('')
 }
 
@@ -78,7 +79,8 @@ function below(cgroup: Cgroup, paths: ReadonlyMap<string, string>): Cgroup {
   const directories: Record<string, string> = { ...cgroup.directories }
   for (const [controller, path] of paths) {
     const names = Object.keys(directories).filter((name) => controller === ALL || name.split(',').includes(controller))
-    if (names.length === 0) throw refuse(`${controller}:${path}`, 'the container has no cgroup of this controller')
+    if (names.length === 0)
+      throw refuse(`${controller}:${path}`, `${UNKNOWN_CONTROLLER} ${controller}: the container has no cgroup of it`)
     for (const name of names) directories[name] = folderBelow(cgroup, name, path)
   }
   return { ...cgroup, directories }
@@ -89,7 +91,7 @@ function folderBelow({ mode, directories }: Cgroup, name: string, path: string):
   if (exists(folder)) return folder
   // Beside v1's controllers the unified hierarchy limits nothing: who made the folders may not know of it.
   if (mode === 'hybrid' && name === UNIFIED) return directories[name] ?? ''
-  throw new RuntError('cgroup', `--cgroup ${path}: no such cgroup: ${folder}`)
+  throw new RuntError('cgroup', `--cgroup ${path}: ${ADDING_PID}: ${folder}/cgroup.procs: no such file or directory`)
 }
 
 function refuse(text: string, why: string): RuntError {

@@ -1,6 +1,7 @@
 // Pause and resume: v1's freezer where the host has it, else cgroup.freeze of the unified hierarchy.
 
 import { RuntError } from '../errors.ts'
+import { CGROUP_FROZEN } from '../words.ts'
 import { describeWrite, readKnobIfPresent, tryWriteKnob, waitUntil } from './knob.ts'
 import { type Cgroup, UNIFIED, v1DirectoryOf } from './manager.ts'
 
@@ -111,7 +112,7 @@ export function checkNotFrozen(cgroup: Cgroup, about: string, data: RuntError['d
     const text = readKnobIfPresent(path) // the root of a hierarchy has no such file, and is never frozen
     if (text === undefined || text.charAt(position) === byte) continue
     const directory = path.slice(0, path.lastIndexOf('/'))
-    throw new RuntError('cgroup', `${about}: ${directory} is frozen`, {
+    throw new RuntError('cgroup', `${about}: ${CGROUP_FROZEN}: ${directory}`, {
       hint: 'a process in it would stand still: thaw it, or the cgroup above it that is frozen',
       data,
     })

@@ -5,6 +5,7 @@ import { ERRNO } from '../linux/errno.ts'
 import { SIGNAL } from '../linux/signals.ts'
 import { isGone, readFile } from '../native/file.ts'
 import { failedWith, SyscallError, trySyscall } from '../native/syscall.ts'
+import { CGROUP_NOT_EMPTY } from '../words.ts'
 import { isFrozen, tryFreeze, tryThaw } from './freezer.ts'
 import { readKnobIfPresent, tryWriteKnob, waitUntil } from './knob.ts'
 import { type Cgroup, UNIFIED } from './manager.ts'
@@ -107,7 +108,8 @@ function signalAll(cgroup: Cgroup, signal: number, { thenThaw }: { readonly then
 export function checkEmpty(directories: readonly string[]): void {
   for (const directory of directories) {
     const count = pidsIn(directory, true).length
-    if (count > 0) throw propertyError('cgroup', '/linux/cgroupsPath', `${directory} is not empty: ${count} processes`)
+    if (count > 0)
+      throw propertyError('cgroup', '/linux/cgroupsPath', `${CGROUP_NOT_EMPTY}: ${directory} has ${count} processes`)
     checkType(directory)
   }
 }

@@ -2,6 +2,7 @@
 // is asked for depends on where the controller lives on this host. Pure: writing is apply.ts's.
 
 import type { Resources } from '../config/types.ts'
+import { INVALID_CONFIGURATION } from '../words.ts'
 import { orMax, orMinusOne, sharesToWeight, swapAlone } from './convert.ts'
 import { type FileValue, refuse, requireVersion, type Setting, type Version, type VersionOf } from './setting.ts'
 import { blockIOSettings } from './settings-blkio.ts'
@@ -131,8 +132,10 @@ function renderUnified({ unified }: Resources, versionOf: VersionOf): Setting[] 
     const pointer = `/linux/resources/unified/${file.replaceAll('~', '~0').replaceAll('/', '~1')}`
     const [, controller] = /^([a-z0-9_]+)(?:\.[A-Za-z0-9_-]+)+$/.exec(file) ?? []
     if (controller === undefined) throw refuse(pointer, 'not the name of a cgroup v2 file')
-    if (versionOf(UNIFIED_ITSELF) === undefined) throw refuse(pointer, 'this host has no cgroup v2 hierarchy')
-    if (versionOf(controller) === 'v1') throw refuse(pointer, `the ${controller} controller is on cgroup v1 here`)
+    if (versionOf(UNIFIED_ITSELF) === undefined)
+      throw refuse(pointer, `${INVALID_CONFIGURATION}: this host has no cgroup v2 hierarchy`)
+    if (versionOf(controller) === 'v1')
+      throw refuse(pointer, `${INVALID_CONFIGURATION}: the ${controller} controller is on cgroup v1 here`)
     if (NOT_RESOURCES.has(file)) throw refuse(pointer, 'not a resource')
     const lines = text.split('\n').filter((line) => line !== '')
     return lines.map((value): Setting => ({ controller, version: 'v2', file, value, pointer }))

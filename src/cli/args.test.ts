@@ -131,17 +131,17 @@ test('a flag may be given more than once, and keeps its signs of equality', () =
 })
 
 const REFUSED: readonly (readonly [words: readonly string[], why: RegExp])[] = [
-  [['--unknown', 'id'], /unknown flag --unknown/],
-  [['-x', 'id'], /unknown flag -x/],
-  [['-bundles', 'id'], /unknown flag -bundles/],
-  [['-undefined', 'id'], /unknown flag -undefined/],
+  [['--unknown', 'id'], /flag provided but not defined: --unknown/],
+  [['-x', 'id'], /flag provided but not defined: -x/],
+  [['-bundles', 'id'], /flag provided but not defined: -bundles/],
+  [['-undefined', 'id'], /flag provided but not defined: -undefined/],
   [['-bundle', '-detach', 'id'], /flag needs an argument: --bundle/],
   [['--bundle'], /flag needs an argument: --bundle/],
   [['--bundle', '--detach', 'id'], /flag needs an argument: --bundle/],
   [['-b', '-d=true', 'id'], /flag needs an argument: --bundle/],
   [['-b', '--', 'id'], /flag needs an argument: --bundle/],
   [['--detach=maybe', 'id'], /--detach "maybe" is neither true nor false/],
-  [['-db', '/x'], /unknown flag -db/],
+  [['-db', '/x'], /flag provided but not defined: -db/],
 ]
 
 for (const [words, why] of REFUSED) {

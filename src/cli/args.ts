@@ -4,6 +4,7 @@
 import minimist from 'minimist'
 import { RuntError } from '../errors.ts'
 import { nearest } from '../nearest.ts'
+import { NEEDS_ARGUMENT, NO_SUCH_FLAG } from '../words.ts'
 
 export interface Flag {
   /** Without dashes. */
@@ -106,7 +107,7 @@ function groupOf(word: string, flags: readonly Flag[]): string[] | undefined {
 function nextValue({ name }: Flag, following: Iterator<string>, flags: readonly Flag[]): string {
   const { done = false, value } = following.next()
   if (!done && value !== '--' && flagOf(value.replace(/=.*/s, ''), flags) === undefined) return value
-  throw new RuntError('usage', `flag needs an argument: --${name}`)
+  throw new RuntError('usage', `${NEEDS_ARGUMENT}: --${name}`)
 }
 
 /** The words that Go's flags take. */
@@ -122,5 +123,9 @@ function refuse(word: string, flags: readonly Flag[]): never {
     name,
     flags.map((flag) => flag.name),
   )
-  throw new RuntError('usage', `unknown flag ${word}`, meant === undefined ? {} : { hint: `did you mean --${meant}?` })
+  throw new RuntError(
+    'usage',
+    `${NO_SUCH_FLAG}: ${word}`,
+    meant === undefined ? {} : { hint: `did you mean --${meant}?` },
+  )
 }

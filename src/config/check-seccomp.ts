@@ -1,5 +1,6 @@
 // Checks of /linux/seccomp (runtime-spec config-linux.md, Seccomp).
 
+import { NOTIFY_WRITE } from '../words.ts'
 import type { Check, Checks } from './checks.ts'
 
 /** Actions that carry a number, and the largest that they can: MAX_ERRNO of the kernel, SECCOMP_RET_DATA's 16 bits. */
@@ -42,7 +43,7 @@ const seccompListener: Check = ({ linux }, report) => {
     const pointer = `/linux/seccomp/syscalls/${index}`
     if (listenerPath === '') report(`${pointer}/action`, action, 'needs a listenerPath')
     const write = names.indexOf('write')
-    if (write >= 0) report(`${pointer}/names/${write}`, 'write', 'must not wait for the agent: runt needs it to start')
+    if (write >= 0) report(`${pointer}/names/${write}`, 'write', `${NOTIFY_WRITE}: runt needs it to start`)
   })
 }
 

@@ -625,7 +625,7 @@ const CASES: Readonly<Record<string, Case>> = {
       [
         seccomp({ syscalls: [{ names: ['read', 'write'], action: 'SCMP_ACT_NOTIFY' }] }),
         '/linux/seccomp/syscalls/0/action: found "SCMP_ACT_NOTIFY", needs a listenerPath',
-        '/linux/seccomp/syscalls/0/names/1: found "write", must not wait for the agent: runt needs it to start',
+        '/linux/seccomp/syscalls/0/names/1: found "write", SCMP_ACT_NOTIFY cannot be used for the write syscall: runt needs it to start',
       ],
     ],
   },

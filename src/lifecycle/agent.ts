@@ -8,6 +8,7 @@ import { close } from '../native/file.ts'
 import { failedWith } from '../native/syscall.ts'
 import { printable } from '../printable.ts'
 import { encodeReply } from '../process/sync.ts'
+import { NO_AGENT } from '../words.ts'
 import { OCI_VERSION, type State } from './container.ts'
 import { hear, type Peer, tell } from './conversation.ts'
 import type { Agent } from './filter.ts'
@@ -36,7 +37,7 @@ export async function handOver(peer: Peer, agent: Agent, state: State): Promise<
     }
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : `${cause}`
-    throw propertyError('host', '/linux/seccomp/listenerPath', `${printable(path)}: the agent can't be told: ${why}`, {
+    throw propertyError('host', '/linux/seccomp/listenerPath', `${NO_AGENT} ${printable(path)}: ${why}`, {
       cause,
       ...(failedWith(cause, 'EPERM') ? { hint: NOT_LOOKED_INTO } : {}),
     })

@@ -33,6 +33,7 @@ import { labelsFrom } from '../process/report.ts'
 import { keepGoing } from '../process/stopped.ts'
 import { encodeReply } from '../process/sync.ts'
 import { endOf, processStat, reap } from '../process/wait.ts'
+import { CGROUP_NOT_APPLIED } from '../words.ts'
 import { handOver } from './agent.ts'
 import { saveCard } from './card.ts'
 import { type Container, type Status, stateOf } from './container.ts'
@@ -211,9 +212,14 @@ function planFor(
   if (first === undefined) return { planned, refused }
   const none = Object.keys(planned.directories).length === 0
   if (none && path !== '') {
-    throw propertyError('cgroup', '/linux/cgroupsPath', `${JSON.stringify(path)}: ${first.why}`, {
-      hint: 'leave it out to go without cgroups, or let root give you a folder (chown)',
-    })
+    throw propertyError(
+      'cgroup',
+      '/linux/cgroupsPath',
+      `${JSON.stringify(path)}: ${CGROUP_NOT_APPLIED}: ${first.why}`,
+      {
+        hint: 'leave it out to go without cgroups, or let root give you a folder (chown)',
+      },
+    )
   }
   // Root of a user namespace is an engine's, as a rule, and the engine knows.
   const tell = process.geteuid?.() === 0 ? debug : warn

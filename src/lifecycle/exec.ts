@@ -20,6 +20,7 @@ import { type InitProcess, spawnInit } from '../process/init.ts'
 import { keepGoing } from '../process/stopped.ts'
 import { encodeReply } from '../process/sync.ts'
 import { endOf, exitStatus, isAlive, processStat, reap, signalProcess } from '../process/wait.ts'
+import { EXEC_STOPPED } from '../words.ts'
 import { handOver } from './agent.ts'
 import { type Container, stateOf } from './container.ts'
 import { executed, hear, homeEntry, learnPid, type Peer, receiveMaster, tell } from './conversation.ts'
@@ -228,6 +229,6 @@ function abandon(init: InitProcess, born: Pick<Running, 'pid' | 'startTime'> | u
 /** With its init a container ends, and what was about to join it: that is the news then, not the step that failed. */
 function unlessEnded(container: Container, error: unknown): unknown {
   if (isAlive(container.pid, container.startTime)) return error
-  const message = `cannot exec in a stopped container: ${container.id} has ended meanwhile`
+  const message = `${EXEC_STOPPED}: ${container.id} has ended meanwhile`
   return new RuntError('container-status', message, { cause: error })
 }

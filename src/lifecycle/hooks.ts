@@ -8,10 +8,11 @@ import { callerVariables } from '../native/caller.ts'
 import { memoryFile, pipe, poll } from '../native/descriptors.ts'
 import { close } from '../native/file.ts'
 import { SyscallError, syscall } from '../native/syscall.ts'
-import { pointerText } from '../pointer.ts'
+import { pointerText, stepsOf } from '../pointer.ts'
 import { printable } from '../printable.ts'
 import { spawn } from '../process/spawn.ts'
 import { describeStatus, reap } from '../process/wait.ts'
+import { hookWords } from '../words.ts'
 import type { State } from './container.ts'
 import { Excerpt } from './excerpt.ts'
 
@@ -58,7 +59,7 @@ function runHook(pointer: string, hook: Hook, state: Uint8Array): void {
     const status = reap(pid)
     if (status === 0) return
     const how = status === undefined ? 'lost' : describeStatus(status)
-    throw failure('hook', pointer, hook, `hook failed: ${how}${printed(said)}`)
+    throw failure('hook', pointer, hook, `${how}${printed(said)}`)
   } finally {
     close(input)
     close(output)
@@ -66,7 +67,8 @@ function runHook(pointer: string, hook: Hook, state: Uint8Array): void {
 }
 
 function failure(code: ErrorCode, pointer: string, { path }: Hook, why: string, cause?: unknown): RuntError {
-  return propertyError(code, pointer, `${printable(path)}: ${why}`, { cause })
+  const [, kind = '', index = ''] = stepsOf(pointer)
+  return propertyError(code, pointer, `${printable(path)}: ${hookWords(kind, index)}: ${why}`, { cause })
 }
 
 function start(pointer: string, hook: Hook, input: number, output: number): number {

@@ -6,6 +6,7 @@ import { AT, O } from '../linux/open-flags.ts'
 import { close } from '../native/file.ts'
 import { trySyscall } from '../native/syscall.ts'
 import { isAlive } from '../process/wait.ts'
+import { EXEC_PAUSED, EXEC_STOPPED, NOT_RUNNING } from '../words.ts'
 import type { Container, Status } from './container.ts'
 import type { Lock } from './lock.ts'
 import type { Store } from './store.ts'
@@ -79,15 +80,15 @@ const REFUSALS: Readonly<Record<Operation, (id: string, status: Status) => strin
       : `cannot start container ${id}: it is ${status}, not created`,
   exec: (id, status) =>
     status === 'stopped'
-      ? `cannot exec in a stopped container: ${id}`
+      ? `${EXEC_STOPPED}: ${id}`
       : status === 'paused'
-        ? `cannot exec in a paused container (use --ignore-paused to override): ${id}`
+        ? `${EXEC_PAUSED} (use --ignore-paused to override): ${id}`
         : `cannot exec in container ${id}: it is ${status}`,
-  kill: (id, status) => `container not running: ${id} is ${status}`,
+  kill: (id, status) => `${NOT_RUNNING}: ${id} is ${status}`,
   delete: (id, status) => `cannot delete container ${id} that is not stopped: ${status}`,
-  pause: (id, status) => `container not running: ${id} is ${status}`,
+  pause: (id, status) => `${NOT_RUNNING}: ${id} is ${status}`,
   events: (id) => `container with id ${id} is not running`,
   resume: (id, status) => `container not paused: ${id} is ${status}`,
-  update: (id, status) => `container not running: ${id} is ${status}`,
+  update: (id, status) => `${NOT_RUNNING}: ${id} is ${status}`,
   checkpoint: (id, status) => `cannot checkpoint container ${id}: it is ${status}`,
 }

@@ -15,6 +15,7 @@ import {
 import { failedWith, SyscallError } from '../native/syscall.ts'
 import { CARD_FILE, EXIT_FILE, FAILURE_FILE, FOLDER_FILES, INIT_FILE } from '../plan/card.ts'
 import { parseStat } from '../process/wait.ts'
+import { ALREADY_EXISTS, DOES_NOT_EXIST } from '../words.ts'
 import type { Container } from './container.ts'
 import { isLocked, type Lock, lockIfThere, lockNewFolder } from './lock.ts'
 import { checkFolder, LARGEST_RECORD, type RecordOptions, readRecord } from './trust.ts'
@@ -77,7 +78,7 @@ export class Store {
       this.makeRoot()
       for (;;) {
         if (!makeDirectory(directory, 0o711)) {
-          throw new RuntError('container-exists', `container with given ID already exists: ${id}`)
+          throw new RuntError('container-exists', `${ALREADY_EXISTS}: ${id}`)
         }
         const lock = lockNewFolder(directory)
         if (lock !== undefined) return lock
@@ -322,5 +323,5 @@ function isRecordOf(value: unknown, id: string): value is Container {
 
 /** The words that engines know. */
 export function notFound(id: string): RuntError {
-  return new RuntError('container-not-found', `container does not exist: ${id}`)
+  return new RuntError('container-not-found', `${DOES_NOT_EXIST}: ${id}`)
 }

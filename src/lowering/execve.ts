@@ -7,6 +7,7 @@ import { STATX, STATX_TYPE } from '../linux/statx.ts'
 import { type DataObject, u64 } from '../plan/builder.ts'
 import { REPLY } from '../plan/messages.ts'
 import type { Field } from '../plan/step.ts'
+import { NOT_IN_PATH } from '../words.ts'
 import type { ProcessContext } from './context.ts'
 
 /** PATH of a container that has none: what execvp(3) would say, and where programs are. */
@@ -32,7 +33,7 @@ export function lowerFindProgram(context: ProcessContext): Field | undefined {
     else {
       const room = plan.buffer('statx', 256)
       for (const candidate of candidates(name, process.env)) lowerCandidate(context, candidate, room, program, found)
-      plan.fail(ERRNO.ENOENT, `exec: ${JSON.stringify(name)}: executable file not found in $PATH`)
+      plan.fail(ERRNO.ENOENT, `exec: ${JSON.stringify(name)}: ${NOT_IN_PATH}`)
     }
     plan.place(found)
   })

@@ -48,13 +48,13 @@ const REPORTS: readonly (readonly [StepLabel, number, string, string, string?])[
     { origin: '/hooks/startContainer/0', about: HOOK_FAILED, call: '' },
     3 << 8,
     'no luck\n',
-    'hooks.startContainer[0]: hook failed: exit status 3: no luck',
+    'hooks.startContainer[0]: error running startContainer hook #0: exit status 3: no luck',
   ],
   [
     { origin: '/hooks/startContainer/0', about: HOOK_FAILED, call: '' },
     9,
     '',
-    'hooks.startContainer[0]: hook failed: signal SIGKILL',
+    'hooks.startContainer[0]: error running startContainer hook #0: signal SIGKILL',
   ],
 ]
 

@@ -5,8 +5,9 @@ import { RuntError } from '../errors.ts'
 import { ERRNO, errnoName, errnoText } from '../linux/errno.ts'
 import { HOOK_FAILED } from '../plan/messages.ts'
 import type { Plan, Step } from '../plan/step.ts'
-import { pointerText } from '../pointer.ts'
+import { pointerText, stepsOf } from '../pointer.ts'
 import { printable } from '../printable.ts'
+import { hookWords } from '../words.ts'
 import type { Failure } from './sync.ts'
 import { describeStatus } from './wait.ts'
 
@@ -161,7 +162,8 @@ export function failureError(label: StepLabel | undefined, failure: Failure): Ru
   if (label.about === HOOK_FAILED) {
     const output = failure.text.trim()
     const said = output === '' ? '' : `: ${printable(output)}`
-    return new RuntError('hook', `${where}hook failed: ${describeStatus(failure.code)}${said}`, { data })
+    const [, kind = '', index = ''] = stepsOf(label.origin)
+    return new RuntError('hook', `${where}${hookWords(kind, index)}: ${describeStatus(failure.code)}${said}`, { data })
   }
   const error = errnoName(failure.code)
   const hint = hintFor(`${label.call} ${error}`, label)
