@@ -119,6 +119,7 @@ export class PlanBuilder {
   readonly #report: DataObject
   readonly #reportFd: DataObject
   #profile: DataObject | undefined
+  readonly #subjects = new Map<Origin, string>()
   #gate: number | undefined
   #entry: DataObject | undefined
   readonly #late: { readonly object: DataObject; readonly length: DataObject; readonly contents: LateContents }[] = []
@@ -136,6 +137,7 @@ export class PlanBuilder {
   section(origin: Origin, about: string | undefined, body: () => void): void {
     const now = this.#now
     const outer = { origin: now.origin, about: now.about }
+    if (about !== undefined && !this.#subjects.has(origin)) this.#subjects.set(origin, about)
     Object.assign(now, { origin, about })
     body()
     Object.assign(now, outer)
@@ -519,6 +521,7 @@ export class PlanBuilder {
     return verify({
       steps,
       data,
+      subjects: this.#subjects,
       reportFd: this.#reportFd.address,
       report: this.#report.address.data,
       ...(this.#gate === undefined ? {} : { gate: this.#gate }),

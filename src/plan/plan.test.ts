@@ -33,8 +33,8 @@ test('a plan prints as stable text, grouped by the property that asked', () => {
     `/hostname:
     0  %sethostname.0 = sethostname("web", 3)
 
-/root/path:
-    1  %root.1 = openat(AT_FDCWD, "/bundle/rootfs", O_CLOEXEC, 0)
+/root/path (/bundle/rootfs):
+    1  %root.1 = openat(AT_FDCWD, "/bundle/rootfs", O_RDONLY|O_CLOEXEC, 0)
            on ENOENT jump missing.0
     2  %fchdir.2 = fchdir(%root.1)
            EACCES is fine: tried again later
@@ -42,9 +42,61 @@ test('a plan prints as stable text, grouped by the property that asked', () => {
 
 every container:
     4  exit 0
+
+in all:
+       5 steps: 3 system calls, 0 routines
+       paths of the host: /bundle/rootfs
 `,
   )
   assert.is(toJson(plan).length, 5)
+})
+
+test('numbers have the names of the manual pages, and mounts are named by where they go', () => {
+  const plan = build((plan) => {
+    plan.section('/mounts/3', '/data', () => {
+      const how = plan.constant('open_how(1)', [{ kind: 'open-flags', flags: O.PATH | O.CLOEXEC }, u64(0), u64(0x12)])
+      const tree = plan.syscall('open_tree', [-100, '/srv', 0x80001], { name: 'tree' })
+      const attr = plan.constant('mount_attr{1}', [u64(3), u64(0), u64(0x40000), u64(0)])
+      plan.syscall('mount_setattr', [tree, '', 0x9000, attr.address, 32], { about: 'data of /srv' })
+      plan.syscall('openat2', [tree, 'a', how.address, 24])
+    })
+    plan.section('', undefined, () => {
+      plan.syscall('prctl', [4, 0, 0, 0, 0])
+      plan.syscall('mkdirat', [-100, '/a', 0o755])
+      plan.syscall('mknodat', [-100, '/b', 0o20666, 0x103])
+      plan.syscall('unlinkat', [-100, '/c', 0])
+      plan.syscall('kill', [1, 15])
+      plan.syscall('getpid', [])
+      plan.fork('child', 0x20000n, () => plan.exit(0))
+    })
+    plan.exit(0)
+  })
+  assert.snapshot(
+    print(plan),
+    `/mounts/3 (/data):
+    0  %tree.0 = open_tree(AT_FDCWD, "/srv", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC)
+    1  %mount_setattr.1 = mount_setattr(%tree.0, "", AT_EMPTY_PATH|AT_RECURSIVE, mount_attr{set=MOUNT_ATTR_RDONLY|MOUNT_ATTR_NOSUID propagation=MS_PRIVATE}, 32)
+    2  %openat2.2 = openat2(%tree.0, "a", open_how{flags=O_CLOEXEC|O_PATH resolve=RESOLVE_NO_MAGICLINKS|RESOLVE_IN_ROOT}, 24)
+
+every container:
+    3  %prctl.3 = prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    4  %mkdirat.4 = mkdirat(AT_FDCWD, "/a", 0755)
+    5  %mknodat.5 = mknodat(AT_FDCWD, "/b", 020666, 1:3)
+    6  %unlinkat.6 = unlinkat(AT_FDCWD, "/c", 0)
+    7  %kill.7 = kill(1, SIGTERM)
+    8  %getpid.8 = getpid()
+    9  %child.9 = clone3(clone_args child{flags=CLONE_NEWNS}, 88)
+   10  if %child.9 ne 0 jump parent.0
+   11  exit 0
+   12  parent.0:
+   13  exit 0
+
+in all:
+       14 steps: 10 system calls, 0 routines
+       mounts: /data
+       paths of the host: /a /b /c /srv
+`,
+  )
 })
 
 test('equal constants are kept once', () => {
@@ -376,6 +428,9 @@ routine name(%first.0):
    17  return "none"
    18  end_when.0:
    19  return "some"
+
+in all:
+       20 steps: 0 system calls, 1 routine
 `,
   )
 })

@@ -1,64 +1,55 @@
 // A plan as stable text: for people, for golden tests, for bug reports. Same plan, same text.
 
-import { FSCONFIG, MOUNT_ATTR, MOVE_MOUNT, MS, OPEN_TREE } from '../linux/mount-flags.ts'
-import { CLONE, NAMESPACES } from '../linux/namespaces.ts'
-import { AT, O } from '../linux/open-flags.ts'
 import type { SyscallName } from '../linux/syscalls.ts'
+import { argumentSpelling, fieldsOf, openFlags, plain } from './names.ts'
 import type { Address, Data, DataPart, Operand, Plan, Step, Value } from './step.ts'
+import { hostPathOf } from './syscall-rules.ts'
 
-type FlagTable = Readonly<Record<string, number | bigint>>
-
-const NAMESPACE_FLAGS: FlagTable = Object.fromEntries(
-  Object.values(NAMESPACES).map(({ flag, link }) => [`CLONE_NEW${link.replace('mnt', 'ns').toUpperCase()}`, flag]),
-)
-const CLONE_FLAGS: FlagTable = { ...NAMESPACE_FLAGS, ...named('CLONE_', CLONE) }
-const OPEN_FLAGS = named('O_', O)
-const MOUNT_ATTRS = named('MOUNT_ATTR_', MOUNT_ATTR)
-const AT_FLAGS = named('AT_', {
-  SYMLINK_NOFOLLOW: AT.SYMLINK_NOFOLLOW,
-  EMPTY_PATH: AT.EMPTY_PATH,
-  RECURSIVE: AT.RECURSIVE,
-})
-
-/** Arguments that are bit masks or enumerations, by call and position. */
-const ARGUMENT_FLAGS: Partial<Record<SyscallName, Readonly<Record<number, FlagTable>>>> = {
-  openat: { 2: OPEN_FLAGS },
-  dup3: { 2: OPEN_FLAGS },
-  open_tree: { 2: { ...named('OPEN_TREE_', OPEN_TREE), ...AT_FLAGS } },
-  move_mount: { 4: named('MOVE_MOUNT_', MOVE_MOUNT) },
-  fsconfig: { 1: named('FSCONFIG_', FSCONFIG) },
-  fsmount: { 2: MOUNT_ATTRS },
-  mount_setattr: { 2: AT_FLAGS },
-  mount: { 3: named('MS_', MS) },
-  unshare: { 0: CLONE_FLAGS },
-  setns: { 1: NAMESPACE_FLAGS },
-  statx: { 2: AT_FLAGS },
-}
-/** Calls whose argument 1 is one value, not a mask. */
-const ENUMERATED: readonly SyscallName[] = ['fsconfig']
-
-function named(prefix: string, table: FlagTable): FlagTable {
-  return Object.fromEntries(Object.entries(table).map(([name, value]) => [prefix + name, value]))
-}
-
-/** @returns the plan, one step a line, under a heading for each config property that asked for steps */
+/**
+ * @returns the plan, one step a line, under a heading for each config property that asked for steps and for each routine; and what
+ *   it comes to
+ */
 export function print(plan: Plan): string {
   const lines: string[] = []
-  let origin: string | undefined
+  let heading = ''
   for (const [index, step] of plan.steps.entries()) {
-    if (step.op === 'routine') {
-      origin = step.origin
-      lines.push('', `${printStep(step, plan)}:`)
-      continue
-    }
-    if (step.origin !== origin) {
-      origin = step.origin
-      lines.push('', `${origin === '' ? 'every container' : origin}:`)
+    if (step.op === 'routine' || headingOf(step, plan) !== heading) {
+      heading = headingOf(step, plan)
+      lines.push('', `${step.op === 'routine' ? printStep(step, plan) : heading}:`)
+      if (step.op === 'routine') continue
     }
     lines.push(`${String(index).padStart(5)}  ${printStep(step, plan)}`)
     lines.push(...footnotes(step).map((note) => `           ${note}`))
   }
+  lines.push('', 'in all:', ...summary(plan).map((line) => `       ${line}`))
   return `${lines.join('\n').trimStart()}\n`
+}
+
+/** The property, and the path that it is about: of a mount the destination. */
+function headingOf({ origin }: Step, { subjects }: Plan): string {
+  if (origin === '') return 'every container'
+  const subject = subjects?.get(origin)
+  return subject?.startsWith('/') === true ? `${origin} (${subject})` : origin
+}
+
+/** How much it is, what is mounted, and what of the host is named. */
+function summary(plan: Plan): string[] {
+  const { steps, subjects, data } = plan
+  const count = (op: Step['op'], what: string): string => {
+    const number = steps.filter((step) => step.op === op).length
+    return `${number} ${what}${number === 1 ? '' : 's'}`
+  }
+  const paths = new Set<string>()
+  for (const step of steps) {
+    const path = step.op === 'syscall' ? hostPathOf(step) : undefined
+    const text = typeof path === 'object' && path.kind === 'address' ? printOperand(path, data) : ''
+    if (text.startsWith('"/')) paths.add(JSON.parse(text))
+  }
+  const mounts = [...(subjects ?? [])].filter(([origin]) => /^\/mounts\/\d+$/.test(origin))
+  const lines = [`${steps.length} steps: ${count('syscall', 'system call')}, ${count('routine', 'routine')}`]
+  if (mounts.length > 0) lines.push(`mounts: ${mounts.map(([, destination]) => destination).join(' ')}`)
+  if (paths.size > 0) lines.push(`paths of the host: ${[...paths].sort().join(' ')}`)
+  return lines
 }
 
 /** One step, without its number. */
@@ -116,63 +107,49 @@ function printOperands(operands: readonly Operand[], data: readonly Data[]): str
 }
 
 function printArgument(arg: Operand, position: number, call: SyscallName, data: readonly Data[]): string {
-  if (arg === AT.FDCWD) return 'AT_FDCWD'
-  const flags = ARGUMENT_FLAGS[call]?.[position]
   const number = typeof arg === 'object' && arg.kind === 'open-flags' ? arg.flags : arg
-  if (flags === undefined || typeof number === 'object') return printOperand(arg, data)
-  if (ENUMERATED.includes(call)) return Object.entries(flags).find(([, value]) => value === number)?.[0] ?? `${number}`
-  return printFlags(BigInt(number), flags)
-}
-
-function printFlags(number: bigint, flags: FlagTable): string {
-  let rest = number
-  const names: string[] = []
-  for (const [name, value] of Object.entries(flags)) {
-    const bits = BigInt(value)
-    if (bits === 0n || (rest & bits) !== bits) continue
-    names.push(name)
-    rest &= ~bits
-  }
-  if (rest !== 0n || names.length === 0) names.push(hex(rest))
-  return names.join('|')
+  return typeof number === 'object' ? printOperand(number, data) : argumentSpelling(call, position)(number)
 }
 
 function printOperand(operand: Operand, data: readonly Data[]): string {
-  if (typeof operand !== 'object') return hex(operand)
+  if (typeof operand !== 'object') return plain(operand)
   switch (operand.kind) {
     case 'value':
       return `%${operand.name}.${operand.id}`
     case 'open-flags':
-      return printFlags(BigInt(operand.flags), OPEN_FLAGS)
+      return openFlags(operand.flags)
     case 'address':
       return printAddress(operand.data, operand.offset, data)
     case 'field':
-      return `${printAddress(operand.data, operand.offset, data)}:${operand.width}${operand.mask === undefined ? '' : `&${hex(operand.mask)}`}`
+      return `${printAddress(operand.data, operand.offset, data)}:${operand.width}${operand.mask === undefined ? '' : `&${plain(operand.mask)}`}`
   }
 }
 
 function printAddress(id: number, offset: number, data: readonly Data[]): string {
   const object = data[id]
   if (object === undefined) return `data ${id}`
-  const text =
-    object.writable && object.parts.length > 0 ? `${object.text}{${printParts(object.parts, data)}}` : object.text
-  return offset === 0 ? text : `${object.text}+${offset}`
+  return offset === 0 ? printObject(object, data) : `${object.text}+${offset}`
 }
 
-function printParts(parts: readonly DataPart[], data: readonly Data[]): string {
-  return parts
-    .map((part) => {
-      if (part instanceof Uint8Array) return `[${part.length}]`
-      if (part.kind === 'pointer') return printAddress(part.to.data, part.to.offset, data)
-      if (part.kind === 'open-flags') return printFlags(BigInt(part.flags), OPEN_FLAGS)
-      return hex(part.value)
-    })
-    .join(' ')
+/** What steps write into is shown with its first contents, a structure by its fields. */
+function printObject({ text, parts, writable }: Data, data: readonly Data[]): string {
+  const fields = fieldsOf(text)
+  if (fields === undefined)
+    return writable && parts.length > 0 ? `${text}{${parts.map((part) => printPart(part, data)).join(' ')}}` : text
+  const shown: string[] = []
+  for (const [index, [name, spelling]] of fields.entries()) {
+    const part = parts[index]
+    if (part === undefined || part instanceof Uint8Array || part.kind === 'pointer') continue
+    const number = part.kind === 'open-flags' ? part.flags : part.value
+    if (BigInt(number) !== 0n) shown.push(`${name}=${spelling(number)}`)
+  }
+  return `${/^[^{(]*/.exec(text)?.[0] ?? text}{${shown.join(' ')}}`
 }
 
-/** Small numbers in decimal, others in hexadecimal. */
-function hex(number: number | bigint): string {
-  return number >= -4096 && number < 1024 ? `${number}` : `0x${number.toString(16)}`
+function printPart(part: DataPart, data: readonly Data[]): string {
+  if (part instanceof Uint8Array) return `[${part.length}]`
+  if (part.kind === 'pointer') return printAddress(part.to.data, part.to.offset, data)
+  return part.kind === 'open-flags' ? openFlags(part.flags) : plain(part.value)
 }
 
 /** The plan as JSON, one object a step: what `runt plan --format json` prints. */

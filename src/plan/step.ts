@@ -201,6 +201,8 @@ export interface UnverifiedPlan {
   /** The program, then its routines. A routine stands before those that call it, so that none is called by itself. */
   readonly steps: readonly Step[]
   readonly data: readonly Data[]
+  /** What the properties that asked for steps are about, for the printed plan: a mount's destination … */
+  readonly subjects?: ReadonlyMap<Origin, string>
   /** A writable 4-byte field: the descriptor to which failures are reported now. */
   readonly reportFd: Address
   /** A writable object laid out as REPORT says. */

@@ -61,10 +61,15 @@ export function checkCloseOnExec({ name, args }: SyscallStep): void {
 
 /** Does it take a path, and none that is said to be the container's, without a descriptor to begin at? */
 export function takesHostPath(step: SyscallStep): boolean {
-  if (step.path !== 'host') return false
-  if (BARE_PATH_CALLS.has(step.name)) return true
-  const place = PATH_ARGUMENTS[step.name]
-  return place !== undefined && step.args[place[0]] === AT.FDCWD
+  return hostPathOf(step) !== undefined
+}
+
+/** The path of a call that takes one of the host's. */
+export function hostPathOf({ name, args, path }: SyscallStep): Operand | undefined {
+  if (path !== 'host') return undefined
+  if (BARE_PATH_CALLS.has(name)) return args[0]
+  const place = PATH_ARGUMENTS[name]
+  return place !== undefined && args[place[0]] === AT.FDCWD ? args[place[1]] : undefined
 }
 
 function flagBits(operand: Operand | undefined): number {
