@@ -115,7 +115,11 @@ function testRefusals(ground: Ground): void {
     const namespaces = NAMESPACES.filter(({ type }) => type !== 'mount')
     const rest = { '/linux/namespaces': namespaces, '/linux/maskedPaths': [], '/linux/readonlyPaths': [] }
     const before = mountinfo()
-    const mounts = [PROC, { destination: '/mnt', type: 'tmpfs' }, { destination: '/mnt/x', type: 'nosuchfs' }]
+    const mounts = [
+      { destination: '/data', type: 'tmpfs' },
+      { destination: '/mnt', type: 'tmpfs' },
+      { destination: '/mnt/x', type: 'nosuchfs' },
+    ]
     await box.rejected({ ...rest, '/mounts': mounts })
     assert.equal(mountinfo(), before)
     const args = ['sh', '-c', 'touch /new || echo read-only']

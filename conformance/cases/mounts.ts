@@ -464,3 +464,11 @@ check('F1', "without a mount namespace mounts are made in the caller's, below th
   assert.is(stdout, 'bound\nfile\nx\n/dev/null\n')
   assert.not.ok(existsSync(`${box.rootfs}/mnt/x`))
 })
+
+check('H10', 'a path that is masked or read-only twice is so once', async (box) => {
+  const paths = ['/data', '/mnt/../data', '/etc/passwd', '/etc/passwd']
+  for (const list of ['maskedPaths', 'readonlyPaths']) {
+    const mounts = parse(await box.sh(INFO, { [`/linux/${list}`]: paths }))
+    for (const point of ['/data', '/etc/passwd']) assert.is(mounts.filter((mount) => mount.point === point).length, 1)
+  }
+})

@@ -1,12 +1,13 @@
 // linux.maskedPaths and linux.readonlyPaths, before the pivot: sources and targets are descriptors.
 
+import type { Config } from '../config/types.ts'
 import { FSMOUNT_CLOEXEC, MOUNT_ATTR, MOVE_MOUNT, OPEN_TREE } from '../linux/mount-flags.ts'
-import { AT, O } from '../linux/open-flags.ts'
-import type { Operand } from '../plan/step.ts'
+import { AT, O, RESOLVE } from '../linux/open-flags.ts'
+import type { Label, Operand, Routine, Value } from '../plan/step.ts'
 import type { Context } from './context.ts'
 import { lowerNullDevice } from './devices.ts'
 import { lowerFsContext } from './fs-context.ts'
-import { openInRoot } from './in-root.ts'
+import { openHow, openWithHow } from './in-root.ts'
 import { labelParameters } from './lsm.ts'
 import { attach, setMountAttributes } from './rootfs.ts'
 
@@ -30,22 +31,50 @@ export function lowerMaskedPaths(context: Context): void {
   })
   const { device, folder: empty } = masks
   if (device === undefined || empty === undefined) return
-  const clone = AT.EMPTY_PATH | OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC
-  for (const [index, path] of config.linux.maskedPaths.entries()) {
-    plan.section(`/linux/maskedPaths/${index}`, path, () => {
-      const absent = plan.label('absent')
-      const target = openInRoot(context, path, {}, { onError: { ENOENT: absent, ENOTDIR: absent } })
-      const [first, second] = KERNEL_FOLDERS.has(path) ? [empty, device] : [device, empty]
-      const other = plan.label('other')
-      const tree = plan.syscall('open_tree', [first, '', clone], { name: 'mask' })
-      const flags = MOVE_MOUNT.F_EMPTY_PATH | MOVE_MOUNT.T_EMPTY_PATH
-      plan.syscall('move_mount', [tree, '', target, '', flags], { onError: { ENOTDIR: other, EINVAL: other } })
-      plan.jump(absent)
-      plan.place(other)
-      attach(context, plan.syscall('open_tree', [second, '', clone], { name: 'mask' }), target)
-      plan.place(absent)
-    })
+  for (const [path, pointer] of hiddenPaths(config, 'maskedPaths')) {
+    const [first, second] = KERNEL_FOLDERS.has(path) ? [empty, device] : [device, empty]
+    plan.section(pointer, path, () => plan.call(maskRoutine(context), [path, first, second]))
   }
+}
+
+/** Each path once, and its first place in the config. */
+function hiddenPaths({ linux }: Config, list: 'maskedPaths' | 'readonlyPaths'): Map<string, string> {
+  const found = new Map<string, string>()
+  for (const [index, path] of linux[list].entries()) if (!found.has(path)) found.set(path, `/linux/${list}/${index}`)
+  return found
+}
+
+/** Parameters: the address of a path, a mount to clone onto it, and another, if that is a file and the path a folder or the reverse. */
+function maskRoutine(context: Context): Routine {
+  const { plan, config } = context
+  const isMany = config.linux.maskedPaths.length > FEW
+  return plan.routine('mask', ['path', 'first', 'second'], (path, first, second) => {
+    const [absent, other] = [plan.label('absent'), plan.label('other')]
+    const clone = AT.EMPTY_PATH | OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC
+    const target = openAnywhere(context, path, absent)
+    const tree = plan.syscall('open_tree', [first, '', clone], { name: 'mask' })
+    const flags = MOVE_MOUNT.F_EMPTY_PATH | MOVE_MOUNT.T_EMPTY_PATH
+    plan.syscall('move_mount', [tree, '', target, '', flags], { onError: { ENOTDIR: other, EINVAL: other } })
+    const done = (): void => {
+      if (isMany) for (const fd of [target, tree]) plan.syscall('close', [fd])
+      plan.return()
+    }
+    done()
+    plan.place(other)
+    if (isMany) plan.syscall('close', [tree])
+    plan.syscall('open_tree', [second, '', clone], { result: tree })
+    attach(context, tree, target)
+    done()
+    plan.place(absent)
+  })
+}
+
+/** With no more paths than these, descriptors are left to be closed all at once. */
+const FEW = 100
+
+function openAnywhere(context: Context, path: Value, absent: Label): Value {
+  const how = openHow(context, O.PATH, RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS)
+  return openWithHow(context, context.slots.root, path, how, { onError: { ENOENT: absent, ENOTDIR: absent } })
 }
 
 /**
@@ -80,15 +109,18 @@ function lowerEmptyFolder(context: Context): Operand {
 /** Each is bound onto itself, read-only with all that is mounted in it; a path that doesn't exist stays so. */
 export function lowerReadonlyPaths(context: Context): void {
   const { plan, config } = context
-  for (const [index, path] of config.linux.readonlyPaths.entries()) {
-    plan.section(`/linux/readonlyPaths/${index}`, path, () => {
+  const isMany = config.linux.readonlyPaths.length > FEW
+  for (const [name, pointer] of hiddenPaths(config, 'readonlyPaths')) {
+    const routine = plan.routine('make_readonly', ['path'], (path) => {
       const absent = plan.label('absent')
-      const target = openInRoot(context, path, {}, { onError: { ENOENT: absent, ENOTDIR: absent } })
+      const target = openAnywhere(context, path, absent)
       const flags = AT.EMPTY_PATH | AT.RECURSIVE | OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC
       const tree = plan.syscall('open_tree', [target, '', flags], { name: 'tree' })
       setMountAttributes(context, tree, { set: MOUNT_ATTR.RDONLY, recursive: true })
       attach(context, tree, target)
+      if (isMany) for (const fd of [target, tree]) plan.syscall('close', [fd])
       plan.place(absent)
     })
+    plan.section(pointer, name, () => plan.call(routine, [name]))
   }
 }

@@ -105,7 +105,11 @@ const HINTS: readonly (readonly [failure: string, word: string, hint: string])[]
   ['setresuid EINVAL', '', "the id is not mapped in the container's user namespace: see /proc/self/uid_map there"],
   ['setresgid EINVAL', '', "the id is not mapped in the container's user namespace: see /proc/self/gid_map there"],
   ['setns EINVAL', '', 'the file is not a namespace of that type'],
-  ['openat2 ELOOP', '', 'the image has a symbolic link where none is allowed'],
+  [
+    'openat2 ELOOP',
+    '',
+    'the image has a symbolic link where none is allowed: proc and sysfs must be mounted on ordinary directory',
+  ],
   ['openat2 ENOTDIR', '', 'the image has a file where a folder must be'],
   ['connect EAGAIN', 'console socket', 'whoever made it does not accept connections, and its queue is full'],
   ['move_mount ENOTDIR', '', 'one of source and target is a folder, the other a file'],
