@@ -43,7 +43,7 @@ const FORBIDDEN_IMPORTS: readonly (readonly [room: string, module: string])[] = 
   ['criu', '../config/types.ts'],
   ['host', '../criu/swrk.ts'],
   ['cgroup/systemd', '../../process/spawn.ts'],
-  ['dbus', '../cgroup/manager.ts'],
+  ['dbus', '../cgroup/cgroup.ts'],
   ['seccomp', '../dbus/bus.ts'],
   ['process', '../lowering/lower.ts'],
   ['native', '../host/probe.ts'],

@@ -254,7 +254,7 @@ function declareTests(ground: Ground): void {
     assert.match(After, 'dbus.service')
     await box.delete()
     const said = await box.rejected({ '/annotations': { 'org.systemd.property.ExecStopPost': "'/bin/true'" } })
-    assert.match(said, 'org.systemd.property.ExecStopPost: not a property that a container may set')
+    assert.match(said, /org\.systemd\.property\.ExecStopPost.*: not a property that a container may set/)
   })
 
   test('slices below slices, and names of all forms', async () => {
@@ -265,7 +265,7 @@ function declareTests(ground: Ground): void {
     await box.delete()
     systemctl('stop', 'runttest.slice')
     for (const wrong of ['/a/b', 'a:b', 'a:b:c', 'a.slice:b:c.slice', 'system.slice:b:c@d', 'a@b.slice:c:d']) {
-      assert.match(await box.rejected({ '/linux/cgroupsPath': wrong }), '/linux/cgroupsPath')
+      assert.match(await box.rejected({ '/linux/cgroupsPath': wrong }), 'linux.cgroupsPath')
     }
   })
 

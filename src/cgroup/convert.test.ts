@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { RuntError } from '../errors.ts'
+import { planCgroup } from './cgroup.ts'
 import { orMax, orMaxRate, orMinusOne, sharesToWeight, swapAlone, weightToIoWeight } from './convert.ts'
-import { planCgroup } from './manager.ts'
 import { cgroupPath } from './path.ts'
 
 test('shares and weights meet at the minima, the defaults and the maxima', () => {

@@ -3,10 +3,10 @@
 
 import type { DeviceRule } from '../config/types.ts'
 import { propertyError } from '../errors.ts'
+import { type Cgroup, UNIFIED, v1DirectoryOf } from './cgroup.ts'
 import { DEFAULT_DEVICE_RULES, devicePolicy, exceptionsFile, type V1DeviceList, v1DeviceList } from './device-policy.ts'
 import { attachDeviceProgram, writeDeviceLines, writeV1Devices } from './devices.ts'
 import { freeze, isFrozen, thaw } from './freezer.ts'
-import { type Cgroup, UNIFIED, v1DirectoryOf } from './manager.ts'
 
 /**
  * @param before the rules that the cgroup has

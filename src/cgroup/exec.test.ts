@@ -6,8 +6,8 @@ import * as fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { RuntError } from '../errors.ts'
+import type { Cgroup } from './cgroup.ts'
 import { execJoinPoints, placeToAttach } from './exec.ts'
-import type { Cgroup } from './manager.ts'
 
 const root = mkdtempSync(`${tmpdir()}/runt-exec-`)
 const NAMES = { memory: `${root}/memory/c`, 'cpu,cpuacct': `${root}/cpu/c`, '': `${root}/unified/c` }
@@ -130,10 +130,13 @@ test('systemd moves what enters a scope of the user, and nothing else', () => {
     made: [own],
     scope,
   }
-  assert.is(placeToAttach(cgroup, { procs: [], v2Directory: own }), '')
-  assert.is(placeToAttach(cgroup, { procs: [`${own}/a/b/cgroup.procs`], v2Directory: undefined }), '/a/b')
+  assert.is(placeToAttach(cgroup, { procs: [], v2Directory: own, awaited: false }), '')
+  assert.is(
+    placeToAttach(cgroup, { procs: [`${own}/a/b/cgroup.procs`], v2Directory: undefined, awaited: false }),
+    '/a/b',
+  )
   const machine: Cgroup = { ...cgroup, scope: { ...scope, kind: 'system' } }
-  assert.is(placeToAttach(machine, { procs: [], v2Directory: own }), undefined)
+  assert.is(placeToAttach(machine, { procs: [], v2Directory: own, awaited: false }), undefined)
 })
 
 test.run()

@@ -3,9 +3,9 @@
 import { RuntError } from '../errors.ts'
 import { exists, readFileIfPresent } from '../native/file.ts'
 import { ADDING_PID, BAD_SUB_CGROUP, NOT_A_SUB_CGROUP, UNKNOWN_CONTROLLER } from '../words.ts'
+import { type Cgroup, type JoinPoints, joinPoints, UNIFIED } from './cgroup.ts'
 import { checkNotFrozen } from './freezer.ts'
 import { readKnobIfPresent } from './knob.ts'
-import { type Cgroup, type JoinPoints, joinPoints, UNIFIED } from './manager.ts'
 
 /**
  * @param subCgroups of --cgroup: "path", or "controller[,controller]:path" on v1; below the container's own folder

@@ -2,8 +2,8 @@
 
 import { RuntError } from '../errors.ts'
 import { CGROUP_FROZEN } from '../words.ts'
+import { type Cgroup, UNIFIED, v1DirectoryOf } from './cgroup.ts'
 import { describeWrite, readKnobIfPresent, tryWriteKnob, waitUntil } from './knob.ts'
-import { type Cgroup, UNIFIED, v1DirectoryOf } from './manager.ts'
 
 /** How long a group may take to stop, in milliseconds of sleep. */
 const PATIENCE = 2000

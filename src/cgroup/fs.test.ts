@@ -19,11 +19,11 @@ import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { DeviceRule, Resources } from '../config/types.ts'
+import { type Cgroup, hierarchyViews, joinPoints, planCgroup, UNIFIED } from './cgroup.ts'
 import { attachDeviceProgram } from './devices.ts'
 import { createCgroup, freeze, isFrozen, killCgroup, pidsOf, removeCgroup, thaw } from './fs.ts'
 import { type Hierarchies, readHierarchies } from './hierarchy.ts'
 import { sleep, waitUntil } from './knob.ts'
-import { type Cgroup, hierarchyViews, joinPoints, planCgroup, UNIFIED } from './manager.ts'
 import { mergeResources } from './merge.ts'
 import { delegateCgroup } from './ownership.ts'
 import { updateCgroup } from './update.ts'
@@ -463,7 +463,7 @@ test('a host without cgroups: nothing asked, nothing done; anything asked is an 
     createCgroup(nowhere, planned, { ...NOTHING, ...resources }, { rootless })
   const cgroup = make({})
   assert.equal(cgroup, { mode: 'none', path: '/x', directories: {}, made: [] })
-  assert.equal(joinPoints(cgroup), { procs: [], v2Directory: undefined })
+  assert.equal(joinPoints(cgroup), { procs: [], v2Directory: undefined, awaited: false })
   assert.equal([isFrozen(cgroup), pidsOf(cgroup, { recursive: true })], [false, []])
   killCgroup(cgroup, SIGKILL)
   killCgroup(cgroup, SIGTERM)

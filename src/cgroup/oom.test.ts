@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { poll } from '../native/descriptors.ts'
-import type { Cgroup } from './manager.ts'
+import type { Cgroup } from './cgroup.ts'
 import { watchOom } from './oom.ts'
 
 const folder = mkdtempSync(`${tmpdir()}/runt-oom-`)

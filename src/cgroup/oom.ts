@@ -3,7 +3,7 @@
 import { O } from '../linux/open-flags.ts'
 import { close, exists, open, writeAll } from '../native/file.ts'
 import { syscall, trySyscall } from '../native/syscall.ts'
-import { type Cgroup, UNIFIED, v1DirectoryOf } from './manager.ts'
+import { type Cgroup, UNIFIED, v1DirectoryOf } from './cgroup.ts'
 import { numberOf, tableOf } from './stats-files.ts'
 
 export interface OomWatch extends Disposable {

@@ -2,8 +2,8 @@
 
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { planCgroup } from './cgroup.ts'
 import { type Hierarchies, UNIFIED } from './hierarchy.ts'
-import { planCgroup } from './manager.ts'
 import { besideUs, ownFolders } from './own.ts'
 
 const HYBRID: Hierarchies = {

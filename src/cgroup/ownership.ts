@@ -7,7 +7,7 @@ import { MOUNT_ATTR } from '../linux/mount-flags.ts'
 import { AT } from '../linux/open-flags.ts'
 import { readFileIfPresent } from '../native/file.ts'
 import { SyscallError, trySyscall } from '../native/syscall.ts'
-import { type Cgroup, UNIFIED } from './manager.ts'
+import { type Cgroup, UNIFIED } from './cgroup.ts'
 
 const PLACE = '/sys/fs/cgroup'
 const TYPES: ReadonlySet<string> = new Set(['cgroup', 'cgroup2'])

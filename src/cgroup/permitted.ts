@@ -5,8 +5,8 @@ import { ERRNO, errnoName, errnoText } from '../linux/errno.ts'
 import { AT } from '../linux/open-flags.ts'
 import { exists } from '../native/file.ts'
 import { trySyscall } from '../native/syscall.ts'
+import { type Cgroup, UNIFIED } from './cgroup.ts'
 import { readKnobIfPresent } from './knob.ts'
-import { type Cgroup, UNIFIED } from './manager.ts'
 import type { Folders } from './own.ts'
 
 /** A hierarchy that he may not use, and what stands in the way. */

@@ -6,9 +6,9 @@ import { SIGNAL } from '../linux/signals.ts'
 import { isGone, readFile } from '../native/file.ts'
 import { failedWith, SyscallError, trySyscall } from '../native/syscall.ts'
 import { CGROUP_NOT_EMPTY } from '../words.ts'
+import { type Cgroup, UNIFIED } from './cgroup.ts'
 import { isFrozen, tryFreeze, tryThaw } from './freezer.ts'
 import { readKnobIfPresent, tryWriteKnob, waitUntil } from './knob.ts'
-import { type Cgroup, UNIFIED } from './manager.ts'
 import { visitBelow } from './tree.ts'
 
 /** Hierarchies to ask for the processes; all have the same, but nobody moves processes within these for accounting. */

@@ -2,12 +2,12 @@
 
 import type { Resources } from '../config/types.ts'
 import { placesOf } from './apply.ts'
+import { type Cgroup, UNIFIED, v1DirectoryOf } from './cgroup.ts'
 import { controllersOf, hasProcesses } from './controllers.ts'
 import { DEFAULT_DEVICE_RULES, devicePolicy, exceptionsFile, v1DeviceList } from './device-policy.ts'
 import { deviceProgram } from './device-program.ts'
 import { type ByteCheck, openForEntry } from './freezer.ts'
 import type { Hierarchies } from './hierarchy.ts'
-import { type Cgroup, UNIFIED, v1DirectoryOf } from './manager.ts'
 import type { Setting } from './setting.ts'
 import { renderSettings } from './settings.ts'
 

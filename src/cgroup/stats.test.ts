@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { toJson } from '../cli/output.ts'
-import type { Cgroup } from './manager.ts'
+import type { Cgroup } from './cgroup.ts'
 import { readStats } from './stats.ts'
 
 /** Folders with the files of a cgroup, as a kernel with every controller would write them. */

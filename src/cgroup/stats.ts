@@ -3,7 +3,7 @@
 
 import { listDirectory } from '../native/file.ts'
 import { failedWith } from '../native/syscall.ts'
-import { type Cgroup, UNIFIED, v1DirectoryOf } from './manager.ts'
+import { type Cgroup, UNIFIED, v1DirectoryOf } from './cgroup.ts'
 import { type BlkioStats, blkioV1, blkioV2 } from './stats-blkio.ts'
 import {
   keyedLinesOf,

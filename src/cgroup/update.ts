@@ -3,10 +3,10 @@
 import type { DeviceRule, Resources } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
 import { checkMemoryUse, type Places, placesOf, writeSettings } from './apply.ts'
+import { type Cgroup, UNIFIED } from './cgroup.ts'
 import { enableControllers } from './controllers.ts'
 import { updateDevices } from './devices-update.ts'
 import type { Hierarchies } from './hierarchy.ts'
-import { type Cgroup, UNIFIED } from './manager.ts'
 import { renderSettings } from './settings.ts'
 import { restoreValues, type Value, valuesOf } from './undo.ts'
 

@@ -1,7 +1,7 @@
 // A container's card, from which the front answers without the engine: plan/card.ts, front/.
 
+import { isFoldersAlone, removals } from '../cgroup/cgroup.ts'
 import { notFrozen } from '../cgroup/freezer.ts'
-import { removals } from '../cgroup/manager.ts'
 import { EXIT_RECORD_ANNOTATION } from '../config/exit-record.ts'
 import { pidfdInode } from '../host/pidfd.ts'
 import { ABILITY, encodeCard, nameProcess } from '../plan/card.ts'
@@ -46,6 +46,6 @@ function abilities(container: Container): number {
   const start = hasProcess && !hasStartHooks && hooks.poststart.length === 0 && !sharesPidNamespace
   // What waits for init's end may still be about to write it down: the engine clears away whatever lies there.
   const isWatched = annotations[EXIT_RECORD_ANNOTATION] === 'true'
-  const remove = hooks.poststop.length === 0 && rdt === undefined && cgroup.scope === undefined && !isWatched
+  const remove = hooks.poststop.length === 0 && rdt === undefined && isFoldersAlone(cgroup) && !isWatched
   return (start ? ABILITY.start : 0) | (remove ? ABILITY.delete : 0)
 }

@@ -1,6 +1,6 @@
 // The record of a container: what state.json holds.
 
-import type { Cgroup } from '../cgroup/manager.ts'
+import type { Cgroup } from '../cgroup/cgroup.ts'
 import type { Hook, Resources } from '../config/types.ts'
 import type { StepLabel } from '../process/report.ts'
 import type { CriuRecord } from './criu-process.ts'

@@ -1,17 +1,14 @@
 // create: from a bundle to a container whose init waits at its gate. runtime.md, Create and steps 1–5 of the lifecycle.
 // Comes in: a bundle and options. Goes out: a container on record. On any error nothing of it is left.
 
-import { createCgroup, missingOf } from '../cgroup/fs.ts'
-import { type Hierarchies, readHierarchies } from '../cgroup/hierarchy.ts'
-import { type Cgroup, planCgroup } from '../cgroup/manager.ts'
-import { besideUs, ownFolders } from '../cgroup/own.ts'
+import type { Cgroup } from '../cgroup/cgroup.ts'
+import { missingOf } from '../cgroup/fs.ts'
+import { readHierarchies } from '../cgroup/hierarchy.ts'
 import { delegateCgroup, isDelegated } from '../cgroup/ownership.ts'
-import { cgroupPath } from '../cgroup/path.ts'
-import { permittedPart, type Refusal } from '../cgroup/permitted.ts'
 import { PIDFD_RECEIVER } from '../config/annotations.ts'
 import { loadConfig, withPlace } from '../config/load.ts'
 import type { Config } from '../config/types.ts'
-import { propertyError, RuntError } from '../errors.ts'
+import { RuntError } from '../errors.ts'
 import { homeIn } from '../host/home.ts'
 import { InheritedRoot } from '../host/inherited-root.ts'
 import type { MovedDevices } from '../host/network/devices.ts'
@@ -33,9 +30,9 @@ import { labelsFrom } from '../process/report.ts'
 import { keepGoing } from '../process/stopped.ts'
 import { encodeReply } from '../process/sync.ts'
 import { endOf, processStat, reap } from '../process/wait.ts'
-import { CGROUP_NOT_APPLIED } from '../words.ts'
 import { handOver } from './agent.ts'
 import { saveCard } from './card.ts'
+import { type CgroupOptions, planFor } from './cgroup.ts'
 import { type Container, type Status, stateOf } from './container.ts'
 import { hear, homeEntry, learnPid, type Peer, receiveMaster, tell } from './conversation.ts'
 import { destroy } from './delete.ts'
@@ -49,23 +46,16 @@ import type { Lock } from './lock.ts'
 import { noProfile, type Profile } from './profile.ts'
 import { prepareRdt } from './rdt.ts'
 import { newRecord } from './record.ts'
-import { planScope } from './scope.ts'
 import { becomeSolo, type SoloOptions } from './solo.ts'
 import { claimId } from './status.ts'
 import type { Store } from './store.ts'
 
-export interface CreateOptions extends LaunchOptions {
+export interface CreateOptions extends LaunchOptions, CgroupOptions {
   readonly bundle: string
   /** The config's file, absolute, where it isn't the bundle's config.json. */
   readonly config?: string | undefined
   readonly pidFile: string | undefined
   readonly pidfdSocket: string | undefined
-  /** Go on without cgroups where they may not be used. */
-  readonly rootless: boolean
-  /** Let systemd make the cgroup. */
-  readonly systemdCgroup: boolean
-  /** Make none: the container stays in the caller's. */
-  readonly noCgroups?: boolean
   /** Make it step by step, with runt beside it: what the short way falls back on. */
   readonly supervised: boolean
   /** For tests: this step of the plan fails with this errno. */
@@ -127,10 +117,9 @@ async function launchConfig(
   const filter = await filterOf(store, config)
   profile.mark('config')
   const hierarchies = readHierarchies()
-  using scope = options.systemdCgroup ? await planScope(hierarchies, config, options.id) : undefined
-  const { planned, refused } =
-    scope === undefined ? planFor(hierarchies, config, options) : { planned: scope.planned, refused: [] }
-  if (!options.supervised && scope === undefined && isExecutable())
+  using group = await planFor(hierarchies, config, options)
+  const { planned } = group
+  if (!options.supervised && !group.awaitsProcess && isExecutable())
     becomeSolo(store, options, { config, terminal, hierarchies, planned, filter })
   const rdt = await prepareRdt(config, options.id)
   const lock = claimId(store, options.id)
@@ -144,13 +133,12 @@ async function launchConfig(
   try {
     store.save(attempt.container)
     profile.mark('claim')
-    let cgroup = planned
-    if (scope === undefined) {
-      const rootless = options.rootless || options.noCgroups === true
-      cgroup = createCgroup(hierarchies, planned, config.linux.resources, { rootless, refused })
-      attempt.container = { ...attempt.container, cgroup }
-      debug(`container ${options.id}: cgroup ${cgroup.path} made in ${cgroup.made.length} folders`)
+    const made = group.create(config.linux.resources)
+    if (made !== undefined) {
+      attempt.container = { ...attempt.container, cgroup: made }
+      debug(`container ${options.id}: cgroup ${made.path} made in ${made.made.length} folders`)
     }
+    const cgroup = made ?? planned
     if (rdt !== undefined) attempt.container = { ...attempt.container, rdt: rdt.make() }
     profile.mark('cgroup')
     const stateLength = JSON.stringify(stateOf(attempt.container, 'creating', 0)).length
@@ -172,14 +160,14 @@ async function launchConfig(
     attempt.container = { ...attempt.container, startSteps }
     attempt.init = spawnInit(image.bytes, lineSlots(facts.preservedFds), [], options.interrupted)
     profile.mark('spawn')
-    const enterScope = async (pid: number): Promise<void> => {
-      if (scope === undefined) return
-      const cgroup = await scope.start(hierarchies, pid, config.linux.resources, { rootless: options.rootless })
+    const join = async (pid: number): Promise<void> => {
+      const cgroup = await group.join(pid, config.linux.resources)
+      if (cgroup === undefined) return
       attempt.container = { ...attempt.container, cgroup }
-      debug(`container ${options.id}: scope ${cgroup.path} started`)
+      debug(`container ${options.id}: cgroup ${cgroup.path} made with process ${pid} in it`)
       profile.mark('scope')
     }
-    const served = await serve(store, config, facts, plan, options, attempt, attempt.init, enterScope, profile)
+    const served = await serve(store, config, facts, plan, options, attempt, attempt.init, join, profile)
     return { ...served, plan, lock }
   } catch (error) {
     await undo(store, attempt, lock)
@@ -192,52 +180,6 @@ async function launchConfig(
 /** The capability to make nodes is there, but something keeps us from it: a filter of system calls, or a security module. */
 function isDeviceRefused(error: unknown): error is RuntError {
   return error instanceof RuntError && error.data.syscall === 'mknodat' && error.data.errno === 'EPERM'
-}
-
-/**
- * Where the container's cgroup is to be. A user who may not make cgroups goes without them, unless he has named a place: then it
- * must be one that he may use. runc does the same.
- */
-function planFor(
-  hierarchies: Hierarchies,
-  config: Config,
-  { id, rootless, noCgroups = false }: CreateOptions,
-): { readonly planned: Cgroup; readonly refused: readonly Refusal[] } {
-  const path = config.linux.cgroupsPath ?? ''
-  if (noCgroups) return { planned: withoutCgroups(hierarchies, config, id), refused: [] }
-  if (!rootless) return { planned: planCgroup(hierarchies, cgroupPath(path, id)), refused: [] }
-  const whole = planCgroup(hierarchies, cgroupPath(path, id), path === '' ? besideUs(hierarchies) : {})
-  const { cgroup: planned, refused } = permittedPart(whole, ownFolders(hierarchies))
-  const [first] = refused
-  if (first === undefined) return { planned, refused }
-  const none = Object.keys(planned.directories).length === 0
-  if (none && path !== '') {
-    throw propertyError(
-      'cgroup',
-      '/linux/cgroupsPath',
-      `${JSON.stringify(path)}: ${CGROUP_NOT_APPLIED}: ${first.why}`,
-      {
-        hint: 'leave it out to go without cgroups, or let root give you a folder (chown)',
-      },
-    )
-  }
-  // Root of a user namespace is an engine's, as a rule, and the engine knows.
-  const tell = process.geteuid?.() === 0 ? debug : warn
-  const isAlone = isNew(config, 'pid')
-  const end =
-    none && !isAlone ? '; with no pid namespace of its own either, only its first process is ended with it' : ''
-  const which = none ? '' : ` in ${refused.map(({ name }) => name).join(', ')}`
-  tell(`container ${id}: no cgroup${which}: this user may not make one (${first.why})${end}`)
-  return { planned, refused }
-}
-
-/** No folder at all. Limits can't be had then, and are refused; what keeps a container from devices is told when it is gone. */
-function withoutCgroups(hierarchies: Hierarchies, config: Config, id: string): Cgroup {
-  const makesDevices = config.process?.capabilities?.bounding.includes('CAP_MKNOD') === true && !has(config, 'user')
-  if (makesDevices && config.linux.resources.devices.length > 0) {
-    warn(`container ${id}: without a cgroup its rules for devices don't hold, and it has CAP_MKNOD`)
-  }
-  return { ...planCgroup(hierarchies, cgroupPath('', id)), directories: {} }
 }
 
 /** How far a create has come. */
@@ -260,7 +202,7 @@ async function serve(
   options: CreateOptions,
   attempt: Attempt,
   init: InitProcess,
-  enterScope: (pid: number) => Promise<void>,
+  join: (pid: number) => Promise<void>,
   profile: Profile,
 ): Promise<Omit<Launched, 'plan' | 'lock'>> {
   const unborn: Peer = { plan, init, name: 'container init', pid: 0 }
@@ -276,7 +218,7 @@ async function serve(
     const { writeIdMaps } = await import('./id-maps.ts')
     writeIdMaps(pid, config.linux)
   }
-  await enterScope(pid)
+  await join(pid)
   giveCgroupAway(pid, config, attempt.container.cgroup, options)
   if (netDevices.length > 0) {
     const { moveDevices } = await import('../host/network/devices.ts')

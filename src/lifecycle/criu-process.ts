@@ -1,6 +1,6 @@
 // CRIU as a process: an image of ours that becomes it.
 
-import type { Cgroup } from '../cgroup/manager.ts'
+import type { Cgroup } from '../cgroup/cgroup.ts'
 import { pidsOf } from '../cgroup/processes.ts'
 import type { Criu } from '../criu/program.ts'
 import { ownEnvironment, type Patience, Worker } from '../criu/swrk.ts'

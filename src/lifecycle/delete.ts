@@ -1,8 +1,8 @@
 // delete: undo what create did, in reverse, then the poststop hooks. runtime.md, Delete and steps 12–13 of the lifecycle.
 
+import type { Cgroup } from '../cgroup/cgroup.ts'
 import { isFrozen, tryThaw } from '../cgroup/freezer.ts'
-import { killCgroup, removeCgroup } from '../cgroup/fs.ts'
-import type { Cgroup } from '../cgroup/manager.ts'
+import { managerOf } from '../cgroup/manager.ts'
 import { RuntError } from '../errors.ts'
 import { SIGNAL } from '../linux/signals.ts'
 import { debug, warn } from '../log.ts'
@@ -86,7 +86,8 @@ function findRecord(store: Store, id: string, force: boolean): Container | undef
 export async function destroy(store: Store, container: Container): Promise<void> {
   killInit(container)
   try {
-    await destroyCgroup(container.cgroup)
+    const manager = await managerOf(container.cgroup)
+    await manager.destroy(container.cgroup)
     removeRdt(container)
   } catch (error) {
     throw new RuntError('cgroup', `container ${container.id}: ${error instanceof Error ? error.message : error}`, {
@@ -97,15 +98,6 @@ export async function destroy(store: Store, container: Container): Promise<void>
   debug(`container ${container.id}: deleted`)
   for (const warning of runAllHooks('poststop', container.hooks.poststop, stateOf(container, 'stopped', 0)))
     warn(warning)
-}
-
-async function destroyCgroup(cgroup: Cgroup): Promise<void> {
-  if (cgroup.scope !== undefined) {
-    const { destroyScope } = await import('../cgroup/systemd/scope.ts')
-    return destroyScope(cgroup)
-  }
-  killCgroup(cgroup, SIGNAL.SIGKILL)
-  removeCgroup(cgroup)
 }
 
 function killInit({ id, pid, startTime, cgroup }: Container): void {

@@ -1,6 +1,6 @@
 // events: what a container uses, every now and then, and that it ran out of memory. Not in runtime.md: runc's command.
 
-import type { Cgroup } from '../cgroup/manager.ts'
+import type { Cgroup } from '../cgroup/cgroup.ts'
 import { type OomWatch, watchOom } from '../cgroup/oom.ts'
 import { readStats, type Stats } from '../cgroup/stats.ts'
 import { interfacesOf, type NetworkInterface } from '../host/interfaces.ts'

@@ -2,6 +2,7 @@
 // the program's exit status, or its pid when nobody waits. On any error the container is as before.
 
 import { execJoinPoints, placeToAttach } from '../cgroup/exec.ts'
+import { managerOf } from '../cgroup/manager.ts'
 import type { ProcessConfig } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
 import { homeOf } from '../host/home.ts'
@@ -191,8 +192,8 @@ async function enter(
   try {
     const unborn: Peer = { plan, init, name: 'exec process', pid: 0 }
     if (attachTo !== undefined) {
-      const { attachToScope } = await import('../cgroup/systemd/scope.ts')
-      await attachToScope(container.cgroup, attachTo, await learnPid(unborn))
+      const manager = await managerOf(container.cgroup)
+      await manager.attach(container.cgroup, attachTo, await learnPid(unborn))
       await tell(unborn, encodeReply('', undefined))
     }
     const pid = await learnPid(unborn)

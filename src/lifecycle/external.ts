@@ -1,7 +1,7 @@
 // What of a container is not its own but the host's, and so is left out of a checkpoint and given anew at restore: binds,
 // devices, masks, folders of cgroups, namespaces that it joined.
 
-import { type Cgroup, UNIFIED } from '../cgroup/manager.ts'
+import { type Cgroup, UNIFIED } from '../cgroup/cgroup.ts'
 import type { Config } from '../config/types.ts'
 import { resolveInRoot } from '../host/in-root.ts'
 import type { MountEntry } from '../host/mounts.ts'

@@ -1,7 +1,7 @@
 // The facts of one call, gathered for the lowerings.
 
+import { type Cgroup, hierarchyViews, joinPoints, takesNoForks } from '../cgroup/cgroup.ts'
 import type { Hierarchies } from '../cgroup/hierarchy.ts'
-import { type Cgroup, hierarchyViews, joinPoints, takesNoForks } from '../cgroup/manager.ts'
 import { ownFolders } from '../cgroup/own.ts'
 import type { Config, ProcessConfig } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
@@ -56,7 +56,7 @@ export function gatherFacts(
   const listenFds = callerListenFds()
   const preservedFds = (listenFds ?? 0) + options.preserveFds
   checkPreserved(preservedFds)
-  const { procs, v2Directory } = joinPoints(cgroup, { fromOutside: takesNoForks(config.linux.resources) })
+  const points = joinPoints(cgroup, { fromOutside: takesNoForks(config.linux.resources) })
   const capabilities = permittedCapabilities()
   const hasHooks = config.hooks.createContainer.length + config.hooks.startContainer.length > 0
   return {
@@ -70,9 +70,7 @@ export function gatherFacts(
     noNewKeyring: options.noNewKeyring,
     profile: options.profile,
     cgroup: {
-      procs,
-      v2Directory,
-      awaited: cgroup.scope !== undefined,
+      ...points,
       views: viewsOf(hierarchies, cgroup),
       unified: hierarchies.mode === 'v2',
     },

@@ -1,17 +1,15 @@
 // plan: what create would ask of the kernel, without asking.
 
 import { readHierarchies } from '../cgroup/hierarchy.ts'
-import { planCgroup } from '../cgroup/manager.ts'
-import { cgroupPath } from '../cgroup/path.ts'
 import { loadConfig } from '../config/load.ts'
 import { CAPABILITY_NAMES } from '../linux/capabilities.ts'
 import { has } from '../lowering/context.ts'
 import { lowerCreate } from '../lowering/lower.ts'
 import type { Plan } from '../plan/step.ts'
+import { placeFor } from './cgroup.ts'
 import { consoleTarget, gatherFacts } from './facts.ts'
 import { filterOf } from './filter.ts'
 import { rdtTasksOf } from './rdt.ts'
-import { placeOfScope } from './scope.ts'
 import type { Store } from './store.ts'
 
 /** The id and the console socket that stand for those of a real call. */
@@ -35,9 +33,7 @@ export async function planOf(store: Store, bundle: string, systemdCgroup = false
   const config = await loadConfig(bundle)
   const filter = await filterOf(undefined, config)
   const hierarchies = readHierarchies()
-  const cgroup = systemdCgroup
-    ? await placeOfScope(hierarchies, config, ID)
-    : planCgroup(hierarchies, cgroupPath(config.linux.cgroupsPath, ID))
+  const cgroup = await placeFor(hierarchies, config, { id: ID, systemdCgroup })
   const options = {
     id: ID,
     mode: 'create',

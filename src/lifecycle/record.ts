@@ -1,6 +1,6 @@
 // The record of a container that is about to be created.
 
-import type { Cgroup } from '../cgroup/manager.ts'
+import type { Cgroup } from '../cgroup/cgroup.ts'
 import type { Config } from '../config/types.ts'
 import { timestamp } from '../host/clock.ts'
 import { isNew } from '../lowering/context.ts'

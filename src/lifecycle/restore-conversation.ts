@@ -2,7 +2,7 @@
 // limits, network, hooks, the terminal, the record.
 
 import type { Hierarchies } from '../cgroup/hierarchy.ts'
-import type { PlannedScope } from '../cgroup/systemd/scope.ts'
+import type { PlannedCgroup } from '../cgroup/manager.ts'
 import type { Config } from '../config/types.ts'
 import { type CriuOptions, REQUEST } from '../criu/messages.ts'
 import type { Criu } from '../criu/program.ts'
@@ -40,8 +40,7 @@ export interface Prepared {
   readonly config: Config
   readonly criu: Criu
   readonly hierarchies: Hierarchies
-  /** Asked for with --systemd-cgroup. */
-  readonly scope: PlannedScope | undefined
+  readonly group: PlannedCgroup
   /** Standard streams of runt that take the place of the container's. */
   readonly streams: readonly Inherited[]
   readonly folders: Folders
@@ -80,7 +79,7 @@ export async function converse(
   attempt.container = { ...attempt.container, criu: criuRecord(worker) }
   store.save(attempt.container)
   debug(`container ${id}: criu ${criu.version.join('.')} as process ${worker.pid}`)
-  await enterScope(options, prepared, attempt, worker.pid)
+  await join(options, prepared, attempt, worker.pid)
   const { cgroup } = attempt.container
   using inside = foldersSeenBy(worker.pid, folders)
   const opts: CriuOptions = {
@@ -106,17 +105,12 @@ export async function converse(
   tryRemoveDirectory(root)
 }
 
-/** A scope begins with a process, and no other is there by now than CRIU. It goes, and the container stays. */
-async function enterScope(
-  { id, rootless }: RestoreOptions,
-  { config, hierarchies, scope }: Prepared,
-  attempt: Attempt,
-  pid: number,
-): Promise<void> {
-  if (scope === undefined) return
-  const cgroup = await scope.start(hierarchies, pid, whileRestoring(config.linux.resources), { rootless })
+/** A cgroup that begins with a process begins with CRIU: no other is there by now. It goes, and the container stays. */
+async function join({ id }: RestoreOptions, { config, group }: Prepared, attempt: Attempt, pid: number): Promise<void> {
+  const cgroup = await group.join(pid, whileRestoring(config.linux.resources))
+  if (cgroup === undefined) return
   attempt.container = { ...attempt.container, cgroup }
-  debug(`container ${id}: scope ${cgroup.path} started`)
+  debug(`container ${id}: cgroup ${cgroup.path} made with process ${pid} in it`)
 }
 
 function listener(

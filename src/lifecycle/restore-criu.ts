@@ -1,7 +1,7 @@
 // What restore gives to CRIU: a process with a mount namespace and descriptors, namespaces, and places for cgroups.
 
+import type { Cgroup } from '../cgroup/cgroup.ts'
 import type { Hierarchies, Hierarchy } from '../cgroup/hierarchy.ts'
-import type { Cgroup } from '../cgroup/manager.ts'
 import type { Config } from '../config/types.ts'
 import type { CriuOptions } from '../criu/messages.ts'
 import type { Criu } from '../criu/program.ts'

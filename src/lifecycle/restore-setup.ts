@@ -1,7 +1,8 @@
 // What of a config CRIU doesn't bring back, and runt does, or says that it is lost.
 
+import type { Cgroup } from '../cgroup/cgroup.ts'
 import type { Hierarchies } from '../cgroup/hierarchy.ts'
-import type { Cgroup } from '../cgroup/manager.ts'
+import { managerOf } from '../cgroup/manager.ts'
 import { pidsIn, pidsOf } from '../cgroup/processes.ts'
 import { sysctlNamespace, sysctlPath } from '../config/sysctl.ts'
 import type { Config, Linux, Process, Resources } from '../config/types.ts'
@@ -13,7 +14,6 @@ import { listDirectory, readFileIfPresent } from '../native/file.ts'
 import { syscall } from '../native/syscall.ts'
 import { step } from '../pointer.ts'
 import type { Container } from './container.ts'
-import { changeLimits } from './limits.ts'
 import { namespaceError } from './restore-criu.ts'
 
 /**
@@ -97,7 +97,8 @@ function descendantsOf(pid: number): number[] {
 export async function limitProcesses(hierarchies: Hierarchies, cgroup: Cgroup, after: Resources): Promise<void> {
   if (after.pids.limit === undefined) return
   const asked = { devices: [], memory: {}, cpu: {}, pids: after.pids, unified: {} }
-  await changeLimits(hierarchies, cgroup, { before: whileRestoring(after), asked, after })
+  const manager = await managerOf(cgroup)
+  await manager.limit(hierarchies, cgroup, { before: whileRestoring(after), asked, after })
 }
 
 /** process.ioPriority, for every thread of the container. ioprio_set(2) */

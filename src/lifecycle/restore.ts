@@ -1,10 +1,10 @@
 // restore: a container from a checkpoint and a bundle. CRIU makes its processes and mounts again; the cgroup, the record and
 // the hooks are runt's. Not in runtime.md: runc's command. On any error nothing of the container is left.
 
-import { createCgroup, missingOf } from '../cgroup/fs.ts'
+import type { Cgroup } from '../cgroup/cgroup.ts'
+import { missingOf } from '../cgroup/fs.ts'
 import { readHierarchies } from '../cgroup/hierarchy.ts'
-import { type Cgroup, planCgroup } from '../cgroup/manager.ts'
-import { cgroupPath } from '../cgroup/path.ts'
+import type { PlannedCgroup } from '../cgroup/manager.ts'
 import { loadConfig, withPlace } from '../config/load.ts'
 import { type Criu, findCriu, requireFeature, requireVersion } from '../criu/program.ts'
 import { RuntError } from '../errors.ts'
@@ -16,6 +16,7 @@ import { pollAsync } from '../native/descriptors.ts'
 import { close, writeFileAtomically } from '../native/file.ts'
 import { syscall, trySyscall } from '../native/syscall.ts'
 import { exitStatus, reap } from '../process/wait.ts'
+import { planFor } from './cgroup.ts'
 import type { Container } from './container.ts'
 import { openFolders } from './criu-folders.ts'
 import { type Folder, readImage, requireImages } from './criu-images.ts'
@@ -31,7 +32,6 @@ import { RESTORE_LOG, type RestoreOptions } from './restore-options.ts'
 import { lostIn, whileRestoring } from './restore-setup.ts'
 import { readSaved, requireCgroupNames } from './saved.ts'
 import { requireNoLooser } from './saved-rights.ts'
-import { planScope } from './scope.ts'
 import { type Forwarding, forwardSignals } from './signals.ts'
 import { DESCRIPTORS_FILE, inheritedStreams } from './standard-streams.ts'
 import { claimId } from './status.ts'
@@ -101,13 +101,12 @@ async function restore(
   requireNoLooser(config, readSaved(folders.images), options.imagePath, { filter, relabelled, asSaved })
   requireCgroupNames(folders.images)
   const hierarchies = readHierarchies()
-  using scope = options.systemdCgroup ? await planScope(hierarchies, config, options.id) : undefined
-  const planned = scope?.planned ?? planCgroup(hierarchies, cgroupPath(config.linux.cgroupsPath, options.id))
+  using group = await planFor(hierarchies, config, options)
   const rdt = await prepareRdt(config, options.id)
-  const prepared = { config, criu, hierarchies, scope, folders, streams, further, interrupted }
+  const prepared = { config, criu, hierarchies, group, folders, streams, further, interrupted }
   using _lock = claimId(store, options.id)
   const attempt: Attempt = {
-    container: { ...newRecord(config, launch, missingOf(planned), filter), ...(rdt && { rdt: rdt.record }) },
+    container: { ...newRecord(config, launch, missingOf(group.planned), filter), ...(rdt && { rdt: rdt.record }) },
     worker: undefined,
     master: undefined,
     devices: undefined,
@@ -115,16 +114,13 @@ async function restore(
   }
   try {
     store.save(attempt.container)
-    if (scope === undefined) {
-      const { rootless } = options
-      const cgroup = createCgroup(hierarchies, planned, whileRestoring(config.linux.resources), { rootless })
-      attempt.container = { ...attempt.container, cgroup }
-    }
+    const made = group.create(whileRestoring(config.linux.resources))
+    if (made !== undefined) attempt.container = { ...attempt.container, cgroup: made }
     const { cgroup } = attempt.container
     if (rdt !== undefined) attempt.container = { ...attempt.container, rdt: rdt.make() }
     const facts: Facts = {
       ...gatherFacts(config, launch, undefined, store.directory(options.id), cgroup, hierarchies, filter, 0),
-      ...placesToJoin(cgroup, options),
+      ...placesToJoin(group, cgroup, options),
       preservedFds: 0,
       listenFds: undefined,
       rdtTasks: rdt?.record.tasks ?? [],
@@ -180,8 +176,12 @@ function readStreams(images: Folder): Prepared['streams'] {
  * CRIU puts the processes where they belong. It stays outside itself: the limits are the container's, and not for it. Only
  * where it is not to care for cgroups it goes in first, and they are born there; so it does where systemd puts it in.
  */
-function placesToJoin(cgroup: Cgroup, { manageCgroupsMode }: RestoreOptions): Pick<Facts, 'cgroup'> {
-  const joins = manageCgroupsMode === 'ignore' && cgroup.scope === undefined
+function placesToJoin(
+  { awaitsProcess }: PlannedCgroup,
+  cgroup: Cgroup,
+  { manageCgroupsMode }: RestoreOptions,
+): Pick<Facts, 'cgroup'> {
+  const joins = manageCgroupsMode === 'ignore' && !awaitsProcess
   const procs = joins ? Object.values(cgroup.directories).map((directory) => `${directory}/cgroup.procs`) : []
   return { cgroup: { procs, v2Directory: undefined, awaited: false, views: [], unified: false } }
 }

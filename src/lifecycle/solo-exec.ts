@@ -1,7 +1,7 @@
 // The short way of exec: runt becomes an image that adds the process by itself (lowering/solo/exec.ts).
 
+import { UNIFIED } from '../cgroup/cgroup.ts'
 import { notFrozen, openForEntry } from '../cgroup/freezer.ts'
-import { UNIFIED } from '../cgroup/manager.ts'
 import type { ProcessConfig } from '../config/types.ts'
 import { homeOf, passwdOf } from '../host/home.ts'
 import { pidfdInode } from '../host/pidfd.ts'

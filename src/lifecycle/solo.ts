@@ -2,9 +2,9 @@
 // containers that need no help on the way. Whatever fails, the image becomes the engine again with the flag --supervised,
 // and that goes the long way: create.ts.
 
+import { type Cgroup, removals } from '../cgroup/cgroup.ts'
 import { missingOf } from '../cgroup/fs.ts'
 import type { Hierarchies } from '../cgroup/hierarchy.ts'
-import { type Cgroup, removals } from '../cgroup/manager.ts'
 import { isDelegated } from '../cgroup/ownership.ts'
 import { cgroupScript } from '../cgroup/script.ts'
 import type { Config } from '../config/types.ts'

@@ -1,6 +1,6 @@
 // state and list: what there is, as JSON or as rows.
 
-import type { Cgroup } from '../cgroup/manager.ts'
+import type { Cgroup } from '../cgroup/cgroup.ts'
 import { RuntError } from '../errors.ts'
 import { debug, warn } from '../log.ts'
 import { type Container, type State, stateOf } from './container.ts'

@@ -1,13 +1,13 @@
 // update: other limits and device rules for a container that is there. Not in runtime.md: runc's command.
 
 import { readHierarchies } from '../cgroup/hierarchy.ts'
+import { managerOf } from '../cgroup/manager.ts'
 import { mergeResources } from '../cgroup/merge.ts'
 import type { Resources } from '../config/types.ts'
 import { warn } from '../log.ts'
 import { printable } from '../printable.ts'
 import type { Container } from './container.ts'
 import { checkId } from './id.ts'
-import { changeLimits } from './limits.ts'
 import { requireCgroup } from './processes.ts'
 import { changeRdt } from './rdt.ts'
 import { requireStatus, statusOf } from './status.ts'
@@ -42,7 +42,8 @@ export async function updateContainer(store: Store, id: string, request: UpdateR
 async function changeResources(store: Store, container: Container, asked: Resources): Promise<void> {
   const before = restored<Resources>(container.resources)
   const after = mergeResources(before, asked)
-  const undo = await changeLimits(readHierarchies(), container.cgroup, { before, asked, after })
+  const manager = await managerOf(container.cgroup)
+  const undo = await manager.limit(readHierarchies(), container.cgroup, { before, asked, after })
   try {
     store.save({ ...container, resources: stored(after) })
   } catch (error) {

@@ -12,10 +12,11 @@ import { warn } from '../../log.ts'
 import { exists } from '../../native/file.ts'
 import { SyscallError } from '../../native/syscall.ts'
 import { placesOf } from '../apply.ts'
+import { type Cgroup, planCgroup, type Scope, UNIFIED } from '../cgroup.ts'
 import { type CreateOptions, killCgroup, limitCgroup, makeFolders, removeCgroup } from '../fs.ts'
 import type { Hierarchies } from '../hierarchy.ts'
 import { describeWrite, tryWriteKnob } from '../knob.ts'
-import { type Cgroup, planCgroup, type Scope, UNIFIED } from '../manager.ts'
+import type { CgroupManager, PlannedCgroup } from '../manager.ts'
 import { renderSettings } from '../settings.ts'
 import { type Update, updateCgroup } from '../update.ts'
 import { annotatedProperties } from './annotations.ts'
@@ -45,7 +46,10 @@ export function placeScope(hierarchies: Hierarchies, { cgroupsPath, id, kind }: 
 }
 
 /** A scope that is asked for, and the connection to who makes it. Dispose of it. */
-export class PlannedScope implements Disposable {
+export class PlannedScope implements PlannedCgroup {
+  readonly awaitsProcess = true
+  readonly #hierarchies: Hierarchies
+  readonly #options: CreateOptions
   readonly #manager: UnitManager
   readonly #request: ScopeRequest
   readonly #annotated: readonly Property[]
@@ -53,7 +57,9 @@ export class PlannedScope implements Disposable {
   /** Where it will be: to be put on record. */
   readonly planned: Cgroup
 
-  private constructor(hierarchies: Hierarchies, manager: UnitManager, request: ScopeRequest) {
+  private constructor(hierarchies: Hierarchies, manager: UnitManager, request: ScopeRequest, options: CreateOptions) {
+    this.#hierarchies = hierarchies
+    this.#options = options
     this.#annotated = annotatedProperties(request.annotations)
     this.#manager = manager
     this.#request = request
@@ -62,7 +68,7 @@ export class PlannedScope implements Disposable {
   }
 
   /** Nothing is made. @throws RuntError for a cgroupsPath or annotation that is none, or when systemd doesn't answer */
-  static async plan(hierarchies: Hierarchies, request: ScopeRequest): Promise<PlannedScope> {
+  static async plan(hierarchies: Hierarchies, request: ScopeRequest, options: CreateOptions): Promise<PlannedScope> {
     placeScope(hierarchies, request, '')
     annotatedProperties(request.annotations)
     if (request.kind === 'user' && hierarchies.mode !== 'v2') {
@@ -71,7 +77,7 @@ export class PlannedScope implements Disposable {
     if (hierarchies.mode === 'none') throw new RuntError('cgroup', '--systemd-cgroup: no cgroups are mounted here')
     const manager = await UnitManager.open(request.kind)
     try {
-      return new PlannedScope(hierarchies, manager, request)
+      return new PlannedScope(hierarchies, manager, request, options)
     } catch (error) {
       manager[Symbol.dispose]()
       throw error
@@ -82,13 +88,10 @@ export class PlannedScope implements Disposable {
     this.#manager[Symbol.dispose]()
   }
 
-  /**
-   * Start the scope with a process that waits, and limit it.
-   * @param pid the process, which is in the scope then
-   * @returns the cgroup with what was made
-   * @throws RuntError 'cgroup'; what was made is gone again
-   */
-  async start(hierarchies: Hierarchies, pid: number, resources: Resources, options: CreateOptions): Promise<Cgroup> {
+  create(): undefined {}
+
+  /** Start the scope with a process that waits, and limit it. */
+  async join(pid: number, resources: Resources): Promise<Cgroup> {
     const { unit, kind } = scopeOf(this.planned)
     const settings = renderSettings(resources, placesOf(this.planned).versionOf)
     await this.#manager.start(unit, [
@@ -105,8 +108,8 @@ export class PlannedScope implements Disposable {
       if (invocation !== undefined) cgroup = { ...cgroup, scope: { unit, kind, invocation } }
       const doors = completeFolders(cgroup, made)
       // No user may load the device program, and a user namespace has no device that its maker hasn't.
-      const rootless = options.rootless === true || kind === 'user'
-      limitCgroup(hierarchies, cgroup, resources, { ...options, rootless })
+      const rootless = this.#options.rootless === true || kind === 'user'
+      limitCgroup(this.#hierarchies, cgroup, resources, { rootless })
       for (const door of doors) enter(door, pid) // v1's cpuset takes nobody before it is filled
       return cgroup
     } catch (error) {
@@ -162,12 +165,15 @@ async function isOurs(manager: UnitManager, { unit, invocation }: Scope): Promis
   return now === undefined || invocation === undefined || now === invocation
 }
 
+/** What is done by systemd with a scope that is there. */
+export const SYSTEMD: CgroupManager = { limit: updateScope, attach: attachToScope, destroy: destroyScope }
+
 /**
  * Kill what runs in a container's scope, stop it, and remove what is left. Without systemd, or when it refuses, a container goes
  * as well: systemd hears from the kernel that the scope is empty.
  * @throws RuntError 'cgroup'
  */
-export async function destroyScope(cgroup: Cgroup): Promise<void> {
+async function destroyScope(cgroup: Cgroup): Promise<void> {
   const scope = scopeOf(cgroup)
   try {
     using manager = await UnitManager.open(scope.kind)
@@ -195,7 +201,7 @@ async function leaveToSystemd({ directories }: Cgroup): Promise<void> {
 }
 
 /** Have systemd move a process into a container's scope. @param below placeToAttach() @throws RuntError 'cgroup' */
-export async function attachToScope(cgroup: Cgroup, below: string, pid: number): Promise<void> {
+async function attachToScope(cgroup: Cgroup, below: string, pid: number): Promise<void> {
   const { unit, kind } = scopeOf(cgroup)
   using manager = await UnitManager.open(kind)
   await manager.attach(unit, below, [pid])
@@ -212,11 +218,7 @@ async function remove(manager: UnitManager, cgroup: Cgroup): Promise<void> {
  * Like updateCgroup(), with the scope's properties in step.
  * @returns how to take all of it back
  */
-export async function updateScope(
-  hierarchies: Hierarchies,
-  cgroup: Cgroup,
-  update: Update,
-): Promise<() => Promise<void>> {
+async function updateScope(hierarchies: Hierarchies, cgroup: Cgroup, update: Update): Promise<() => Promise<void>> {
   const scope = scopeOf(cgroup)
   using manager = await UnitManager.open(scope.kind)
   const properties = changedProperties(cgroup, update, manager.release)
