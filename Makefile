@@ -16,6 +16,7 @@ MORE_ENGINE_PACKAGES := docker-registry containernetworking-plugins runc uidmap 
 BUN := node_modules/.bin/bun
 ARCH := $(shell uname -m | sed -e 's/x86_64/x64/' -e 's/aarch64/arm64/')
 ADDON := node_modules/@yuuang/ffi-rs-linux-$(ARCH)-gnu/ffi-rs.linux-$(ARCH)-gnu.node
+DATE := $(shell git log -1 --format=%cs 2>/dev/null || date +%F)
 COMMIT := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 SOURCES := $(shell find src -name '*.ts' ! -name '*.test.ts' ! -path '*/generated/*')
 GENERATED := src/config/generated/validators.js
@@ -72,9 +73,9 @@ dist/ffi-rs.node: $(PACKAGES)
 	@cp $(ADDON) $@
 
 # Manual pages and completions come from the same table of commands as the help.
-dist/share: bin/build-share.ts $(SOURCES) $(GENERATED) package.json
+dist/share: bin/build-share.ts src/config/landlock.md src/config/exit-record.md $(SOURCES) $(GENERATED) package.json
 	@rm -rf $@
-	@$(BUN) bin/build-share.ts $@
+	@$(BUN) bin/build-share.ts $@ $(DATE)
 
 run: build
 	@sh bin/demo
@@ -100,7 +101,7 @@ migration: build
 
 conformance: $(if $(filter dist/runt,$(RUNTIME)),build,$(PACKAGES))
 	@sh bin/debian-packages busybox-static libseccomp2
-	@$(BUN) conformance/main.ts --runtime '$(RUNTIME)' $(CASES)
+	@$(BUN) conformance/main.ts --runtime '$(RUNTIME)' -- $(CASES)
 
 rules: build
 	@sh bin/debian-packages busybox-static libseccomp2 runc crun
@@ -146,6 +147,7 @@ uninstall:
 	rm -f '$(DESTDIR)$(PREFIX)/bin/runt' '$(DESTDIR)$(PREFIX)/lib/runt/runt' \
 		'$(DESTDIR)$(PREFIX)/lib/runt/runt-engine' '$(DESTDIR)$(PREFIX)/lib/runt/ffi-rs.node' \
 		'$(DESTDIR)$(PREFIX)'/share/man/man8/runt.8 '$(DESTDIR)$(PREFIX)'/share/man/man8/runt-*.8 \
+		'$(DESTDIR)$(PREFIX)'/share/man/man5/runt-*.5 \
 		'$(DESTDIR)$(PREFIX)/share/bash-completion/completions/runt' '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_runt' \
 		'$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/runt.fish'
 	-rmdir '$(DESTDIR)$(PREFIX)/lib/runt' 2>/dev/null

@@ -10,6 +10,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, wri
 import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, stripVTControlCharacters } from 'node:util'
+import { choose } from './choose.ts'
 import { type Machine, observe } from './leaks.ts'
 import { adoptOrphans, isOwn } from './orphans.ts'
 import { PATIENCE } from './patience.ts'
@@ -57,12 +58,14 @@ const { values: options, positionals: words } = parseArgs({
 async function main(): Promise<number> {
   process.chdir(ROOT)
   const engines: readonly Engine[] = options.engine === undefined ? ['bun', 'node'] : [engine(options.engine)]
-  const pure = PURE_ROOTS.flatMap(findTests)
+  const roots = options.pure || !engines.includes('bun') ? PURE_ROOTS : [...PURE_ROOTS, KERNEL_ROOT]
+  const files = choose(roots.flatMap(findTests), words, (file) => file)
+  const touchesKernel = (file: string) => file.startsWith(`${KERNEL_ROOT}/`)
+  const pure = files.filter((file) => !touchesKernel(file))
   const jobs = engines.flatMap((engine) => pure.map((file) => ({ file, engine, seconds: PURE_SECONDS })))
-  const kernelJobs =
-    options.pure || !engines.includes('bun')
-      ? []
-      : findTests(KERNEL_ROOT).map((file) => ({ file, engine: 'bun' as const, seconds: KERNEL_SECONDS }))
+  const kernelJobs = files
+    .filter(touchesKernel)
+    .map((file) => ({ file, engine: 'bun' as const, seconds: KERNEL_SECONDS }))
   const outcomes = [...(await runAll(jobs, AT_ONCE)), ...(await runGuarded(kernelJobs))]
   return summarize(outcomes)
 }
@@ -76,7 +79,6 @@ function findTests(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.test.ts'))
     .map((name) => `${folder}/${name}`)
-    .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
     .sort()
 }
 

@@ -3,6 +3,7 @@
 import './cases/all.ts'
 import { Box, Ground } from './box.ts'
 import { allCases, type Case, nameOf } from './case.ts'
+import { choose } from './choose.ts'
 import { endingOf, judge, type Outcome, readDeviations } from './outcome.ts'
 import type { Runtime } from './runtime.ts'
 
@@ -19,7 +20,7 @@ export async function runCases(
 ): Promise<Outcome[]> {
   const deviations = readDeviations(runtime.name)
   using ground = new Ground(runtime)
-  const chosen = allCases().filter((each) => words.length === 0 || words.some((word) => nameOf(each).includes(word)))
+  const chosen = choose(allCases(), words, nameOf)
   const outcomes = new Map<Case, Outcome>()
   const waiting = [...chosen]
   const worker = async (): Promise<void> => {

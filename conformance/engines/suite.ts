@@ -2,6 +2,7 @@
 
 import './cases/all.ts'
 import { skip } from '../case.ts'
+import { choose } from '../choose.ts'
 import { type Ending, endingOf, judge, type Outcome, readDeviations } from '../outcome.ts'
 import { allCases, type EngineCase, nameOf } from './case.ts'
 import { rootlessCases } from './cases/rootless.ts'
@@ -26,9 +27,8 @@ const START: Readonly<Record<EngineName, (world: World) => Promise<Engine>>> = {
 
 /** The cases whose names have one of the words, or of the short set. */
 export function chooseCases(words: readonly string[], short: boolean): readonly EngineCase[] {
-  return [...allCases(), ...rootlessCases()]
-    .filter((each) => !short || each.short)
-    .filter((each) => words.length === 0 || words.some((word) => nameOf(each).includes(word)))
+  const cases = [...allCases(), ...rootlessCases()].filter((each) => !short || each.short)
+  return choose(cases, words, nameOf)
 }
 
 /** @param onEnd is told each outcome as it comes */

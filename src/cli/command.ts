@@ -27,6 +27,8 @@ export interface Command {
   /** Paragraphs for the manual and the help: what the summary can't say. */
   readonly details?: readonly string[]
   readonly flags: readonly Flag[]
+  /** Lines to try, and what each does. At least one. */
+  readonly examples: readonly (readonly [line: string, what: string])[]
   /** How many operands there may be. */
   readonly arity: readonly [least: number, most: number]
   /** Everything that follows the first operand belongs to another program. */

@@ -11,7 +11,8 @@ export async function helpText(name: string | undefined): Promise<string> {
   const command = await loadCommand(name)
   const flags = command.flags.length === 0 ? '' : `\nFlags:\n${flagTable(command.flags)}`
   const details = (command.details ?? []).map((text) => `\n${wrap(text)}`).join('')
-  return `runt ${name} ${command.operands}\n\n  ${command.summary}\n${details}${flags}`
+  const examples = command.examples.map(([line, what]) => `  ${line}\n      ${what}\n`).join('')
+  return `runt ${name} ${command.operands}\n\n  ${command.summary}\n${details}${flags}\nExamples:\n${examples}`
 }
 
 const WIDTH = 78

@@ -1,17 +1,23 @@
 import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ERROR_CODES } from '../error-codes.ts'
 import { COMMANDS } from './commands.ts'
 import { GLOBAL_FLAGS } from './global-flags.ts'
 import { manualPages } from './manual.ts'
+import { filePage } from './manual-file.ts'
 
-const pages = await manualPages(COMMANDS, '1.2.3')
+const EDITION = { version: '1.2.3', date: '2026-02-03' }
+const pages = new Map(await manualPages(COMMANDS, EDITION))
 /** A text as it stands in a page. */
 const roff = (text: string) => text.replaceAll('-', '\\-')
 
 test('runt has a page, and each command has one', () => {
-  assert.equal([...pages.keys()].sort(), ['runt.8', ...Object.keys(COMMANDS).map((name) => `runt-${name}.8`)].sort())
+  assert.equal(
+    [...pages.keys()].filter((name) => name.endsWith('.8')).sort(),
+    ['runt.8', ...Object.keys(COMMANDS).map((name) => `runt-${name}.8`)].sort(),
+  )
 })
 
 test('the page of runt has every command, global flag and code of an error', () => {
@@ -22,11 +28,33 @@ test('the page of runt has every command, global flag and code of an error', () 
 
 for (const [name, load] of Object.entries(COMMANDS)) {
   test(`the page of ${name} has its summary and flags`, async () => {
-    const { summary, flags } = await load()
+    const { summary, flags, examples } = await load()
     const page = pages.get(`runt-${name}.8`) ?? ''
-    for (const text of [summary, ...flags.map((flag) => `--${flag.name}`), ...flags.map(({ help }) => help)]) {
+    for (const text of [
+      summary,
+      ...flags.map((flag) => `--${flag.name}`),
+      ...flags.map(({ help }) => help),
+      ...examples.flat(),
+    ]) {
       assert.ok(page.includes(roff(text)), text)
     }
+  })
+}
+
+test('a page has its date', () => {
+  for (const [name, text] of pages) assert.match(text, '"2026-02-03" "runt 1.2.3"', name)
+})
+
+const DOCUMENTS = ['landlock', 'exit-record']
+for (const name of DOCUMENTS) {
+  const markdown = readFileSync(new URL(`../config/${name}.md`, import.meta.url), 'utf8')
+  pages.set(`runt-${name}.5`, filePage(`runt-${name}`, 'a document', markdown, EDITION))
+
+  test(`the page of the document ${name} has all of its words, and nothing of Markdown`, () => {
+    const text = (pages.get(`runt-${name}.5`) ?? '').replace(/\\f[BIR]|\\&/g, '').replaceAll('\\-', '-')
+    const told = markdown.replace(/^\|.*\n(?=\| ---)/gm, '') // without the heads of tables
+    for (const word of told.match(/[A-Za-z_]{5,}/g) ?? []) assert.ok(text.includes(word) || /md$/.test(word), word)
+    assert.not.match(text, /^\||`/m)
   })
 }
 

@@ -4,22 +4,32 @@ import { ERROR_CODES } from '../error-codes.ts'
 import type { Flag } from './args.ts'
 import type { Command, Commands } from './command.ts'
 import { GLOBAL_FLAGS } from './global-flags.ts'
+import type { Edition } from './manual-file.ts'
 
 const SECTION = 8
 
+/** Pages of section 5, made of documents. */
+const FILE_PAGES = ['runt-landlock', 'runt-exit-record'].map((name) => `${bold(name)}(5)`)
+
+const EXAMPLES: Command['examples'] = [
+  ['runt spec --bundle box', 'a config.json to start from, beside the root file system box/rootfs'],
+  ['runt run --bundle box mine', 'a container of it, with its program in the foreground'],
+  ['runt --debug --log log create --bundle box mine', 'the same in steps, with all that is done in the file log'],
+]
+
 /** @returns file name → text */
-export async function manualPages(commands: Commands, version: string): Promise<ReadonlyMap<string, string>> {
+export async function manualPages(commands: Commands, edition: Edition): Promise<ReadonlyMap<string, string>> {
   const loaded = await Promise.all(Object.values(commands).map((load) => load()))
   const pages = loaded.map((command): [string, string] => [
     `runt-${command.name}.${SECTION}`,
-    commandPage(command, version),
+    commandPage(command, edition),
   ])
-  return new Map([[`runt.${SECTION}`, mainPage(loaded, version)], ...pages])
+  return new Map([[`runt.${SECTION}`, mainPage(loaded, edition)], ...pages])
 }
 
-function mainPage(commands: readonly Command[], version: string): string {
+function mainPage(commands: readonly Command[], edition: Edition): string {
   return [
-    title('runt', version),
+    title('runt', SECTION, edition),
     section('NAME', 'runt \\- run containers from OCI bundles'),
     section('SYNOPSIS', synopsis('runt', '[global options]', 'COMMAND [options] [operands]')),
     section(
@@ -55,24 +65,27 @@ function mainPage(commands: readonly Command[], version: string): string {
         'where containers are on record, a folder for each; $XDG_RUNTIME_DIR/runt for an ordinary user',
       ),
     ),
-    section('SEE ALSO', seeAlso(commands.map(({ name }) => `runt-${name}`))),
+    section('EXAMPLES', EXAMPLES.map(([line, what]) => entry(bold(line), what)).join('')),
+    section('SEE ALSO', [seeAlso(commands.map(({ name }) => `runt-${name}`)), ...FILE_PAGES].join(', ')),
   ].join('')
 }
 
-function commandPage({ name, operands, summary, details, flags }: Command, version: string): string {
+function commandPage({ name, operands, summary, details, flags, examples }: Command, edition: Edition): string {
   const options = flags.length === 0 ? '' : '[options]'
   return [
-    title(`runt-${name}`, version),
+    title(`runt-${name}`, SECTION, edition),
     section('NAME', `runt\\-${escaped(name)} \\- ${escaped(summary)}`),
     section('SYNOPSIS', synopsis(`runt ${name}`, '[global options]', [options, operands].filter(Boolean).join(' '))),
     section('DESCRIPTION', paragraphs(`${sentence(summary)}.`, ...(details ?? []))),
     flags.length === 0 ? '' : section('OPTIONS', flags.map(flagEntry).join('')),
+    section('EXAMPLES', examples.map(([line, what]) => entry(bold(line), what)).join('')),
     section('SEE ALSO', seeAlso(['runt'])),
   ].join('')
 }
 
-function title(name: string, version: string): string {
-  return `.\\" Made from the table of commands by bin/build-share.ts.\n.TH ${name.toUpperCase()} ${SECTION} "" "runt ${version}" "System Administration"\n`
+export function title(name: string, section: number, { version, date }: Edition): string {
+  const volume = section === SECTION ? 'System Administration' : 'File Formats'
+  return `.\\" Made by bin/build-share.ts.\n.TH ${name.toUpperCase()} ${section} "${date}" "runt ${version}" "${volume}"\n`
 }
 
 function section(name: string, body: string): string {
@@ -103,12 +116,12 @@ function seeAlso(names: readonly string[]): string {
   return names.map((name) => `${bold(name)}(${SECTION})`).join(', ')
 }
 
-function bold(text: string): string {
+export function bold(text: string): string {
   return `\\fB${escaped(text)}\\fR`
 }
 
 /** What roff would take for its own: backslashes, dashes that shall stay such, and a dot or quote that begins a line. */
-function escaped(text: string): string {
+export function escaped(text: string): string {
   return text
     .replaceAll('\\', '\\e')
     .replaceAll('-', '\\-')

@@ -43,6 +43,10 @@ export const checkpoint: Command = {
       help: 'write a zero byte to FD once lazy pages can be asked for',
     },
   ],
+  examples: [
+    ['runt checkpoint --image-path saved mine', 'save it into the folder saved, and end it'],
+    ['runt checkpoint --image-path saved --leave-running --tcp-established mine', 'let it go on, with its connections'],
+  ],
   arity: [1, 1],
   async run(args, { store }) {
     await checkpointContainer(store, args.operands[0] ?? '', {

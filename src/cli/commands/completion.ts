@@ -16,6 +16,10 @@ export const completion: Command = {
     'For bash: runt completion bash >/usr/share/bash-completion/completions/runt. For zsh: put it into a folder of $fpath as _runt. For fish: into ~/.config/fish/completions/runt.fish. make install does all three.',
   ],
   flags: [],
+  examples: [
+    ['runt completion bash >/etc/bash_completion.d/runt', 'for all who use bash'],
+    ['source <(runt completion zsh)', 'in the shell that is open'],
+  ],
   arity: [1, 1],
   async run({ operands: [shell = ''] }, { commands }) {
     if (!Object.hasOwn(SCRIPTS, shell)) {

@@ -16,6 +16,10 @@ export const create: Command = {
     ...LAUNCH_FLAGS,
     { name: 'no-subreaper', kind: 'boolean', help: "don't become the parent of its orphans: create never does" },
   ],
+  examples: [
+    ['runt create --bundle box --pid-file box/pid mine', 'a container whose program waits for runt start mine'],
+    ['runt --systemd-cgroup create --bundle box mine', 'the same in a scope of systemd'],
+  ],
   arity: [1, 1],
   async run(args, globals) {
     const options = launchOptions(args, globals, 'create')

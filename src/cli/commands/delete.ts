@@ -18,6 +18,10 @@ export const deleteCommand: Command = {
       help: 'say why the kernel killed its program, if it did and somebody saw its end',
     },
   ],
+  examples: [
+    ['runt delete mine', 'after its program has ended'],
+    ["runt delete --force --regex '^test-'", 'kill and delete all whose ids begin so'],
+  ],
   arity: [1, 1],
   async run(args, globals) {
     const options = { force: args.boolean('force'), explain: args.boolean('explain') }

@@ -15,6 +15,10 @@ export const events: Command = {
     { name: 'interval', kind: 'string', value: 'DURATION', help: 'time between two of its stats (5s)' },
     { name: 'stats', kind: 'boolean', help: 'print the stats once, and nothing else' },
   ],
+  examples: [
+    ['runt events --interval 1s mine', 'what it uses, each second, until it ends'],
+    ['runt events --stats mine', 'the same once'],
+  ],
   arity: [1, 1],
   async run(args, { store }) {
     const [id = ''] = args.operands

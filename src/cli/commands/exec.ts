@@ -48,6 +48,11 @@ export const exec: Command = {
     { name: 'ignore-paused', kind: 'boolean', help: 'also in a paused container: it runs once that is resumed' },
     { name: 'profile', kind: 'boolean', help: 'print where the time goes' },
   ],
+  examples: [
+    ['runt exec --tty mine sh', 'a shell in the container'],
+    ['runt exec --user 1000:1000 --cwd /tmp --env A=b mine env', 'a program of another user'],
+    ['runt exec --process process.json --detach mine', 'what a file says, in the background'],
+  ],
   arity: [1, Number.POSITIVE_INFINITY],
   stopEarly: true,
   errorStatus: FAILED,

@@ -11,6 +11,7 @@ export const features: Command = {
     'The structure is the one of features.md of the specification. It depends on the build alone, not on the machine: what is listed here may still be refused by a kernel.',
   ],
   flags: [],
+  examples: [['runt features', 'what engines ask']],
   arity: [0, 0],
   async run(_args, { commands }) {
     const structure = featuresOf({ ...BUILD, checkpoint: Object.hasOwn(commands, 'checkpoint') })

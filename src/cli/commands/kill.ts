@@ -11,6 +11,11 @@ export const kill: Command = {
     'Where the container shares a pid namespace, KILL goes to all of its processes, since the others would not end with the first. A paused container is ended by KILL; it gets other signals when it is resumed.',
   ],
   flags: [{ name: 'all', short: 'a', kind: 'boolean', help: 'to every process of the container' }, REGEX_FLAG],
+  examples: [
+    ['runt kill mine', 'SIGTERM to its first process'],
+    ['runt kill mine KILL', 'its end'],
+    ['runt kill --all mine USR1', 'a signal to all of its processes'],
+  ],
   arity: [1, 2],
   async run(args, globals) {
     const signal = args.operands[1] ?? ''

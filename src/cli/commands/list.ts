@@ -20,6 +20,11 @@ export const list: Command = {
     { name: 'quiet', short: 'q', kind: 'boolean', help: 'only ids' },
     { name: 'all-roots', kind: 'boolean', help: 'also those of every other root that can be found below /run' },
   ],
+  examples: [
+    ['runt list', 'those of this root'],
+    ['runt list --all-roots', 'those of all engines that use runt'],
+    ['runt list --quiet', 'ids alone, for a script'],
+  ],
   arity: [0, 0],
   async run(args, { store }) {
     const format = oneOf(args, 'format', ['table', 'json'])

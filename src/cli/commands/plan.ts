@@ -17,6 +17,10 @@ export const plan: Command = {
     { name: 'bundle', short: 'b', kind: 'string', value: 'DIR', help: 'the folder with config.json (.)' },
     { name: 'format', short: 'f', kind: 'string', value: 'text|json', help: 'form of the plan (text)' },
   ],
+  examples: [
+    ['runt plan box', 'every system call that makes the container of the bundle box'],
+    ['runt plan --format json box', 'the same for a program'],
+  ],
   arity: [0, 1],
   async run(args, { store, systemdCgroup }) {
     const format = oneOf(args, 'format', ['text', 'json'])

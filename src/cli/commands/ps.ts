@@ -14,6 +14,11 @@ export const ps: Command = {
   flags: [
     { name: 'format', short: 'f', kind: 'string', value: 'table|json', help: 'what ps(1) says, or pids (table)' },
   ],
+  examples: [
+    ['runt ps mine', 'its processes, as ps -ef shows them'],
+    ['runt ps mine -o pid,rss,args', 'other columns'],
+    ['runt ps --format json mine', 'pids alone'],
+  ],
   arity: [1, Number.POSITIVE_INFINITY],
   stopEarly: true,
   async run(args, { store }) {

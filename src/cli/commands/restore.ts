@@ -38,6 +38,7 @@ export const restore: Command = {
     },
     { name: 'lsm-mount-context', kind: 'string', value: 'CONTEXT', help: 'another SELinux context of its mounts' },
   ],
+  examples: [['runt restore --bundle box --image-path saved mine', 'go on where runt checkpoint saved it']],
   arity: [1, 1],
   run(args, globals) {
     return restoreContainer(globals.store, {

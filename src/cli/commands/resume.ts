@@ -7,6 +7,7 @@ export const resume: Command = {
   summary: 'let a paused container go on',
   details: ['Signals that were sent meanwhile arrive now.'],
   flags: [],
+  examples: [['runt resume mine', 'after runt pause mine']],
   arity: [1, 1],
   async run({ operands: [id = ''] }, { store }) {
     resumeContainer(store, id)

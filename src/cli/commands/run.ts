@@ -16,6 +16,10 @@ export const run: Command = {
     { name: 'keep', kind: 'boolean', help: 'leave it on record when it has ended' },
     { name: 'no-subreaper', kind: 'boolean', help: "don't become the parent of its orphans" },
   ],
+  examples: [
+    ['runt run --bundle box mine', "in the foreground, with the program's exit status"],
+    ['runt run --detach --bundle box --pid-file box/pid mine', 'in the background'],
+  ],
   arity: [1, 1],
   async run(args, globals) {
     const mode = args.boolean('detach') ? 'run' : 'run-foreground'

@@ -13,6 +13,10 @@ export const spec: Command = {
     { name: 'file', short: 'f', kind: 'string', value: 'FILE', help: 'its name, there or absolute (config.json)' },
     { name: 'rootless', kind: 'boolean', help: 'for a container of an ordinary user' },
   ],
+  examples: [
+    ['runt spec --bundle box', 'write box/config.json'],
+    ['runt spec --rootless && runt run mine', 'a container of an ordinary user, of the folder rootfs here'],
+  ],
   arity: [0, 0],
   async run(args) {
     const file = args.string('file') ?? 'config.json'

@@ -9,6 +9,7 @@ export const start: Command = {
     "start runs the startContainer hooks in the container, executes the program, and then runs the poststart hooks. It fails when the program can't be executed.",
   ],
   flags: [],
+  examples: [['runt start mine', 'let the program of a created container begin']],
   arity: [1, 1],
   async run({ operands: [id = ''] }, { store }) {
     await startContainer(store, id)

@@ -11,6 +11,7 @@ export const state: Command = {
     'Of a container that has stopped, exit says how, as far as anybody saw it: status or signal; cause oom-kill or seccomp; oomKills, and limit, the cgroup whose memory limit was reached. It is seen by a run in the foreground with --keep, until the parent of a detached container has reaped it, and always with the annotation runt.exit-record: "true" (Linux 6.15), for which a small process waits beside the container.',
   ],
   flags: [],
+  examples: [['runt state mine', 'its state as JSON']],
   arity: [1, 1],
   async run({ operands: [id = ''] }, { store }) {
     printJson(containerState(store, id))

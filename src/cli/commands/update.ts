@@ -48,6 +48,14 @@ export const update: Command = {
     ...LIMITS.map(([name, value, help]): Flag => ({ name, kind: 'string', value, help })),
     ...SCHEMATA.map(([name, value, help]): Flag => ({ name, kind: 'string', value, help })),
   ],
+  examples: [
+    ['runt update --memory 512m --pids-limit 100 mine', 'other limits'],
+    ['runt update --cpu-quota -1 mine', 'none for CPU time'],
+    [
+      'echo \'{"memory": {"limit": 1073741824}}\' | runt update --resources - mine',
+      'what JSON on the standard input says',
+    ],
+  ],
   arity: [1, 1],
   async run(args, { store }) {
     const [id = ''] = args.operands

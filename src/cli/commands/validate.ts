@@ -19,6 +19,10 @@ export const validate: Command = {
     { name: 'format', short: 'f', kind: 'string', value: 'text|json', help: 'form of the verdict (text)' },
     { name: 'strict', kind: 'boolean', help: 'take warnings for problems: the exit status is 1 then' },
   ],
+  examples: [
+    ['runt validate box', 'all that is wrong or odd with box/config.json'],
+    ['runt validate --strict --format json box', 'for a program: JSON, and warnings count'],
+  ],
   arity: [0, 1],
   async run(args) {
     const format = oneOf(args, 'format', ['text', 'json'])
