@@ -174,6 +174,20 @@ check('F6', 'timeOffsets without a time namespace are refused', async (box) => {
   await box.rejected({ '/linux/timeOffsets': { boottime: { secs: 5 } } })
 })
 
+check('F2', 'what keeps a program from starting is told in joined namespaces, too', async (box) => {
+  await withNamespaces('-niu', async (holder) => {
+    const joined = NAMESPACES.map(({ type }) =>
+      type in JOINS ? { type, path: `/proc/${holder}/ns/${LINKS[type]}` } : { type },
+    )
+    const said = await box.rejected({
+      '/linux/namespaces': joined,
+      '/linux/sysctl': { 'net.core.somaxconn': '77', 'kernel.msgmax': '777' },
+      '/process/args': ['no-such-program'],
+    })
+    assert.match(said, /executable file not found in \$PATH/)
+  })
+})
+
 /** What is to be made in a joined namespace, by rule; the namespace is the runtime's own. */
 const WRITTEN = [
   ['H6', 'network', 'a sysctl', { '/linux/sysctl': { 'net.core.somaxconn': '77' }, '/hostname': undefined }],

@@ -79,13 +79,29 @@ function requireAnother(context: Context, { type, path }: Given, given: Value | 
   const change = changeOf(context.config, type)
   if (change === undefined || given === undefined) return
   plan.section(change.pointer, path, () => {
-    const flags = { kind: 'open-flags', flags: O.RDONLY | O.CLOEXEC } as const
-    const link = `/proc/self/ns/${NAMESPACES[type].link}`
-    const own = statDescriptor(context, plan.syscall('openat', [AT.FDCWD, link, flags, 0], { name: 'own_ns' }))
+    const own = statDescriptor(context, openOwn(context, type))
     const joined = statDescriptor(context, given)
     const about = `${change.what} not allowed in host ${type} namespace: ${path} is the host's own`
     plan.require(joined.field(STATX.inode, 8), 'ne', own.field(STATX.inode, 8), ERRNO.EPERM, about)
   })
+}
+
+/**
+ * Before others are joined: keep hold of our own namespaces of those types.
+ * @returns writes the steps that lead back into them, for who goes on when there is to be no container
+ */
+export function lowerKeepNamespaces(context: Context): () => void {
+  const own = givenNamespaces(context.config).map(({ type }) => ({ type, fd: openOwn(context, type) }))
+  return () => {
+    for (const { type, fd } of own) {
+      context.plan.syscall('setns', [fd, NAMESPACES[type].flag], { name: `back_to_${type}` })
+    }
+  }
+}
+
+function openOwn({ plan }: Context, type: NamespaceType): Value {
+  const flags = { kind: 'open-flags', flags: O.RDONLY | O.CLOEXEC } as const
+  return plan.syscall('openat', [AT.FDCWD, `/proc/self/ns/${NAMESPACES[type].link}`, flags, 0], { name: 'own_ns' })
 }
 
 /** What a container writes into a namespace of this type, be it joined or new. */

@@ -53,12 +53,23 @@ export interface BornInit extends Born {
  * @param giveUp where it goes on when P1 can't even die: what v1's freezer holds doesn't
  * @param flags of clone3(2)
  * @param cgroup the v2 folder that it is born in
+ * @param goBack leaves the namespaces that were joined for the child
  */
 export function lowerBirth(
   context: ProcessContext,
   undo: Undo,
   giveUp: Label,
-  { name, flags, cgroup }: { readonly name: string; readonly flags: bigint; readonly cgroup: Value | undefined },
+  {
+    name,
+    flags,
+    cgroup,
+    goBack = () => {},
+  }: {
+    readonly name: string
+    readonly flags: bigint
+    readonly cgroup: Value | undefined
+    readonly goBack?: () => void
+  },
   child: () => void,
 ): BornInit {
   const { plan, slots } = context
@@ -75,6 +86,7 @@ export function lowerBirth(
   undo.onFailure(`kill_${name}`, () => lowerKill(context, pidfd.field(0, 4), pid, giveUp))
   moveToSlot(context, pidfd.field(0, 4), slots.pidfd)
   undo.onFailure(`kill_${name}`, () => lowerKill(context, slots.pidfd, pid, giveUp))
+  goBack()
   lowerLetGo(context, slots.directory)
   const wait = lowerWatchSignals(context)
   lowerWaitFor(context, wait, undo)

@@ -12,7 +12,7 @@ import type { Plan } from '../../plan/step.ts'
 import { lowerReserveSlots } from '../descriptors.ts'
 import type { Facts } from '../facts.ts'
 import { lowerHiddenFromOthers, lowerHostSide, lowerP1, newContext } from '../lower.ts'
-import { newNamespaceFlags } from '../namespaces.ts'
+import { lowerKeepNamespaces, newNamespaceFlags } from '../namespaces.ts'
 import { lowerBirth, lowerExpectProgram, lowerExpectReady, lowerLines, lowerReply } from './birth.ts'
 import { lowerCgroupWork } from './cgroup.ts'
 import { lowerClaim, lowerRecord } from './claim.ts'
@@ -35,8 +35,11 @@ export function lowerSolo(config: Config, facts: Facts, solo: Solo): Plan {
   if (facts.mode === 'run-foreground' && solo.subreaper) plan.syscall('prctl', [PR.SET_CHILD_SUBREAPER, 1, 0, 0, 0])
   const time = lowerClaim(context, solo, undo)
   lowerCgroupWork(context, solo.cgroup, undo)
+  // The engine, should it have to go on, is to find itself where we were.
+  const goBack = lowerKeepNamespaces(context)
+  undo.onFailure('own_namespaces', goBack)
   const doors = lowerHostSide(context)
-  const birth = { name: 'init', flags: newNamespaceFlags(config), cgroup: doors.v2 }
+  const birth = { name: 'init', flags: newNamespaceFlags(config), cgroup: doors.v2, goBack }
   const born = lowerBirth(context, undo, giveUp, birth, () => lowerP1(context, doors))
   lowerExpectReady(context, born, undo)
   lowerRecord(context, solo, time, born, undo)
