@@ -1,6 +1,6 @@
 // config-linux.md: sysctl, masked and read-only paths, propagation of the root, personality, memory policy.
 
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
 import { succeeded } from '../box.ts'
 import { NAMESPACES } from '../bundle.ts'
@@ -41,6 +41,26 @@ check('H10', 'masked files and folders can be read, and are empty', async (box) 
     '/linux/maskedPaths': ['/etc/passwd', '/mnt', '/proc/version', '/sys/firmware'],
   })
   assert.match(said, /^0\n0$/)
+})
+
+check('H10', 'more masked and read-only paths than there may be open files', async (box) => {
+  for (let index = 0; index < 300; index++) {
+    writeFileSync(`${box.rootfs}/mnt/masked${index}`, 'seen')
+    writeFileSync(`${box.rootfs}/mnt/fixed${index}`, '')
+  }
+  const named = (word: string): string[] => Array.from({ length: 300 }, (_, index) => `/mnt/${word}${index}`)
+  const limited = await box.runPrepared('ulimit -n 256', {
+    '/root/readonly': false,
+    '/linux/maskedPaths': [...named('masked'), ...named('absent')],
+    '/linux/readonlyPaths': named('fixed'),
+    '/process/rlimits': [],
+    '/process/args': [
+      'sh',
+      '-c',
+      'cat /mnt/masked*; for file in /mnt/fixed*; do echo x 2>/dev/null >$file && echo $file; done; true',
+    ],
+  })
+  assert.is(succeeded(limited).stdout, '')
 })
 
 const CHANGES = ['chmod 606', 'chown 0:1', 'touch -t 200001010000']
