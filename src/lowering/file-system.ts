@@ -3,23 +3,33 @@
 import type { Mount } from '../config/types.ts'
 import { FSMOUNT_CLOEXEC, MOUNT_ATTR, MOUNT_ATTR_ATIME_MASK, MS, OPEN_TREE } from '../linux/mount-flags.ts'
 import { AT } from '../linux/open-flags.ts'
+import { STATX } from '../linux/statx.ts'
+import type { DataObject } from '../plan/builder.ts'
 import type { Label, Value } from '../plan/step.ts'
 import { type Context, has, isNew } from './context.ts'
 import { closeIfMany } from './descriptors.ts'
-import { lowerFsContext } from './fs-context.ts'
+import { lowerFsContext, modeRoutine } from './fs-context.ts'
 import { fsParameters, legacyArguments, needsLegacyCall } from './fs-parameters.ts'
 import { labelOption, labelParameters } from './lsm.ts'
 import { setMountAttributes } from './rootfs.ts'
 
-/** A file system of its own, mounted nowhere yet, with the flags of its options; writable, when something is to be made in it. */
-export function makeFileSystem(context: Context, mount: Mount): Value {
+/**
+ * A file system of its own, mounted nowhere yet, with the flags of its options; writable, when something is to be made in it.
+ * @param status statx(2) of the folder whose mode it is to have, if that is there
+ */
+export function makeFileSystem(context: Context, mount: Mount, status?: DataObject): Value {
   const { plan } = context
   const { attrSet } = mount.options
   const attributes = isWrittenFirst(mount) ? attrSet & ~MOUNT_ATTR.RDONLY : attrSet
   if (needsLegacyCall(mount)) return mountLegacy(context, mount, attributes)
   const label = labelParameters(context.config.linux.mountLabel, mount.type)
   const refused = mayBeRefused(context, mount) ? plan.label('refused') : undefined
-  const fs = lowerFsContext(context, mount.type, [...fsParameters(mount), ...label], refused)
+  const fs = lowerFsContext(context, mount.type, [...fsParameters(mount), ...label], refused, (fs) => {
+    if (status === undefined) return
+    plan.when([status.field(STATX.mode, 2), 'ne', 0], () =>
+      plan.call(modeRoutine(plan), [fs, status.field(STATX.mode, 2)]),
+    )
+  })
   const made = plan.syscall('fsmount', [fs, FSMOUNT_CLOEXEC, attributes])
   if (refused === undefined) closeIfMany(context, fs)
   else lowerHostSysfs(context, mount, { refused, made })

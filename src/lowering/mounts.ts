@@ -8,7 +8,7 @@ import type { Context } from './context.ts'
 import { lowerCopyUp } from './copy-up.ts'
 import { closeIfMany } from './descriptors.ts'
 import { isDev, isWrittenFirst, takesModeOfTarget } from './file-system.ts'
-import { type FsParameter, isReadonly, splitOption } from './fs-parameters.ts'
+import { type FsParameter, isReadonly, needsLegacyCall, splitOption } from './fs-parameters.ts'
 import { openInRoot } from './in-root.ts'
 import { lowerRootLabel } from './lsm.ts'
 import {
@@ -20,7 +20,7 @@ import {
 import { attachMount, openTarget } from './mount-target.ts'
 import { setMountAttributes } from './rootfs.ts'
 import { pointer, sourceTree } from './sources.ts'
-import { statxRoomWith } from './statx.ts'
+import { statxRoom } from './statx.ts'
 
 const FSPICK_CLOEXEC_EMPTY_PATH = 0x1 | 0x8
 const FSCONFIG_CMD_RECONFIGURE = 7
@@ -53,10 +53,15 @@ function lowerBind(context: Context, mount: Mount): void {
 
 function lowerFileSystem(context: Context, mount: Mount): void {
   const { plan } = context
-  const status = takesModeOfTarget(mount) ? statxRoomWith(context, TMPFS_MODE) : undefined
+  const status = takesModeOfTarget(mount) ? statxRoom(context) : undefined
   const target = openTarget(context, mount, { status })
-  const fs = sourceTree(context, mount)
-  if (status !== undefined) plan.syscall('fchmodat', [fs, '.', status.field(STATX.mode, 2, PERMISSIONS)])
+  const isMade = context.trees.mounts.has(mount.index) || needsLegacyCall(mount)
+  const fs = sourceTree(context, mount, isMade ? undefined : status)
+  if (status !== undefined && isMade) {
+    plan.when([status.field(STATX.mode, 2), 'ne', 0], () =>
+      plan.syscall('fchmodat', [fs, '.', status.field(STATX.mode, 2, PERMISSIONS)]),
+    )
+  }
   if (mount.options.tmpcopyup) lowerCopyUp(context, mount.options, target, fs)
   if (isReadonly(mount) && isDev(mount)) context.unsealed.push({ mount, fs })
   else if (isReadonly(mount) && isWrittenFirst(mount)) setMountAttributes(context, fs, { set: MOUNT_ATTR.RDONLY })
@@ -69,9 +74,6 @@ function lowerFileSystem(context: Context, mount: Mount): void {
 
 /** Of st_mode, all but the type. */
 const PERMISSIONS = 0o7777
-
-/** What a tmpfs gets when neither the config nor a folder that it covers says otherwise. */
-const TMPFS_MODE = 0o1777
 
 /** A read-only /dev is sealed once its devices are in it. */
 export function lowerSealDev(context: Context): void {

@@ -7,6 +7,7 @@ import { FSMOUNT_CLOEXEC, MOVE_MOUNT, MS, OPEN_TREE } from '../linux/mount-flags
 import { NAMESPACES } from '../linux/namespaces.ts'
 import { AT, S_IF, S_IFMT } from '../linux/open-flags.ts'
 import { STATX } from '../linux/statx.ts'
+import type { DataObject } from '../plan/builder.ts'
 import type { Value } from '../plan/step.ts'
 import { type Context, has, isNew } from './context.ts'
 import { makeFileSystem } from './file-system.ts'
@@ -122,14 +123,17 @@ export function lowerOwnSources(context: Context): Value {
   return trees.root
 }
 
-/** When a mount's turn has come: a detached tree of its own, cloned or new. */
-export function sourceTree(context: Context, mount: Mount): Value {
+/**
+ * When a mount's turn has come: a detached tree of its own, cloned or new.
+ * @param status of the folder whose mode a new one is to have
+ */
+export function sourceTree(context: Context, mount: Mount, status?: DataObject): Value {
   const { trees, way, ownSources } = context
   const inside = ownSources.get(mount.index)
   if (inside !== undefined) return withIdmap(context, mount, cloneInside(context, mount, inside))
   const ahead = trees.mounts.get(mount.index)
   if (ahead === undefined) {
-    const tree = withIdmap(context, mount, newTree(context, mount))
+    const tree = withIdmap(context, mount, newTree(context, mount, status))
     if (mount.kind === 'bind' && !has(context.config, 'mount')) cutOff(context, tree)
     return tree
   }
@@ -162,8 +166,8 @@ function cutOff(context: Context, tree: Value): void {
   setMountAttributes(context, tree, { propagation: MS.SLAVE, recursive: true })
 }
 
-function newTree(context: Context, mount: Mount): Value {
-  if (mount.kind === 'filesystem') return makeFileSystem(context, mount)
+function newTree(context: Context, mount: Mount, status?: DataObject): Value {
+  if (mount.kind === 'filesystem') return makeFileSystem(context, mount, status)
   return cloneTree(context, mount.source ?? '', mount.options.recursiveBind)
 }
 

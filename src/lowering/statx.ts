@@ -1,7 +1,7 @@
 // statx(2) in a plan.
 
 import { AT } from '../linux/open-flags.ts'
-import { STATX, STATX_BASIC_STATS, STATX_SIZE } from '../linux/statx.ts'
+import { STATX_BASIC_STATS, STATX_SIZE } from '../linux/statx.ts'
 import type { DataObject, SyscallOptions } from '../plan/builder.ts'
 import type { Operand } from '../plan/step.ts'
 import type { ProcessContext } from './context.ts'
@@ -11,13 +11,6 @@ type Plan = Pick<ProcessContext, 'plan'>
 /** Room for a struct statx. */
 export function statxRoom({ plan }: Plan): DataObject {
   return plan.buffer('statx', STATX_SIZE)
-}
-
-/** The same, with the mode of a file that nobody has looked at. */
-export function statxRoomWith({ plan }: Plan, mode: number): DataObject {
-  const bytes = new Uint8Array(STATX_SIZE)
-  new DataView(bytes.buffer).setUint16(STATX.mode, mode, true)
-  return plan.struct(`statx mode=${mode.toString(8)}`, [bytes])
 }
 
 /** statx(2) of a descriptor, into room of its own or into the one given. */
