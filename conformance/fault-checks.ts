@@ -44,7 +44,7 @@ export function checkUntouched(step: Step, index: number, plan: Plan): void {
   // Only of a stream that is the null device.
   const stream = step.name === 'dup3' && step.origin === '/process/user'
   // By P0, when P1's pid has been told: in the foreground alone somebody listens.
-  const monitor = ['close', 'ppoll', 'wait4'].includes(step.name) || step.about === 'status'
+  const monitor = ['close', 'ppoll', 'wait4', 'waitid'].includes(step.name) || step.about === 'status'
   assert.ok(
     tolerant || late || stream || monitor || aside.includes(step.name),
     `step ${index} (${step.name}) failed and nobody noticed`,

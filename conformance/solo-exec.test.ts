@@ -13,7 +13,10 @@ import { soloExecImage } from '../src/lifecycle/solo-exec.ts'
 import { statusOf } from '../src/lifecycle/status.ts'
 import { Store } from '../src/lifecycle/store.ts'
 import { ERRNO } from '../src/linux/errno.ts'
+import { PR } from '../src/linux/prctl.ts'
+import { WALL } from '../src/linux/wait.ts'
 import { withFile } from '../src/machine/testing/run.ts'
+import { syscall, trySyscall } from '../src/native/syscall.ts'
 import { Box, Ground, succeeded } from './box.ts'
 import { linkBuilt, missingForTests } from './built.ts'
 import {
@@ -40,6 +43,7 @@ if (reason !== undefined) {
   const ground = new Ground(findRuntime(runtime))
   testFaults(folder)
   testForeground(ground, runtime)
+  testDetached(ground)
   testFallBack(ground)
   test.after(() => {
     ground[Symbol.dispose]()
@@ -152,6 +156,28 @@ function testForeground(ground: Ground, runtime: string): void {
 
 const IDLE = 'exec sleep 100'
 
+/** As engines do, which are told of the end of the program by the kernel alone. */
+function testDetached(ground: Ground): void {
+  test('who inherits a detached process gets its exit status, however soon it ends', async () => {
+    await using box = new Box(ground)
+    await box.launch(IDLE)
+    syscall('prctl', PR.SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    try {
+      for (let round = 0; round < 40; round++) {
+        const flags = round % 2 === 0 ? [] : ['--supervised']
+        const words = ['exec', '--detach', '--pid-file', box.path('pid'), box.id, 'sh', '-c', 'exit 7']
+        succeeded(await box.command([...flags, ...words]))
+        const pid = Number(readFileSync(box.path('pid'), 'utf8'))
+        const status = new Uint8Array(4)
+        assert.is(trySyscall('wait4', pid, status, WALL, 0), pid, `round ${round}`)
+        assert.equal([...status], [0, 7, 0, 0])
+      }
+    } finally {
+      syscall('prctl', PR.SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+    }
+  })
+}
+
 function testFallBack(ground: Ground): void {
   test('what the image can not do, the engine tells, and nobody is left inside', async () => {
     await using box = new Box(ground)
@@ -165,7 +191,7 @@ function testFallBack(ground: Ground): void {
       assert.is(JSON.parse(stdout).length, 1)
     }
     const missing = await box.command(['exec', box.id, '/nowhere'])
-    assert.is(missing.status, 127)
+    assert.is(missing.status, 255)
   })
 }
 

@@ -2,7 +2,7 @@
 
 import { POLLIN } from '../linux/poll.ts'
 import { SIGSET_BYTES } from '../linux/signals.ts'
-import { WALL } from '../linux/wait.ts'
+import { CLD_EXITED, P_PID, SIGINFO, WALL, WEXITED, WNOWAIT } from '../linux/wait.ts'
 import { type DataObject, u32, u64 } from '../plan/builder.ts'
 import { MESSAGE, REPLY } from '../plan/messages.ts'
 import { type Operand, REPORT, type Value } from '../plan/step.ts'
@@ -88,7 +88,7 @@ export function lowerJoinerPid(context: ProcessContext, joiner: Operand): void {
  * @param child points to P1's pid once the joiner has ended
  */
 export function lowerWatchChild(context: ProcessContext, { joiner, child }: { joiner: Value; child: Value }): void {
-  const { plan, slots } = context
+  const { plan, slots, facts } = context
   plan.reportTo(slots.monitor)
   lowerLetGoOfStreams(context)
   const status = plan.struct('status', [u64(0)])
@@ -103,11 +103,24 @@ export function lowerWatchChild(context: ProcessContext, { joiner, child }: { jo
   plan.syscall('ppoll', [pollfds.address, 2, 0, 0, SIGSET_BYTES])
   const alive = plan.label('alive')
   plan.branch(pollfds.field(14, 2), 'eq', 0, alive)
-  plan.syscall('wait4', [born, status.address, WALL, 0])
+  if (facts.mode === 'run-foreground') plan.syscall('wait4', [born, status.address, WALL, 0])
+  else lowerPeekStatus(context, born, status)
   plan.place(ended)
   sendValue(context, slots.monitor, MESSAGE.status, status.field(0, 4), 'status')
   plan.place(alive)
   plan.exit(0)
+}
+
+/** The wait status of a child that has ended. It stays for whoever inherits it from us: an engine waits for it. waitid(2) */
+function lowerPeekStatus({ plan }: ProcessContext, child: Value, status: DataObject): void {
+  const info = plan.buffer('siginfo', SIGINFO.size)
+  plan.syscall('waitid', [P_PID, child, info.address, WEXITED | WNOWAIT | WALL, 0])
+  const number = info.field(SIGINFO.status, 4)
+  plan.when(
+    [info.field(SIGINFO.code, 4), 'eq', CLD_EXITED],
+    () => plan.store(status.at(1), 4, number), // the second byte of a wait status
+    () => plan.store(status.address, 4, number),
+  )
 }
 
 /** P1 in new namespaces: runt writes the id maps, brings the network devices, and has it put into its scope. */
