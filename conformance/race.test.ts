@@ -3,16 +3,27 @@
 // RACE_SECONDS says for how long; `make soak` takes its time.
 
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { DESCRIBING_PROC_FILES } from '../src/linux/proc-files.ts'
+import { lookerIn, MARK, TRACING } from './attacker.ts'
 import { Box, Ground } from './box.ts'
 import { linkBuilt, missingForTests } from './built.ts'
 import type { Edits } from './bundle.ts'
 import { Canary } from './canary.ts'
+import { PATIENCE } from './patience.ts'
 import { findRuntime } from './runtime.ts'
 import { type ConsoleSocket, listenForConsole } from './terminal.ts'
 
@@ -147,6 +158,77 @@ function takeTerminals(socket: ConsoleSocket): void {
   }
 }
 
+/** How long one command may take, in milliseconds: longer than all limits in it. */
+const LONGEST_MS = 40_000 * PATIENCE
+const SIGNALS = ['KILL', 'STOP', 'XCPU', 'TERM']
+
+/** Its own cgroup gets folders with names that nobody expects, as fast as it can make them. */
+const NAMES = `cd /sys/fs/cgroup/pids && n=0; while :; do
+  mkdir "$(printf 'a\\377%d' $n)" "new
+line$n" " $n" "-$n" 2>/dev/null; n=$((n + 1)); done`
+
+function testAttacker(ground: Ground, canary: Canary): void {
+  test('beside a container that attacks whatever comes in, nothing hangs and nothing gets out', async () => {
+    await using box = new Box(ground)
+    const shared = box.path('shared')
+    mkdirSync(shared)
+    writeFileSync(box.path(MARK), '')
+    const pairs = makePairs(box, canary, { paths: ['/data/one/two/three'] })
+    const swapper = await startSwapper(pairs)
+    const counts = { execs: 0, rounds: 0 }
+    const timed = async <T>(what: string, work: Promise<T>): Promise<T> => {
+      const begin = Date.now()
+      const result = await work
+      assert.ok(Date.now() - begin < LONGEST_MS, `${what} took ${Date.now() - begin} ms`)
+      canary.assertUntouched(what)
+      return result
+    }
+    try {
+      const deadline = Date.now() + SECONDS * 1000
+      do {
+        const signal = SIGNALS[counts.rounds % SIGNALS.length]
+        await box.launch(lookerIn(box.path(MARK), `test $tries -gt 2 && kill -${signal} $n`), {
+          ...TRACING,
+          '/mounts/-': { destination: '/mnt', source: shared, options: ['bind'] },
+        })
+        await box.waitForFile(`${shared}/ready`)
+        for (let round = 0; round < 8; round++) {
+          const flags = [
+            ...(round % 2 === 0 ? ['--detach'] : []),
+            '--cwd',
+            '/data/one/two/three',
+            '--pid-file',
+            box.path(`${MARK}-pid`),
+          ]
+          const command = [...(round % 4 < 2 ? [] : ['--supervised']), 'exec', ...flags, box.id, 'true']
+          // A program that has been stopped as it began is waited for, and rightly so.
+          if (signal === 'STOP' && round % 2 === 1) continue
+          await timed('an exec', box.command(command, { cwd: box.folder, env: { SECRET: MARK }, seconds: 60 }))
+          counts.execs++
+        }
+        await using other = new Box(ground)
+        await timed(
+          'a create',
+          other.launch(NAMES, { '/mounts/-': { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup' } }),
+        )
+        await timed('another exec', other.command(['exec', other.id, 'true']))
+        await timed('another delete', other.delete('--force'))
+        other.assertNothingLeft()
+        await timed('a delete', box.delete('--force'))
+        box.assertNothingLeft()
+        assert.not.ok(
+          existsSync(`${shared}/caught`),
+          existsSync(`${shared}/caught`) ? readFileSync(`${shared}/caught`, 'utf8') : '',
+        )
+        counts.rounds++
+      } while (Date.now() < deadline)
+    } finally {
+      swapper.kill('SIGKILL')
+    }
+    console.log(`an attacker: ${counts.execs} execs in ${counts.rounds} rounds`)
+  })
+}
+
 /** Over /proc there are only what hides parts of it, on purpose, and files that may be mounted over. */
 function assertProcIsFree(mountinfo: string): void {
   for (const line of mountinfo.split('\n')) {
@@ -166,7 +248,7 @@ const targets = ({ folder }: Canary): string[] => [
 ]
 
 /** A link beside each component of the paths. @returns the words of the swapper */
-function makePairs(box: Box, canary: Canary, { paths, file }: Round): string[] {
+function makePairs(box: Box, canary: Canary, { paths, file }: Pick<Round, 'paths' | 'file'>): string[] {
   const words: string[] = []
   const made = new Set<string>()
   for (const path of paths) {
@@ -207,6 +289,7 @@ if (reason !== undefined) {
   const ground = new Ground(findRuntime(linkBuilt(`${folder}/runtime`)))
   const canary = new Canary(`${folder}/canary`)
   testRaces(ground, canary)
+  testAttacker(ground, canary)
   test.after(() => {
     ground[Symbol.dispose]()
     rmSync(folder, { recursive: true, force: true })
