@@ -34,7 +34,7 @@ help:
 	@echo 'make engines RUNTIME=PATH       Podman, Buildah, Docker and containerd on it; CASES=WORD selects'
 	@echo 'make vm-test                    in a virtual machine with cgroup v2, systemd, AppArmor, SELinux; VM_TESTS=PART selects'
 	@echo 'make vm-smoke                   one container in that machine, from its boot to its end: a minute'
-	@echo 'make bench RUNS=N               beside runc and crun, interleaved ($(RUNS) runs)'
+	@echo 'make bench RUNS=N               beside runc and crun, interleaved ($(RUNS) runs), and beside their newest under systemd'
 	@echo 'make soak                       load and endurance beside runc and crun, and races for RACE_SECONDS; sizes: conformance/soak.ts'
 	@echo 'make migration                  moves a running container in each way that CRIU knows; RUNTIME=PATH moves beside it'
 	@echo 'make golden                     write the expected texts of the tests anew'
@@ -85,7 +85,7 @@ test: build
 	@$(BUN) conformance/run-tests.ts
 
 bench: build
-	@sh bin/debian-packages busybox-static runc crun strace golang-github-containers-common
+	@sh bin/debian-packages busybox-static runc crun strace systemd dbus-daemon dbus-system-bus-common golang-github-containers-common
 	@$(BUN) conformance/bench.ts --runs $(RUNS)
 
 RACE_SECONDS ?= 300

@@ -7,6 +7,8 @@
 //   the kernel adds their times to its RUSAGE_CHILDREN.
 // - Debian's crun refuses a hybrid cgroup tree. On such a machine all three run in one mount namespace in which it is a
 //   plain v1 tree; runt on the machine as it is has a table of its own.
+// - Then all three, runc and crun the newest of Debian, where the newest systemd has booted on cgroup v2 (systemd/world.sh), with
+//   either manager of cgroups.
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -17,6 +19,7 @@ import { Ground } from './box.ts'
 import { baseConfig, edited, makeRootfs, missingForBundles } from './bundle.ts'
 import { defaultProfile } from './default-profile.ts'
 import type { Runtime } from './runtime.ts'
+import { inWorld, missingForWorld, newestDebian } from './systemd/world.ts'
 
 const HYBRID = '/sys/fs/cgroup/unified'
 const WARM_UP = 3
@@ -46,7 +49,7 @@ interface Subject {
   readonly bundle: string
   readonly stateRoot: string
   readonly folder: string
-  /** As in cgroupsPath. */
+  /** As in cgroupsPath; "" for what the runtime makes of the id. */
   readonly cgroup: string
   readonly samples: Record<Row, Sample[]>
 }
@@ -67,7 +70,12 @@ const PAIRS = 300
 const MOST_SYSCALLS = 250
 
 const { values } = parseArgs({
-  options: { runs: { type: 'string', default: '30' }, plain: { type: 'boolean', default: false } },
+  options: {
+    runs: { type: 'string', default: '30' },
+    plain: { type: 'boolean', default: false },
+    /** Times alone, with these global flags: in a world. */
+    inside: { type: 'string' },
+  },
 })
 const runs = Number(values.runs)
 
@@ -77,6 +85,13 @@ function main(): number {
     console.log(`no benchmark: ${missing}`)
     return 0
   }
+  if (values.inside !== undefined) return compareTimes(values.inside.split(' ').filter(Boolean))
+  const status = compareHere()
+  compareInWorld()
+  return status
+}
+
+function compareHere(): number {
   if (values.plain || !existsSync(`${HYBRID}/cgroup.procs`)) return compare(Object.keys(CANDIDATES))
   console.log('In a mount namespace in which the hybrid cgroup tree of this machine is a plain v1 tree:\n')
   const script = `umount ${HYBRID} && exec "$@"`
@@ -87,17 +102,47 @@ function main(): number {
   return status ?? 1
 }
 
-function compare(names: readonly string[]): number {
+/** As today's distributions run them. */
+function compareInWorld(): void {
+  if (values.plain) return
+  const reason = missingForWorld('v2')
+  const debian = reason === undefined ? newestDebian() : { reason }
+  if ('reason' in debian) {
+    console.log(`\nnothing is compared under a newer systemd: ${debian.reason}`)
+    return
+  }
+  for (const [flags, manager] of [
+    ['--systemd-cgroup', 'a scope of systemd'],
+    ['', 'folders of their own'],
+  ] as const) {
+    console.log(`\nOn cgroup v2, where Debian's newest systemd has booted; each container in ${manager}:\n`)
+    const self = [process.execPath, fileURLToPath(import.meta.url), '--runs', `${runs}`, `--inside=${flags}`]
+    inWorld('v2', self, debian)
+  }
+}
+
+function compareTimes(flags: readonly string[]): number {
   callNative('prctl', PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-  const [first] = names
-  using ground = new Ground({ name: first ?? '', version: '', command: [] })
-  const subjects = names.flatMap((name) => subject(name, ground))
+  using ground = new Ground({ name: '', version: '', command: [] })
+  measureAll(Object.keys(CANDIDATES).flatMap((name) => subject(name, ground, flags)))
+  return 0
+}
+
+function measureAll(subjects: readonly Subject[]): void {
   for (const each of subjects) startIdle(each)
   for (let run = -WARM_UP; run < runs; run++) {
     for (const each of subjects) measure(each, run >= 0)
   }
   for (const each of subjects) command(each, ['delete', '--force', IDLE])
   printTimes(subjects)
+}
+
+function compare(names: readonly string[]): number {
+  callNative('prctl', PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+  const [first] = names
+  using ground = new Ground({ name: first ?? '', version: '', command: [] })
+  const subjects = names.flatMap((name) => subject(name, ground))
+  measureAll(subjects)
   const verdicts = [
     ...subjects.map(printCounts),
     ...printFilterCost(subjects),
@@ -106,7 +151,8 @@ function compare(names: readonly string[]): number {
   return verdicts.every(Boolean) ? 0 : 1
 }
 
-function subject(name: string, ground: Ground): Subject[] {
+/** @param flags with --systemd-cgroup each container has a scope of its own */
+function subject(name: string, ground: Ground, flags: readonly string[] = []): Subject[] {
   const path = CANDIDATES[name]?.find(existsSync)
   if (path === undefined) {
     console.log(`${name} is not installed`)
@@ -117,18 +163,25 @@ function subject(name: string, ground: Ground): Subject[] {
   const bundle = `${folder}/bundle`
   mkdirSync(bundle, { recursive: true })
   makeRootfs(`${bundle}/rootfs`, ground.folder)
-  const cgroup = `${ground.cgroup}/${name}`
+  const cgroup = flags.includes('--systemd-cgroup') ? '' : `${ground.cgroup}/${name}`
   writeFileSync(`${bundle}/config.json`, JSON.stringify(edited(baseConfig(cgroup), {})))
   const samples = Object.fromEntries(ROWS.map((row) => [row, []])) as unknown as Subject['samples'] // one for each row
   return [
-    { runtime: { name, version, command: [path] }, bundle, folder, cgroup, stateRoot: `${folder}/state`, samples },
+    {
+      runtime: { name, version, command: [path, ...flags] },
+      bundle,
+      folder,
+      cgroup,
+      stateRoot: `${folder}/state`,
+      samples,
+    },
   ]
 }
 
 function startIdle(subject: Subject): void {
   const bundle = `${subject.folder}/${IDLE}`
   mkdirSync(bundle)
-  const cgroup = `${subject.cgroup}-${IDLE}`
+  const cgroup = subject.cgroup === '' ? '' : `${subject.cgroup}-${IDLE}`
   const edits = { '/root/path': `${subject.bundle}/rootfs`, '/process/args': ['sleep', '3600'] }
   writeFileSync(`${bundle}/config.json`, JSON.stringify(edited(baseConfig(cgroup), edits)))
   command(subject, ['run', '--detach', '--bundle', bundle, IDLE])

@@ -65,6 +65,16 @@ write_units() {
 	UNIT
 }
 
+# A user and group, where there are none of that name; who else has the number loses it.
+account() {
+  for line in "passwd:$1:x:$2:$2::/:/bin/sh" "group:$1:x:$2:"; do
+    file=/etc/${line%%:*}
+    grep -q "^$1:" "$file" 2>/dev/null && continue
+    { grep -v "^[^:]*:[^:]*:$2:" "$file" 2>/dev/null || true; echo "${line#*:}"; } >"$file.new"
+    mv "$file.new" "$file"
+  done
+}
+
 # The mounts still show the machine's tree. What else of cgroups is mounted would be found by who looks for the first mount.
 mount_cgroups() {
   lines=$(grep -E ' - cgroup2? ' /proc/self/mountinfo)
@@ -100,20 +110,15 @@ inside() {
   fi
   mount -t proc proc /proc
   mount -t overlay -o "lowerdir=/etc,upperdir=$folder/etc,workdir=$folder/etc.work" overlay /etc
-  for line in "passwd:x:$TESTER:$TESTER::/:/bin/sh" 'group:x:1000:' "subuid:100000:65536" "subgid:100000:65536"; do
-    file=/etc/${line%%:*}
-    [ ! -e "$file" ] || grep -v "^tester:" "$file" | grep -v "^[^:]*:[^:]*:$TESTER:" >"$folder/lines" || true
-    echo "tester:${line#*:}" >>"$folder/lines"
-    cp "$folder/lines" "$file"
-    rm "$folder/lines"
-  done
+  account root 0 && account messagebus 990 && account tester $TESTER
+  for file in subuid subgid; do echo tester:100000:65536 >/etc/$file; done
   mount -t tmpfs -o mode=755 tmpfs /run
   mount -t tmpfs -o mode=1777 tmpfs /dev/shm
   mkdir -p /run/user/$TESTER /run/lock
   chown $TESTER:$TESTER /run/user/$TESTER
   chmod 700 /run/user/$TESTER
   write_units
-  hostname world
+  echo world >/proc/sys/kernel/hostname
   : >"$folder/inside"
   control=/etc/systemd/system.control:/run/systemd/system.control
   exec env -i container=oci PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \

@@ -2,7 +2,7 @@
 
 import { type SpawnSyncOptions, spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { homedir, tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import { missingForTests } from '../built.ts'
@@ -51,6 +51,18 @@ export function inWorld(
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** What world.sh and a comparison of runtimes need of another Debian. */
+const PACKAGES =
+  'base-files bash dash coreutils grep sed util-linux mount systemd dbus-daemon dbus-system-bus-common libseccomp2 runc crun busybox-static'
+
+/** The files of the newest Debian, with its systemd, runc and crun; or why they can't be had. */
+export function newestDebian(): { readonly root: string } | { readonly reason: string } {
+  const cache = process.env.XDG_CACHE_HOME ?? `${homedir()}/.cache`
+  const command = [fileURLToPath(new URL('../../bin/debian-root', import.meta.url)), `${cache}/runt/sid`, 'sid']
+  const { status, stdout, stderr } = spawnSync('sh', [...command, ...PACKAGES.split(' ')], { encoding: 'utf8' })
+  return status === 0 ? { root: stdout.trim() } : { reason: stderr.trim() }
 }
 
 /** This file of tests is what another says there. @param file beside this one */
