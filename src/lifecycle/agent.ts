@@ -42,5 +42,5 @@ export async function handOver(peer: Peer, agent: Agent, state: State): Promise<
       ...(failedWith(cause, 'EPERM') ? { hint: NOT_LOOKED_INTO } : {}),
     })
   }
-  await tell(peer, encodeReply('', undefined))
+  await tell(peer, encodeReply())
 }

@@ -1,12 +1,8 @@
 // runt's side of the conversation with an image: what create and exec hear and say alike. process/sync.ts draws it.
 
-import type { Process } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
-import { homeOf } from '../host/home.ts'
-import { needsHome } from '../lowering/execve.ts'
 import { poll } from '../native/descriptors.ts'
 import { trySyscall } from '../native/syscall.ts'
-import { REPLY } from '../plan/messages.ts'
 import { type Plan, REPORT } from '../plan/step.ts'
 import { blockingChannel, expect } from '../process/channel.ts'
 import type { InitProcess } from '../process/init.ts'
@@ -88,27 +84,6 @@ export async function executed({ init, plan }: Pick<Peer, 'init' | 'plan'>): Pro
   if (message === undefined) return hooked
   if (message.kind !== 'failed') throw new RuntError('internal', `${message.kind} from the image after the start`)
   throw planFailure(plan, message)
-}
-
-/**
- * HOME=…, when runt is to find it.
- * @param pid of the process, in whose root the user is looked up
- * @param otherwise where else, when we may not look into the process
- */
-export function homeEntry(
-  process: Process | undefined,
-  pid: number,
-  otherwise: (uid: number) => string | undefined,
-): string | undefined {
-  if (process === undefined || !needsHome(process.env)) return undefined
-  const { uid } = process.user
-  return homeVariable(homeOf(pid, uid) ?? otherwise(uid) ?? '/')
-}
-
-/** HOME=…; what is longer than any path is no home. */
-export function homeVariable(home: string): string {
-  const entry = `HOME=${home}`
-  return Buffer.byteLength(entry) < REPLY.homeRoom ? entry : 'HOME=/'
 }
 
 /** A message that was due; a failure, or the image's end, as an error. */

@@ -9,7 +9,6 @@ import { PIDFD_RECEIVER } from '../config/annotations.ts'
 import { loadConfig, withPlace } from '../config/load.ts'
 import type { Config } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
-import { homeIn } from '../host/home.ts'
 import { InheritedRoot } from '../host/inherited-root.ts'
 import type { MovedDevices } from '../host/network/devices.ts'
 import { sendPidfd } from '../host/pidfd.ts'
@@ -34,7 +33,7 @@ import { handOver } from './agent.ts'
 import { saveCard } from './card.ts'
 import { type CgroupOptions, planFor } from './cgroup.ts'
 import { type Container, type Status, stateOf } from './container.ts'
-import { hear, homeEntry, learnPid, type Peer, receiveMaster, tell } from './conversation.ts'
+import { hear, learnPid, type Peer, receiveMaster, tell } from './conversation.ts'
 import { destroy } from './delete.ts'
 import { requireExitWatch, watchExit } from './exit-watch.ts'
 import { checkLabels, consoleTarget, gatherFacts, type LaunchOptions, ungrantable } from './facts.ts'
@@ -224,7 +223,7 @@ async function serve(
     const { moveDevices } = await import('../host/network/devices.ts')
     attempt.devices = moveDevices(pid, netDevices)
   }
-  if (newUser || netDevices.length > 0 || facts.cgroup.awaited) await tell(peer, encodeReply('', undefined))
+  if (newUser || netDevices.length > 0 || facts.cgroup.awaited) await tell(peer, encodeReply())
   const master = facts.console?.kind === 'channel' ? await receiveMaster(peer) : undefined
   const { prestart, createRuntime, createContainer: inside } = config.hooks
   if (prestart.length + createRuntime.length + inside.length > 0) {
@@ -234,7 +233,7 @@ async function serve(
     const state = stateOf(attempt.container, 'creating', pid)
     runHooks('prestart', prestart, state)
     runHooks('createRuntime', createRuntime, state)
-    await tell(peer, encodeReply(insideState(attempt.container, 'creating', inside.length > 0), undefined))
+    await tell(peer, encodeReply(insideState(attempt.container, 'creating', inside.length > 0)))
   }
   const { seccomp } = config.linux
   if (seccomp !== undefined && hasListener(facts)) {
@@ -251,8 +250,7 @@ async function serve(
   if (options.pidfdSocket !== undefined) sendPidfd(options.pidfdSocket, pid)
   if (options.pidFile !== undefined) writeFileAtomically(options.pidFile, `${pid}`, 0o644)
   const state = insideState(container, 'created', config.hooks.startContainer.length > 0)
-  const home = homeEntry(config.process, pid, (uid) => homeIn(config.root.path, uid))
-  await tell(peer, encodeReply(state, home))
+  await tell(peer, encodeReply(state))
   attempt.devices?.[Symbol.dispose]()
   attempt.devices = undefined
   profile.mark('on record')

@@ -5,7 +5,6 @@ import { execJoinPoints, placeToAttach } from '../cgroup/exec.ts'
 import { managerOf } from '../cgroup/manager.ts'
 import type { ProcessConfig } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
-import { homeOf } from '../host/home.ts'
 import { sendPidfd } from '../host/pidfd.ts'
 import { callerNofile } from '../host/probe.ts'
 import { SIGNAL } from '../linux/signals.ts'
@@ -24,7 +23,7 @@ import { endOf, exitStatus, isAlive, processStat, reap, signalProcess } from '..
 import { EXEC_STOPPED } from '../words.ts'
 import { handOver } from './agent.ts'
 import { type Container, stateOf } from './container.ts'
-import { executed, hear, homeEntry, learnPid, type Peer, receiveMaster, tell } from './conversation.ts'
+import { executed, hear, learnPid, type Peer, receiveMaster, tell } from './conversation.ts'
 import { type ExecRequest, execConfig } from './exec-process.ts'
 import { explainExec } from './explain-exec.ts'
 import {
@@ -194,7 +193,7 @@ async function enter(
     if (attachTo !== undefined) {
       const manager = await managerOf(container.cgroup)
       await manager.attach(container.cgroup, attachTo, await learnPid(unborn))
-      await tell(unborn, encodeReply('', undefined))
+      await tell(unborn, encodeReply())
     }
     const pid = await learnPid(unborn)
     born = { pid, startTime: processStat(pid)?.startTime ?? 0 }
@@ -208,8 +207,7 @@ async function enter(
     profile.mark('init ready')
     if (options.pidfdSocket !== undefined) sendPidfd(options.pidfdSocket, pid)
     if (options.pidFile !== undefined) writeFileAtomically(options.pidFile, `${pid}`, 0o644)
-    const home = homeEntry(config.process, pid, (uid) => homeOf(container.pid, uid))
-    await tell(peer, encodeReply('', home))
+    await tell(peer, encodeReply())
     await executed(peer)
     profile.mark('executed')
     return { init, ...born, master }

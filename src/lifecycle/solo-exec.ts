@@ -3,12 +3,9 @@
 import { UNIFIED } from '../cgroup/cgroup.ts'
 import { notFrozen, openForEntry } from '../cgroup/freezer.ts'
 import type { ProcessConfig } from '../config/types.ts'
-import { homeOf, passwdOf } from '../host/home.ts'
 import { pidfdInode } from '../host/pidfd.ts'
-import { inFirstUserNamespace } from '../host/probe.ts'
 import { S_IF, S_IFMT } from '../linux/open-flags.ts'
 import { isDebugging } from '../log.ts'
-import { needsHome } from '../lowering/execve.ts'
 import type { ProcessFacts } from '../lowering/facts.ts'
 import { lowerSoloExec, type SoloExec } from '../lowering/solo/exec.ts'
 import type { Image } from '../machine/codegen.ts'
@@ -17,7 +14,6 @@ import { exists, readFileIfPresent, status } from '../native/file.ts'
 import type { Plan } from '../plan/step.ts'
 import { becomeImage } from '../process/become.ts'
 import type { Container } from './container.ts'
-import { homeVariable } from './conversation.ts'
 import type { ExecOptions } from './exec.ts'
 import { compileHere } from './image.ts'
 
@@ -54,10 +50,9 @@ export function soloExecImage(
   const inode = pidfdInode(container.pid)
   const checks = [...notFrozen(container.cgroup), ...openForEntry(container.cgroup)]
   const leaf = container.cgroup.directories[UNIFIED]
-  const home = homeIn(config, container.pid)
   if (inode === undefined || !checks.every(({ path }) => exists(path))) return undefined
   if (leaf !== undefined && readFileIfPresent(`${leaf}/cgroup.subtree_control`) !== '') return undefined
-  const solo: SoloExec = { init: { pid: container.pid, inode }, checks, leaf, home, pidFile: options.pidFile, engine }
+  const solo: SoloExec = { init: { pid: container.pid, inode }, checks, leaf, pidFile: options.pidFile, engine }
   const plan = lowerSoloExec(config, facts, solo)
   const { inject } = options
   return { plan, image: compileHere(plan, inject === undefined ? {} : { inject }) }
@@ -76,7 +71,6 @@ function isPlain(container: Container, options: ExecOptions, facts: ProcessFacts
     container.rdt === undefined &&
     (filter === null || filter.agent === undefined || filter.agent === null) &&
     isReadAgain(options.request.processFile) &&
-    inFirstUserNamespace() && // an ordinary user may not look into init for the home
     !isDebugging()
   )
 }
@@ -84,11 +78,4 @@ function isPlain(container: Container, options: ExecOptions, facts: ProcessFacts
 /** What is left to the engine in the end, it does from the start: a pipe is empty then. */
 function isReadAgain(file: string | undefined): boolean {
   return file === undefined || ((status(file)?.mode ?? 0) & S_IFMT) === S_IF.REG
-}
-
-/** HOME for a program whose environment has none, with the file that says so. */
-function homeIn({ process: program }: ProcessConfig, pid: number): SoloExec['home'] {
-  if (program === undefined || !needsHome(program.env)) return undefined
-  const passwd = passwdOf(pid) // before it is read: a change after that is noticed
-  return { entry: homeVariable(homeOf(pid, program.user.uid) ?? '/'), passwd }
 }

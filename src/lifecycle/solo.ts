@@ -8,12 +8,9 @@ import type { Hierarchies } from '../cgroup/hierarchy.ts'
 import { isDelegated } from '../cgroup/ownership.ts'
 import { cgroupScript } from '../cgroup/script.ts'
 import type { Config } from '../config/types.ts'
-import { homeIn } from '../host/home.ts'
-import { resolveInRoot } from '../host/in-root.ts'
 import { pidfdInode } from '../host/pidfd.ts'
 import { isDebugging, logWords } from '../log.ts'
 import { has, isNew } from '../lowering/context.ts'
-import { needsHome } from '../lowering/execve.ts'
 import type { ConsoleTarget, Facts } from '../lowering/facts.ts'
 import { hasListener } from '../lowering/seccomp.ts'
 import { TIME_MARK } from '../lowering/solo/clock.ts'
@@ -25,7 +22,6 @@ import { becomeImage } from '../process/become.ts'
 import { labelsFrom } from '../process/report.ts'
 import type { SeccompFilter } from '../seccomp/filter.ts'
 import { cardOf } from './card.ts'
-import { homeVariable } from './conversation.ts'
 import type { CreateOptions } from './create.ts'
 import { gatherFacts, ungrantable } from './facts.ts'
 import { compileHere } from './image.ts'
@@ -82,8 +78,7 @@ export function soloImage(
   if (script === undefined) return undefined
   const directory = store.directory(options.id)
   const facts = gatherFacts(config, options, undefined, directory, cgroup, hierarchies, filter, 0)
-  const home = homeEntry(config)
-  if (home === 'unknown' || ungrantable(config, facts.grantable).length > 0) return undefined
+  if (ungrantable(config, facts.grantable).length > 0) return undefined
   const foreground = options.mode === 'run-foreground'
   // The image may be used again: the time is for it to find.
   const record = { ...newRecord(config, options, cgroup, filter), created: TIME_MARK }
@@ -101,7 +96,6 @@ export function soloImage(
     cgroup: script,
     ...removals(cgroup),
     pidFile: options.pidFile,
-    home,
     subreaper: options.noSubreaper !== true,
     engine,
     removal: [engine, '--root', store.root, ...logWords(), 'delete', '--force', '--explain', options.id],
@@ -143,20 +137,4 @@ function isPlain(
     !(config.exitRecord && options.mode !== 'run-foreground') &&
     Object.values(hooks).every((list) => list.length === 0)
   )
-}
-
-const PASSWD = '/etc/passwd'
-
-/**
- * HOME=… for a user whose environment has none, from the image's /etc/passwd: only when no mount will stand in its place.
- * @returns 'unknown' when that can't be told from here
- */
-function homeEntry(config: Config): string | undefined | 'unknown' {
-  if (config.process === undefined || !needsHome(config.process.env)) return undefined
-  const covered = config.mounts.some(({ destination }) => {
-    const target = resolveInRoot(config.root.path, destination)
-    return target === '/' || `${PASSWD}/`.startsWith(`${target}/`)
-  })
-  const home = covered ? undefined : homeIn(config.root.path, config.process.user.uid)
-  return home === undefined ? 'unknown' : homeVariable(home)
 }

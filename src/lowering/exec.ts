@@ -85,8 +85,6 @@ export interface JoinerExtras {
   readonly pidfd: Address
   /** The joiner's first steps. */
   readonly first: () => void
-  /** Further steps of the joiner, once it is inside. */
-  readonly inside: () => void
 }
 
 /**
@@ -100,7 +98,7 @@ export function lowerJoiner(context: ProcessContext, extras?: JoinerExtras): Bir
   const body = (): void => {
     lowerEndWithParent(context)
     extras?.first()
-    lowerEnter(context, extras?.inside)
+    lowerEnter(context)
     const program = lowerBecomeProgram(context)
     lowerEndWithParent(context) // a change of ids takes it back
     lowerLeaveHost(context, child)
@@ -118,7 +116,7 @@ function lowerEndWithParent({ plan }: ProcessContext): void {
 }
 
 /** Where host paths are still the host's: into the cgroup. Then into the namespaces. */
-function lowerEnter(context: ProcessContext, inside: () => void = () => {}): void {
+function lowerEnter(context: ProcessContext): void {
   const { plan, slots: fixed } = context
   lowerLeaveSlot(context, fixed.monitor)
   // A terminal of the caller's is nothing that a process inside may control.
@@ -140,10 +138,9 @@ function lowerEnter(context: ProcessContext, inside: () => void = () => {}): voi
   lowerKeyring(context, 'exec')
   lowerNamespaceRoot(context)
   lowerOwnRoot(context)
-  inside()
 }
 
-/** All that a child inherits. @returns where the program's path stands */
+/** All that a child inherits. */
 function lowerBecomeProgram(context: ProcessContext): ReturnType<typeof lowerIdentityForChild> {
   lowerPty(context)
   const cwd = lowerCwd(context, (path) => openInRoot(context, path, { flags: O.PATH | O.DIRECTORY, name: 'cwd' }))

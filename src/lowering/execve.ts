@@ -1,27 +1,51 @@
 // process.args and process.env: the program is found before `ready`, and executed when the gate opens.
 
-import type { Process } from '../config/types.ts'
 import { ERRNO } from '../linux/errno.ts'
 import { AT, S_IF, S_IFMT } from '../linux/open-flags.ts'
 import { STATX, STATX_TYPE } from '../linux/statx.ts'
 import { type DataObject, u64 } from '../plan/builder.ts'
-import { REPLY } from '../plan/messages.ts'
-import type { Field } from '../plan/step.ts'
+import type { Address, Field } from '../plan/step.ts'
 import { NOT_IN_PATH } from '../words.ts'
 import type { ProcessContext } from './context.ts'
+import { lowerHome } from './home.ts'
 
 /** PATH of a container that has none: what execvp(3) would say, and where programs are. */
 export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 const X_OK = 1
 
-/** Is HOME for runt to find, in the container's /etc/passwd? */
-export function needsHome(env: readonly string[]): boolean {
-  return !env.some((entry) => entry.startsWith('HOME=') && entry !== 'HOME=')
+/** What the config says the program finds as its environment: the last entry of a name counts, and an empty HOME is none. */
+function givenEnvironment(env: readonly string[]): readonly string[] {
+  const byName = new Map<string, string>()
+  for (const entry of env) {
+    const name = entry.split('=', 1)[0] ?? ''
+    byName.delete(name) // it stands where the last one does
+    byName.set(name, entry)
+  }
+  return [...byName.values()].filter((entry) => entry !== 'HOME=')
 }
 
-/** Look the program up as execvp(3) does. @returns where its path stands when the program is found */
-export function lowerFindProgram(context: ProcessContext): Field | undefined {
+/** Find HOME when the environment has none. @returns where it stands then */
+export function lowerHomeIfUnset(context: ProcessContext): Address | undefined {
+  const { process } = context.config
+  if (process === undefined || givenEnvironment(process.env).some((entry) => entry.startsWith('HOME=')))
+    return undefined
+  return lowerHome(context, process.user.uid)
+}
+
+/** What is executed in the end. */
+export interface Program {
+  /** Where its path stands. */
+  readonly path: Field
+  readonly environment: DataObject
+}
+
+/**
+ * Look the program up as execvp(3) does.
+ * @param home from lowerHomeIfUnset()
+ * @returns undefined when the config has no process
+ */
+export function lowerFindProgram(context: ProcessContext, home: Address | undefined): Program | undefined {
   const { plan, config } = context
   const { process } = config
   if (process === undefined) return undefined
@@ -37,7 +61,7 @@ export function lowerFindProgram(context: ProcessContext): Field | undefined {
     }
     plan.place(found)
   })
-  return program.field(0, 8)
+  return { path: program.field(0, 8), environment: programEnvironment(context, process.env, home) }
 }
 
 /** Where a program is looked for that has no slash in its name, as execvp(3) does. */
@@ -82,23 +106,22 @@ function lowerCandidate(
   plan.place(next)
 }
 
-/** What the program finds as its environment; HOME may come from runt, with the reply to `ready`. */
-export function programEnvironment({ plan, facts, reply }: ProcessContext, { env }: Pick<Process, 'env'>): DataObject {
+/** @param home from lowerHomeIfUnset() */
+function programEnvironment({ plan, facts }: ProcessContext, env: readonly string[], home?: Address): DataObject {
   const listen = facts.listenFds === undefined ? [] : [`LISTEN_FDS=${facts.listenFds}`, 'LISTEN_PID=1']
-  const given = env.filter((entry) => entry !== 'HOME=' && (listen.length === 0 || !entry.startsWith('LISTEN_')))
-  return plan.strings([...given, ...listen], needsHome(env) ? [reply.at(REPLY.home)] : [])
+  const given = givenEnvironment(env).filter((entry) => listen.length === 0 || !entry.startsWith('LISTEN_'))
+  return plan.strings([...given, ...listen], home === undefined ? [] : [home])
 }
 
 /** The last step: the program takes the image's place. */
-export function lowerExecve(context: ProcessContext, program: Field): void {
+export function lowerExecve(context: ProcessContext, program: Program): void {
   const { plan, config } = context
   const { process } = config
   if (process === undefined) return
   const [name = ''] = process.args
   plan.section('/process/args', `exec: ${JSON.stringify(name)}`, () => {
-    const envp = programEnvironment(context, process)
     const args = plan.strings(process.args)
-    plan.syscall('execve', [program, args.address, envp.address], { path: 'container' })
+    plan.syscall('execve', [program.path, args.address, program.environment.address], { path: 'container' })
     plan.exit(127)
   })
 }

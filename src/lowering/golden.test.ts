@@ -362,7 +362,6 @@ const SOLO: Solo = {
   own: ['/sys/fs/cgroup/cpuset/golden'],
   above: ['/sys/fs/cgroup/cpuset'],
   pidFile: '/tmp/pid',
-  home: 'HOME=/root',
   subreaper: true,
   engine: '/usr/bin/runt-engine',
   removal: ['/usr/bin/runt-engine', 'delete', '--force', 'golden'],
@@ -380,7 +379,6 @@ const SOLO_EXEC: SoloExec = {
   init: { pid: 4711, inode: 815n },
   checks: [{ path: '/sys/fs/cgroup/freezer/golden/freezer.state', position: 0, byte: 'T' }],
   leaf: '/sys/fs/cgroup/unified/golden',
-  home: { entry: 'HOME=/root', passwd: { inode: 7n, size: 80n, modified: { seconds: 1n, nanoseconds: 2 } } },
   pidFile: '/run/pid',
   engine: '/usr/bin/runt-engine',
 }

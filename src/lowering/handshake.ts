@@ -31,12 +31,12 @@ function receive({ plan, slots, reply, facts }: ProcessContext, about: string): 
   const got = plan.syscall('read', [slots.channel, reply.address, room], {
     about,
     name: 'got',
-    atLeast: { count: REPLY.home, errno: gone },
+    atLeast: { count: REPLY.state, errno: gone },
   })
   if (room <= REPLY.part) return
   // A longer state comes in parts.
   const whole = plan.add(reply.field(REPLY.stateLength, 4), REPLY.state)
-  plan.when([got, 'above', REPLY.home], () =>
+  plan.when([got, 'above', REPLY.state], () =>
     plan.loop(({ done }) => {
       plan.branch(got, 'atLeast', whole, done)
       const rest = [slots.channel, plan.add(reply.address, got), REPLY.part] as const

@@ -11,7 +11,7 @@ import { type DataObject, u32, u64 } from '../plan/builder.ts'
 import { HOOK_FAILED, REPLY } from '../plan/messages.ts'
 import type { Context } from './context.ts'
 import { moveToSlot } from './descriptors.ts'
-import { DEFAULT_PATH, programEnvironment } from './execve.ts'
+import { DEFAULT_PATH } from './execve.ts'
 
 const SEEK_SET = 0
 
@@ -27,8 +27,11 @@ export function hasContainerHooks({ config }: Pick<Context, 'config'>): boolean 
   )
 }
 
-/** Run the hooks of one kind, one after the other; the first that fails ends the container. */
-export function lowerContainerHooks(context: Context, kind: ContainerHookKind): void {
+/**
+ * Run the hooks of one kind, one after the other; the first that fails ends the container.
+ * @param environment the program's, when it has been found
+ */
+export function lowerContainerHooks(context: Context, kind: ContainerHookKind, environment?: DataObject): void {
   const { plan, config, slots, reply } = context
   const hooks = config.hooks[kind]
   if (hooks.length === 0) return
@@ -47,7 +50,7 @@ export function lowerContainerHooks(context: Context, kind: ContainerHookKind): 
       plan.syscall('lseek', [fd, 0, SEEK_SET])
       plan.syscall('ftruncate', [slots.hookOutput, 0])
       plan.syscall('lseek', [slots.hookOutput, 0, SEEK_SET])
-      lowerHook(context, hook, fd, kind)
+      lowerHook(context, hook, fd, kind, environment)
     })
   }
   plan.section(`/hooks/${kind}`, `${kind} hooks`, () => plan.syscall('close', [fd]))
@@ -58,6 +61,7 @@ function lowerHook(
   hook: Hook,
   state: ReturnType<Context['plan']['syscall']>,
   kind: ContainerHookKind,
+  environment: DataObject | undefined,
 ): void {
   const { plan, slots } = context
   const pidfd = plan.struct('pidfd', [u64(0)])
@@ -66,7 +70,7 @@ function lowerHook(
     plan.syscall('dup3', [slots.hookOutput, 1, 0])
     plan.syscall('dup3', [slots.hookOutput, 2, 0])
     if (kind === 'createContainer') plan.syscall('fchdir', [slots.root])
-    const [argv, envp] = [plan.strings(hook.args), environmentOf(context, hook, kind)]
+    const [argv, envp] = [plan.strings(hook.args), environmentOf(context, hook, environment)]
     plan.syscall('execve', [hook.path, argv.address, envp.address], {
       path: kind === 'startContainer' ? 'container' : 'host',
     })
@@ -88,11 +92,9 @@ function lowerHook(
  * A hook that lists none has that of the program in startContainer; one of createContainer, where there is no program yet and
  * the runtime's would be seen inside, a small fixed one.
  */
-function environmentOf(context: Context, { env }: Hook, kind: ContainerHookKind): DataObject {
-  const { plan, config } = context
+function environmentOf({ plan }: Context, { env }: Hook, environment: DataObject | undefined): DataObject {
   if (env !== undefined) return plan.strings(env)
-  if (kind === 'createContainer' || config.process === undefined) return plan.strings([`PATH=${DEFAULT_PATH}`])
-  return programEnvironment(context, config.process)
+  return environment ?? plan.strings([`PATH=${DEFAULT_PATH}`])
 }
 
 function lowerTimeout({ plan }: Context, seconds: number, pidfd: DataObject): void {

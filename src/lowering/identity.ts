@@ -1,16 +1,15 @@
 // From root to the program's user, in the order in which rights are needed and go: the same for init and for exec.
 
-import type { Field } from '../plan/step.ts'
 import type { ProcessContext } from './context.ts'
 import { lowerChildUser, lowerNoNewPrivileges, lowerRlimits, lowerStandardStreams, lowerUser } from './credentials.ts'
-import { lowerFindProgram } from './execve.ts'
+import { lowerFindProgram, lowerHomeIfUnset, type Program } from './execve.ts'
 import { lowerLandlock } from './landlock.ts'
 import { lowerLabels } from './lsm.ts'
 import { type CwdEntry, lowerPersonality } from './process-setup.ts'
 import { lowerIoPriority, lowerMemoryPolicy, lowerScheduler } from './scheduling.ts'
 
-/** @returns where the program's path stands; undefined when the config has no process */
-export function lowerIdentity(context: ProcessContext, cwd: CwdEntry): Field | undefined {
+/** @returns undefined when the config has no process */
+export function lowerIdentity(context: ProcessContext, cwd: CwdEntry): Program | undefined {
   lowerRlimits(context)
   lowerStandardStreams(context)
   lowerScheduler(context)
@@ -18,7 +17,7 @@ export function lowerIdentity(context: ProcessContext, cwd: CwdEntry): Field | u
 }
 
 /** The same as far as a child inherits it, in the process that forks it. The child goes on with lowerChildIdentity(). */
-export function lowerIdentityForChild(context: ProcessContext, cwd: CwdEntry): Field | undefined {
+export function lowerIdentityForChild(context: ProcessContext, cwd: CwdEntry): Program | undefined {
   lowerRlimits(context)
   lowerStandardStreams(context)
   return lowerInherited(context, cwd, 'child')
@@ -30,7 +29,8 @@ export function lowerChildIdentity(context: ProcessContext): void {
   lowerChildUser(context)
 }
 
-function lowerInherited(context: ProcessContext, cwd: CwdEntry, whose: 'own' | 'child'): Field | undefined {
+function lowerInherited(context: ProcessContext, cwd: CwdEntry, whose: 'own' | 'child'): Program | undefined {
+  const home = lowerHomeIfUnset(context)
   lowerIoPriority(context)
   lowerMemoryPolicy(context)
   lowerPersonality(context)
@@ -39,5 +39,5 @@ function lowerInherited(context: ProcessContext, cwd: CwdEntry, whose: 'own' | '
   lowerNoNewPrivileges(context)
   lowerUser(context, whose)
   cwd.retry()
-  return lowerFindProgram(context)
+  return lowerFindProgram(context, home)
 }

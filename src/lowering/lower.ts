@@ -170,7 +170,7 @@ export function lowerP1(context: Context, doors: Doors): void {
   lowerStartGate(context)
   if (program === undefined) return
   lowerFilter(context)
-  lowerContainerHooks(context, 'startContainer')
+  lowerContainerHooks(context, 'startContainer', program.environment)
   lowerTellHooked(context)
   lowerExecve(context, program)
 }

@@ -20,10 +20,10 @@ export const MESSAGE = {
 } as const
 
 /**
- * Layout of a message of runt to the image: {u32 stateLength, u32 0, char home[], state}. It comes in datagrams of `part` bytes and
- * a last one that may be shorter: the sockets of an ordinary user take 208 KiB. With no state and no home it ends at `home`.
+ * Layout of a message of runt to the image: {u32 stateLength, u32 0, state}. It comes in datagrams of `part` bytes and a last one
+ * that may be shorter: the sockets of an ordinary user take 208 KiB.
  */
-export const REPLY = { stateLength: 0, home: 8, homeRoom: 4088, state: 4096, part: 65536 } as const
+export const REPLY = { stateLength: 0, state: 8, part: 65536 } as const
 
 /** What the report of a failed hook is known by: its code is a wait(2) status, its text the hook's output. */
 export const HOOK_FAILED = 'hook failed'

@@ -70,17 +70,12 @@ test('messages that come in one piece are read one by one', () => {
   )
 })
 
-test('a reply has its state and home where the image looks for them', () => {
-  const bytes = encodeReply('{"é":1}', 'HOME=/root')
+test('a reply has its state where the image looks for it', () => {
+  const bytes = encodeReply('{"é":1}')
   const length = new TextEncoder().encode('{"é":1}').length
   assert.is(new DataView(bytes.buffer).getUint32(REPLY.stateLength, true), length)
-  assert.is(new TextDecoder().decode(bytes.subarray(REPLY.home, REPLY.home + 11)), 'HOME=/root\0')
   assert.is(new TextDecoder().decode(bytes.subarray(REPLY.state)), '{"é":1}')
-  assert.is(encodeReply('', undefined).length, REPLY.home)
-})
-
-test('a home that does not fit is refused', () => {
-  assert.throws(() => encodeReply('', `HOME=/${'x'.repeat(REPLY.homeRoom)}`), /too long/)
+  assert.is(encodeReply().length, REPLY.state)
 })
 
 test.run()

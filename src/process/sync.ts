@@ -13,17 +13,17 @@
 //                             ◀─────────────── reply
 //   P1: profile table ───────────────────────▶ only with --profile
 //   P1: ready ───────────────────────────────▶ puts the container on record
-//                             ◀─────────────── reply(state, home): create: go to the gate; run: go on
+//                             ◀─────────────── reply(state): create: go to the gate; run: go on
 //   P1: hooked ──────────────────────────────▶ only with startContainer hooks; to start it comes over the verdict FIFO
 //   P1: end of file ─────────────────────────▶ run: the program was executed (close-on-exec)
 //   P0: status(value = wait status), on its line ─▶ foreground run
 //
-//   exec: pid, a reply when systemd is to put P1 into a scope, the terminal, ready, reply(home), end of file and status, as in run.
+//   exec: pid, a reply when systemd is to put P1 into a scope, the terminal, ready, reply, end of file and status, as in run.
 //
 //   instead of any of them: failed(step, code, text), then the image ends.
 //   An end of file on either side means that the other is gone: P1 exits, runt undoes what it made.
 
-import { decodeName, encodeName } from '../linux/names.ts'
+import { decodeName } from '../linux/names.ts'
 import { MESSAGE, REPLY } from '../plan/messages.ts'
 import { REPORT, REPORT_FAILED } from '../plan/step.ts'
 
@@ -88,18 +88,11 @@ export function decodeMessage(bytes: Uint8Array): Message | Failure {
   return { kind: known, value }
 }
 
-/** A reply of runt: what container hooks get on stdin, and HOME=… when runt was to find it. */
-export function encodeReply(state: string, home: string | undefined): Uint8Array {
-  const encoder = new TextEncoder()
-  const stateBytes = encoder.encode(state)
-  const homeBytes = encodeName(`${home ?? ''}\0`)
-  if (homeBytes.length > REPLY.homeRoom) throw new RangeError('HOME is too long')
-  const length = stateBytes.length === 0 && home === undefined ? REPLY.home : REPLY.state + stateBytes.length
-  const bytes = new Uint8Array(length)
-  new DataView(bytes.buffer).setUint32(REPLY.stateLength, stateBytes.length, true)
-  if (length > REPLY.home) {
-    bytes.set(homeBytes, REPLY.home)
-    bytes.set(stateBytes, REPLY.state)
-  }
+/** A reply of runt: the word to go on. @param state what container hooks get on stdin */
+export function encodeReply(state = ''): Uint8Array {
+  const text = new TextEncoder().encode(state)
+  const bytes = new Uint8Array(REPLY.state + text.length)
+  new DataView(bytes.buffer).setUint32(REPLY.stateLength, text.length, true)
+  bytes.set(text, REPLY.state)
   return bytes
 }

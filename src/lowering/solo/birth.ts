@@ -1,13 +1,12 @@
 // P1 and its parent when that is an image, too: the channel between the two, and the conversation that runt would have had.
 
-import { encodeName } from '../../linux/names.ts'
 import { ALL_FDS, AT, O } from '../../linux/open-flags.ts'
 import { POLLIN } from '../../linux/poll.ts'
 import { SIGNAL } from '../../linux/signals.ts'
 import { WALL } from '../../linux/wait.ts'
 import { type DataObject, u32 } from '../../plan/builder.ts'
 import { lowerForgetEntry } from '../../plan/entry.ts'
-import { MESSAGE } from '../../plan/messages.ts'
+import { MESSAGE, REPLY } from '../../plan/messages.ts'
 import { type Address, type Label, type Operand, REPORT, type Value } from '../../plan/step.ts'
 import { decimal } from '../../plan/text.ts'
 import type { ProcessContext } from '../context.ts'
@@ -140,11 +139,10 @@ export function lowerExpectReady(context: ProcessContext, { wait, stoppable }: B
   plan.branch(message.field(REPORT.kind, 4), 'ne', MESSAGE.ready, undo.now)
 }
 
-/** What runt answers to `ready`: HOME, and the word to go on. @param home HOME=…, when P1 is to be told */
-export function lowerReply({ plan, slots }: ProcessContext, home = ''): void {
-  const text = encodeName(`${home}\0`)
-  const message = plan.constant(`reply ${home}`, [u32(0), u32(0), text])
-  plan.syscall('write', [slots.monitor, message.address, 8 + text.length])
+/** What runt answers to `ready`: the word to go on. */
+export function lowerReply({ plan, slots }: ProcessContext): void {
+  const message = plan.constant('reply', [u32(0), u32(0)])
+  plan.syscall('write', [slots.monitor, message.address, REPLY.state])
 }
 
 /** End of file is a program that runs: there is no way back then. */

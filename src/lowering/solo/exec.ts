@@ -1,8 +1,7 @@
 // exec by an image that needs nobody: what solo.ts is for a container, for one more process in it.
 
 import type { ProcessConfig } from '../../config/types.ts'
-import { ERRNO } from '../../linux/errno.ts'
-import { AT, O, RESOLVE } from '../../linux/open-flags.ts'
+import { AT, O } from '../../linux/open-flags.ts'
 import { STATX } from '../../linux/statx.ts'
 import { WALL } from '../../linux/wait.ts'
 import { u64 } from '../../plan/builder.ts'
@@ -11,7 +10,6 @@ import type { ProcessContext } from '../context.ts'
 import { lowerReserveSlots, moveToSlot } from '../descriptors.ts'
 import { lowerJoiner, newExecContext } from '../exec.ts'
 import type { ProcessFacts } from '../facts.ts'
-import { openIn } from '../in-root.ts'
 import { statDescriptor } from '../statx.ts'
 import {
   type Born,
@@ -38,13 +36,6 @@ import {
 } from './signals.ts'
 import { Undo } from './undo.ts'
 
-/** A file as it was when it was looked at. */
-export interface KnownFile {
-  readonly inode: bigint
-  readonly size: bigint
-  readonly modified: { readonly seconds: bigint; readonly nanoseconds: number }
-}
-
 export interface SoloExec {
   /** The container's init, and the inode of its pidfd: no other process ever has it. */
   readonly init: { readonly pid: number; readonly inode: bigint }
@@ -52,8 +43,6 @@ export interface SoloExec {
   readonly checks: CgroupWork['checks']
   /** The v2 folder, which must not hand controllers down: init would be further below then, and so would we. */
   readonly leaf: string | undefined
-  /** HOME=…, when the program is to have it, and the container's /etc/passwd, which says so; undefined when it has none. */
-  readonly home: { readonly entry: string; readonly passwd: KnownFile | undefined } | undefined
   readonly pidFile: string | undefined
   readonly engine: string
 }
@@ -70,10 +59,10 @@ export function lowerSoloExec(config: ProcessConfig, facts: ProcessFacts, solo: 
   lowerOpenInit(context, solo, undo)
   for (const check of solo.checks) lowerCheck(context, check, undo)
   if (solo.leaf !== undefined) lowerLeaf(context, solo.leaf, undo)
-  const born = lowerJoinedBirth(context, solo, undo)
+  const born = lowerJoinedBirth(context, undo)
   lowerExpectReady(context, born, undo)
   if (solo.pidFile !== undefined) lowerPidFile(context, solo.pidFile, lowerDecimal(context, born.pid), undo)
-  lowerReply(context, solo.home?.entry)
+  lowerReply(context)
   lowerExpectProgram(context, born, undo)
   plan.rescueAt(undefined)
   if (facts.mode === 'run-foreground') {
@@ -104,14 +93,13 @@ function lowerLeaf({ plan }: ProcessContext, folder: string, undo: Undo): void {
 }
 
 /** Fork the joiner, and P1 through it. Whatever fails from here on ends them. */
-function lowerJoinedBirth(context: ProcessContext, solo: SoloExec, undo: Undo): Born {
+function lowerJoinedBirth(context: ProcessContext, undo: Undo): Born {
   const { plan, slots } = context
   const giveUp = undo.now
   const pidfd = plan.buffer('pidfd', 8)
   const { joiner, child } = lowerJoiner(context, {
     pidfd: pidfd.address,
     first: () => lowerFirstSteps(context),
-    inside: () => lowerSamePasswd(context, solo),
   })
   const born = plan.add(0, 0, plan.value('born'))
   const killJoiner = (fd: Operand) => () => lowerKill(context, fd, joiner, giveUp)
@@ -137,32 +125,4 @@ function lowerJoinedBirth(context: ProcessContext, solo: SoloExec, undo: Undo): 
     plan.store(child, 4, 0) // its number may be another one's from now on
   })
   return { pid: born, wait, stoppable: true }
-}
-
-/** Inside: the home that was found is still what the container says. */
-function lowerSamePasswd(context: ProcessContext, { home }: SoloExec): void {
-  if (home === undefined) return
-  const { plan } = context
-  const call = { flags: O.PATH, resolve: RESOLVE.NO_MAGICLINKS, name: 'passwd', path: 'container' } as const
-  if (home.passwd === undefined) {
-    const absent = plan.label('absent')
-    openIn(context, AT.FDCWD, '/etc/passwd', { ...call, onError: { ENOENT: absent } })
-    plan.fail(ERRNO.EEXIST, '/etc/passwd')
-    plan.place(absent)
-    return
-  }
-  const file = openIn(context, AT.FDCWD, '/etc/passwd', call)
-  const found = statDescriptor(context, file)
-  const { inode, size, modified } = home.passwd
-  const known = plan.constant('passwd', [u64(inode), u64(size), u64(modified.seconds), u64(modified.nanoseconds)])
-  const fields = [
-    [STATX.inode, 8],
-    [STATX.size, 8],
-    [STATX.mtime, 8],
-    [STATX.mtime + 8, 4],
-  ] as const
-  for (const [index, [offset, width]] of fields.entries()) {
-    plan.require(found.field(offset, width), 'eq', known.field(8 * index, width), ERRNO.ESTALE, '/etc/passwd')
-  }
-  plan.syscall('close', [file])
 }

@@ -43,8 +43,6 @@ export interface Solo {
   readonly own: readonly string[]
   readonly above: readonly string[]
   readonly pidFile: string | undefined
-  /** HOME=…, when init is to be told. */
-  readonly home: string | undefined
   readonly subreaper: boolean
   /** The engine, and the words that make it say why the kernel killed the program, and remove what is left of this container. */
   readonly engine: string

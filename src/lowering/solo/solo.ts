@@ -43,7 +43,7 @@ export function lowerSolo(config: Config, facts: Facts, solo: Solo): Plan {
   const born = lowerBirth(context, undo, giveUp, birth, () => lowerP1(context, doors))
   lowerExpectReady(context, born, undo)
   lowerRecord(context, solo, time, born, undo)
-  lowerReply(context, solo.home)
+  lowerReply(context)
   if (facts.mode !== 'create') lowerExpectProgram(context, born, undo)
   plan.rescueAt(undefined) // the program runs: there is no way back
   plan.syscall('flock', [slots.lock, LOCK.UN])
