@@ -32,7 +32,7 @@ export function lowerEngine(front: Front, argv: Value, place: string): void {
   const end = lowerFolder(front, here, unknown)
 
   const elsewhere = plan.label('elsewhere')
-  putText(plan, end, `/${ENGINE}`)
+  putText(plan, here, end, `/${ENGINE}`)
   plan.syscall('execve', [here.address, argv, environment], { onError: { '*': elsewhere } })
 
   plan.place(elsewhere)
@@ -41,13 +41,13 @@ export function lowerEngine(front: Front, argv: Value, place: string): void {
 
   plan.place(moved)
   // Anybody may have made this folder, when ours is one in /tmp.
-  putText(plan, end, `${LIBRARY}/${ENGINE}`)
+  putText(plan, here, end, `${LIBRARY}/${ENGINE}`)
   const found = plan.syscall('openat', [AT.FDCWD, here.address, flags(O.PATH), 0], { onError: { '*': missing } })
   lowerTrusted(front, found, S_IF.REG, missing)
   plan.syscall('execveat', [found, '', argv, environment, AT.EMPTY_PATH], { onError: { '*': missing } })
 
   plan.place(missing)
-  putText(plan, end, '')
+  putText(plan, here, end, '')
   const words = `runt: ${ENGINE} can't be executed: it is looked for in `
   lowerWords(plan, [words, here, ` (where this file is), ${place} and `, here, `${LIBRARY}\n`])
   lowerWords(plan, ['  make install puts it there; or copy it and ffi-rs.node along\n'])
@@ -93,8 +93,8 @@ function lowerHide(front: Front, argv: Value): void {
       plan.branch(byte, 'eq', 0, done)
       plan.branch(byte, 'eq', '='.charCodeAt(0), found)
     })
-    plan.store(cursor, 1, HIDING.sign)
-    plan.store(entry, 1, plan.add(plan.load(entry, 1), HIDING.first))
+    plan.storeOutside(cursor, 1, HIDING.sign)
+    plan.storeOutside(entry, 1, plan.add(plan.load(entry, 1), HIDING.first))
     plan.place(done)
   })
 }

@@ -45,8 +45,8 @@ export function lowerUsersRoot(front: Front, argv: Value, { root, unset }: { roo
   expectPrefix(plan, directory, '/', engine)
   const room = plan.buffer('root', PATH_ROOM + 8)
   const end = plan.add(room.address, 0, plan.value('end'))
-  copyString(plan, directory, end, { end: plan.add(room.at(PATH_ROOM - 8), 0), tooLong: engine })
-  putText(plan, end, '/runt')
+  copyString(plan, directory, end, { object: room, end: plan.add(room.at(PATH_ROOM - 8), 0), tooLong: engine })
+  putText(plan, room, end, '/runt')
   plan.add(room.address, 0, root)
   plan.place(known)
 }

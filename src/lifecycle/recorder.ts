@@ -1,6 +1,6 @@
 // Where the time of a start goes, in runt and in init, as a table.
 
-import { printStep } from '../plan/print.ts'
+import { printSteps } from '../plan/print.ts'
 import type { Plan } from '../plan/step.ts'
 import type { Profile } from './profile.ts'
 
@@ -21,15 +21,16 @@ export class Recorder implements Profile {
 
   steps(plan: Plan, table: Uint8Array): void {
     const view = new DataView(table.buffer, table.byteOffset, table.length)
+    const texts = printSteps(plan)
     const stamps = plan.steps
       .slice(0, Math.floor(table.length / 8))
-      .map((step, index) => ({ step, at: view.getBigUint64(8 * index, true) }))
+      .map(({ origin }, index) => ({ origin, text: texts[index] ?? '', at: view.getBigUint64(8 * index, true) }))
       .filter(({ at }) => at !== 0n)
       .sort((one, other) => (one.at < other.at ? -1 : 1))
-    this.#steps = stamps.flatMap(({ step, at }, index) => {
+    this.#steps = stamps.flatMap(({ origin, text, at }, index) => {
       const next = stamps[index + 1]
       if (next === undefined) return []
-      return [{ ticks: Number(next.at - at), text: printStep(step, plan), origin: step.origin }]
+      return [{ ticks: Number(next.at - at), text, origin }]
     })
   }
 

@@ -87,7 +87,7 @@ export function lowerCopyUp(context: Context, options: MountOptions, covered: Op
   requireRoom(plan, top, full)
   plan.syscall('mkdirat', [copy, name, 0o700])
   plan.syscall('lseek', [source, after, SEEK_SET]) // where to go on when the folder is done
-  for (const fd of [source, copy]) push(plan, top, fd)
+  for (const fd of [source, copy]) push(plan, stack, top, fd)
   for (const fd of [source, copy]) openFolder(plan, fd, name, fd)
   plan.jump(read)
 
@@ -150,7 +150,7 @@ function copyLink(at: Copying): void {
   const { plan, source, copy, name } = at
   const target = plan.buffer('link', PATH_ROOM + DESCRIPTOR)
   const length = plan.syscall('readlinkat', [source, name, target.address, PATH_ROOM], { name: 'length' })
-  plan.store(plan.add(target.address, length), 1, 0)
+  plan.storeIn(target, plan.add(target.address, length), 1, 0)
   plan.syscall('symlinkat', [target.address, copy, name])
   copyOwner(at)
 }
@@ -188,8 +188,8 @@ function requireRoom(plan: PlanBuilder, top: Value, full: Value): void {
   plan.place(room)
 }
 
-function push(plan: PlanBuilder, top: Value, fd: Value): void {
-  plan.store(top, 4, fd)
+function push(plan: PlanBuilder, stack: DataObject, top: Value, fd: Value): void {
+  plan.storeIn(stack, top, 4, fd)
   plan.add(top, DESCRIPTOR, top)
 }
 

@@ -84,7 +84,7 @@ export function lowerSearch(context: ProcessContext, file: Operand, home: DataOb
   const endHome = (): void =>
     plan.when([field, 'eq', HOME], () =>
       plan.when([to, 'ne', start], () => {
-        plan.store(to, 1, 0)
+        plan.storeIn(home, to, 1, 0)
         plan.jump(found)
       }),
     )
@@ -134,7 +134,7 @@ export function lowerSearch(context: ProcessContext, file: Operand, home: DataOb
         }),
       )
       plan.branch(to, 'eq', most, none)
-      plan.store(to, 1, byte)
+      plan.storeIn(home, to, 1, byte)
       plan.add(to, 1, to)
     })
   })

@@ -31,19 +31,19 @@ type Planning = Pick<ProcessContext, 'plan' | 'slots'>
  */
 export function mountPoint(context: Planning): Routine {
   const { plan, slots } = context
-  const append = appendString(plan)
   const make = makeAlike(plan)
   const harmless = requireHarmless(context)
   return plan.routine('mount_point', ['wanted', 'like', 'status'], (wanted, like, status) => {
     const room = (name: string): DataObject => plan.buffer(name, PATH_MAX + 1)
     const [path, joined, target] = [room('path'), room('joined'), room('target')]
+    const [toPath, toJoined] = [appendTo(plan, path, 'path'), appendTo(plan, joined, 'joined')]
     const resolve = RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS
     const any = openHow(context, O.PATH, resolve)
     const folder = openHow(context, O.PATH | O.DIRECTORY, resolve)
     const [parent, cut, next, kind] = [plan.value('parent'), plan.value('cut'), plan.value('next'), plan.value('kind')]
     const [name, end] = [plan.value('name'), plan.value('end')]
     const links = plan.add(0, 0, plan.value('links'))
-    plan.call(append, [wanted, path.address, path.at(PATH_MAX)], { result: end })
+    plan.call(toPath, [wanted, path.address], { result: end })
     const again = plan.label('again')
     plan.place(again)
     const [missing, create] = [plan.label('missing'), plan.label('create')]
@@ -57,7 +57,7 @@ export function mountPoint(context: Planning): Routine {
     plan.loop(({ next: shorter, done }) => {
       backToSlash(plan, cut)
       const cutOff = plan.load(cut, 1)
-      plan.store(cut, 1, 0)
+      plan.storeIn(path, cut, 1, 0)
       plan.when(
         [cut, 'eq', plan.add(path.address, 0)],
         () => openWithHow(context, slots.root, plan.string('.').address, folder, { result: parent }),
@@ -67,7 +67,7 @@ export function mountPoint(context: Planning): Routine {
             ignore: { ENOENT: 'a shorter one is tried' },
           }),
       )
-      plan.store(cut, 1, cutOff)
+      plan.storeIn(path, cut, 1, cutOff)
       plan.branch(parent, 'less', 0, shorter)
       plan.jump(done)
     })
@@ -88,9 +88,9 @@ export function mountPoint(context: Planning): Routine {
     )
     const exists = plan.label('exists')
     const cutOff = plan.load(next, 1)
-    plan.store(next, 1, 0)
+    plan.storeIn(path, next, 1, 0)
     const made = plan.call(make, [parent, name, kind], { name: 'made', onError: { EEXIST: exists } })
-    plan.store(next, 1, cutOff)
+    plan.storeIn(path, next, 1, cutOff)
     plan.syscall('close', [parent])
     plan.when([last, 'eq', 0], () => plan.return(made))
     plan.add(made, 0, parent)
@@ -105,20 +105,20 @@ export function mountPoint(context: Planning): Routine {
       name: 'length',
       ignore: { EINVAL: 'it is no link: looked at once more', ENOENT: 'it is gone: the same' },
     })
-    plan.store(next, 1, cutOff)
+    plan.storeIn(path, next, 1, cutOff)
     plan.syscall('close', [parent])
     plan.branch(length, 'less', 0, again)
-    plan.store(plan.add(target.address, length), 1, 0)
+    plan.storeIn(target, plan.add(target.address, length), 1, 0)
     const to = plan.add(joined.address, 0, plan.value('to'))
     plan.when([target.field(0, 1), 'ne', SLASH], () => {
       const rest = plan.load(name, 1)
-      plan.store(name, 1, 0)
-      plan.call(append, [path.address, to, joined.at(PATH_MAX)], { result: to })
-      plan.store(name, 1, rest)
+      plan.storeIn(path, name, 1, 0)
+      plan.call(toJoined, [path.address, to], { result: to })
+      plan.storeIn(path, name, 1, rest)
     })
-    plan.call(append, [target.address, to, joined.at(PATH_MAX)], { result: to })
-    plan.call(append, [next, to, joined.at(PATH_MAX)])
-    plan.call(append, [joined.address, path.address, path.at(PATH_MAX)], { result: end })
+    plan.call(toJoined, [target.address, to], { result: to })
+    plan.call(toJoined, [next, to])
+    plan.call(toPath, [joined.address, path.address], { result: end })
     plan.jump(again)
   })
 }
@@ -143,14 +143,15 @@ function forwardToSlash(plan: PlanBuilder, name: Value, to: Value): void {
   })
 }
 
-/** Parameters: the addresses of a string, of a place in a buffer, and of its end. Returns where the copy ends, with a 0 there. */
-function appendString(plan: PlanBuilder): Routine {
-  return plan.routine('append', ['from', 'to', 'end'], (from, to, end) => {
+/** Parameters: the addresses of a string, and of a place in the object. Returns where the copy ends, with a 0 there. */
+function appendTo(plan: PlanBuilder, object: DataObject, name: string): Routine {
+  return plan.routine(`append_to_${name}`, ['from', 'to'], (from, to) => {
+    const end = plan.add(object.at(PATH_MAX), 0, plan.value('end'))
     const [cursor, place] = [plan.add(from, 0, plan.value('cursor')), plan.add(to, 0, plan.value('place'))]
     plan.loop(({ done }) => {
       const byte = plan.load(cursor, 1)
       plan.require(place, 'below', end, ERRNO.ENAMETOOLONG)
-      plan.store(place, 1, byte)
+      plan.storeIn(object, place, 1, byte)
       plan.branch(byte, 'eq', 0, done)
       plan.add(cursor, 1, cursor)
       plan.add(place, 1, place)

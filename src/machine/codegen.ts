@@ -2,9 +2,9 @@
 // order, each tried again on EINTR, and reports (step, errno) when one of them fails for good. It assumes nothing
 // about the registers at its start and never uses a stack.
 
-import type { ErrnoName } from '../linux/errno.ts'
+import { ERRNO, type ErrnoName } from '../linux/errno.ts'
 import type { SyscallName } from '../linux/syscalls.ts'
-import type { CallStep, Field, Operand, Plan, Routine, Step, SyscallStep, Value } from '../plan/step.ts'
+import type { CallStep, Field, Operand, Plan, Routine, Step, StoreStep, SyscallStep, Value } from '../plan/step.ts'
 import { Assembler, type LabelId } from './assembler.ts'
 import {
   branchOnErrno,
@@ -173,7 +173,7 @@ function emitStep(code: Code, step: Step, place: Place): void {
       target.branch(asm, step.condition, labelOf(code, step.to), 'far')
       break
     case 'store':
-      emitStore(code, step)
+      emitStore(code, step, place)
       break
     case 'compute':
       emitOperand(code, target.result, step.left)
@@ -200,15 +200,36 @@ function emitStep(code: Code, step: Step, place: Place): void {
   }
 }
 
-function emitStore(code: Code, { to, offset, width, value }: Step & { readonly op: 'store' }): void {
+function emitStore(code: Code, step: StoreStep, place: Place): void {
   const { asm, target } = code
-  emitOperand(code, target.result, value)
+  const { to, offset, width, value } = step
   if (to.kind === 'address') {
+    emitOperand(code, target.result, value)
     target.store(asm, target.result, width, writableOffset(code, { data: to.data, offset: to.offset + offset }))
-  } else {
-    emitOperand(code, firstFree(target), to)
-    target.storeTo(asm, target.result, width, firstFree(target), offset)
+    return
   }
+  if (step.within !== 'outside') emitWithin(code, step, to, place)
+  emitOperand(code, target.result, value)
+  emitOperand(code, firstFree(target), to)
+  target.storeTo(asm, target.result, width, firstFree(target), offset)
+}
+
+/** Fail with EFAULT unless what is to be written is in its object: one comparison, as what lies before it is far behind. */
+function emitWithin(code: Code, step: StoreStep, to: Value, place: Place): void {
+  const { asm, target, plan } = code
+  const { within, offset, width, orElse } = step
+  const object = typeof within === 'number' ? plan.data[within] : undefined
+  if (object === undefined) throw new Error(`no object for ${to.name}`)
+  emitOperand(code, target.result, to)
+  emitOperand(code, firstFree(target), { kind: 'address', data: object.id, offset: 0 })
+  target.compute(asm, 'sub', firstFree(target))
+  target.compare(asm, object.size - offset - width)
+  const inside = asm.label()
+  target.branch(asm, 'atMost', inside, 'near')
+  target.constant(asm, target.currentStep, place.index, 0)
+  emitErrno(code, ERRNO.EFAULT)
+  target.jump(asm, orElse === undefined ? exitOr(code.failErrno, step, place) : labelOf(code, orElse), 'far')
+  asm.bind(inside)
 }
 
 /** Compare the result with what stands on the right of a branch. */

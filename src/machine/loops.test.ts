@@ -37,7 +37,7 @@ test('argv is where entry says; a loop walks it, and copies each word by its byt
       const to = plan.add(room.address, 0)
       plan.place(byte)
       const letter = plan.load(text, 1)
-      plan.store(to, 1, letter)
+      plan.storeIn(room, to, 1, letter)
       plan.branch(letter, 'eq', 0, next)
       plan.add(text, 1, text)
       plan.add(to, 1, to)
@@ -145,8 +145,8 @@ test('one, two, four and eight bytes are read and written, in objects and behind
       let at = 0
       for (const width of WIDTHS)
         for (const offset of [0, 1, 4093]) {
-          plan.store(behind(far, offset), width, plan.load(behind(from, offset), width))
-          plan.store(behind(to, at), width, plan.load(behind(far, offset), width))
+          plan.storeIn(room, behind(far, offset), width, plan.load(behind(from, offset), width))
+          plan.storeIn(text, behind(to, at), width, plan.load(behind(far, offset), width))
           at += width + 1
         }
       plan.store(text.at(61), 1, 0x4241)
@@ -164,13 +164,55 @@ test('one, two, four and eight bytes are read and written, in objects and behind
   )
 })
 
+test('what is to be written must be in its object: the first byte before it and behind it are refused', () => {
+  const SIZE = 16
+  run(
+    (plan) => {
+      const before = plan.buffer('before', 16)
+      const room = plan.buffer('room', SIZE)
+      const kept = plan.buffer('behind', 16)
+      const wrong = plan.label('wrong')
+      const start = plan.add(room.address, 0)
+      const tryAt = (offset: number, width: 1 | 2 | 4 | 8, more = 0): void => {
+        const [refused, done] = [plan.label('refused'), plan.label('done')]
+        plan.rescueAt(refused)
+        plan.storeIn(room, behind(plan.add(start, offset), more), width, -1)
+        plan.rescueAt(undefined)
+        plan.syscall('write', [STDOUT, 'y', 1])
+        plan.jump(done)
+        plan.place(refused)
+        plan.syscall('write', [STDOUT, 'n', 1])
+        plan.place(done)
+      }
+      for (const width of [1, 2, 4, 8] as const) {
+        tryAt(-1, width)
+        tryAt(0, width)
+        tryAt(SIZE - width, width)
+        tryAt(SIZE - width + 1, width)
+        tryAt(SIZE - 8 - width, width, 8)
+        tryAt(SIZE - 7 - width, width, 8)
+        tryAt(-8, width, 8)
+        tryAt(-0x7000_0000, width)
+        tryAt(0x7000_0000, width)
+      }
+      for (const object of [before, kept]) plan.branch(object.field(0, 8), 'ne', 0, wrong)
+      for (const object of [before, kept]) plan.branch(object.field(8, 8), 'ne', 0, wrong)
+      plan.exit(0)
+      plan.place(wrong)
+      plan.exit(1)
+    },
+    [],
+    (output) => assert.is(output, 'nyynynnnn'.repeat(4)),
+  )
+})
+
 test('four bytes are read and written through a pointer that is not aligned', () => {
   run(
     (plan) => {
       const text = plan.struct('text', [new TextEncoder().encode('abcdefgh')])
       const from = plan.add(text.address, 1)
       const to = plan.add(text.address, 3)
-      plan.store(to, 4, plan.load(from, 4))
+      plan.storeIn(text, to, 4, plan.load(from, 4))
       plan.syscall('write', [STDOUT, text.address, 8])
       plan.exit(0)
     },

@@ -184,6 +184,20 @@ test('the child of a fork in a routine reports by itself, whatever its caller li
   onAll(plan, (outcome) => assert.equal(reportOf(outcome), report), {}, [NATIVE])
 })
 
+test('a store that misses its object in a routine is the caller`s to treat', () => {
+  const plan = build((plan) => {
+    const room = plan.buffer('room', 8)
+    const write = plan.routine('write_at', ['at'], (at) => void plan.storeIn(room, plan.add(room.address, at), 1, 0))
+    plan.call(write, [7])
+    plan.call(write, [8], { ignore: { EFAULT: 'a test' } })
+    plan.call(write, [-1])
+    plan.exit(0)
+  })
+  onAll(plan, (outcome) =>
+    assert.equal(reportOf(outcome), { step: stepOf(plan, 'store'), caller: 2, code: ERRNO.EFAULT }),
+  )
+})
+
 test('a failure is injected into a routine`s step', () => {
   const plan = build((plan) => {
     plan.call(print(plan), ['x'])

@@ -348,10 +348,29 @@ export class PlanBuilder {
     return this.#entry.field(0, 8)
   }
 
-  /** Write a number into a data object, or where an address points, or behind that. */
-  store(to: Address | Value | Behind, width: Width, value: Argument): void {
+  /** Write a number into a data object. */
+  store(to: Address, width: Width, value: Argument): void {
+    this.#push({ op: 'store', to, offset: 0, width, value: this.#operand(value) })
+  }
+
+  /**
+   * Write a number where an address points, or behind that. It must be in this object: the image looks before it writes, and
+   * this step fails with EFAULT otherwise.
+   */
+  storeIn(object: DataObject, to: Value | Behind, width: Width, value: Argument): void {
+    this.#storeBehind(to, width, value, object.address.data)
+  }
+
+  /** Write into what the kernel has handed to the program: its words, its environment, memory of mmap(2). Nothing is checked. */
+  storeOutside(to: Value | Behind, width: Width, value: Argument): void {
+    this.#storeBehind(to, width, value, 'outside')
+  }
+
+  #storeBehind(to: Value | Behind, width: Width, value: Argument, within: DataId | 'outside'): void {
     const [base, offset] = to.kind === 'behind' ? [to.base, to.offset] : [to, 0]
-    this.#push({ op: 'store', to: base, offset, width, value: this.#operand(value) })
+    const orElse = within === 'outside' ? undefined : this.#now.rescue?.label
+    const inChild = this.#inChild
+    this.#push({ op: 'store', to: base, offset, width, value: this.#operand(value), within, orElse, inChild })
   }
 
   /** Report a failure of this step and exit. */

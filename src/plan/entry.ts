@@ -36,7 +36,7 @@ export function lowerForgetEntry(plan: PlanBuilder): void {
   skipString(plan, last)
   plan.loop(({ done }) => {
     plan.branch(cursor, 'above', last, done)
-    plan.store(cursor, 1, 0)
+    plan.storeOutside(cursor, 1, 0)
     plan.add(cursor, 1, cursor)
   })
   plan.place(forgotten)

@@ -31,14 +31,14 @@ test('a plan prints as stable text, grouped by the property that asked', () => {
   assert.snapshot(
     print(plan),
     `/hostname:
-    0  %sethostname.0 = sethostname("web", 3)
+    0  sethostname("web", 3)
 
 /root/path (/bundle/rootfs):
-    1  %root.1 = openat(AT_FDCWD, "/bundle/rootfs", O_RDONLY|O_CLOEXEC, 0)
-           on ENOENT jump missing.0
-    2  %fchdir.2 = fchdir(%root.1)
+    1  %root = openat(AT_FDCWD, "/bundle/rootfs", O_RDONLY|O_CLOEXEC, 0)
+           on ENOENT jump missing
+    2  fchdir(%root)
            EACCES is fine: tried again later
-    3  missing.0:
+    3  missing:
 
 every container:
     4  exit 0
@@ -74,21 +74,21 @@ test('numbers have the names of the manual pages, and mounts are named by where 
   assert.snapshot(
     print(plan),
     `/mounts/3 (/data):
-    0  %tree.0 = open_tree(AT_FDCWD, "/srv", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC)
-    1  %mount_setattr.1 = mount_setattr(%tree.0, "", AT_EMPTY_PATH|AT_RECURSIVE, mount_attr{set=MOUNT_ATTR_RDONLY|MOUNT_ATTR_NOSUID propagation=MS_PRIVATE}, 32)
-    2  %openat2.2 = openat2(%tree.0, "a", open_how{flags=O_CLOEXEC|O_PATH resolve=RESOLVE_NO_MAGICLINKS|RESOLVE_IN_ROOT}, 24)
+    0  %tree = open_tree(AT_FDCWD, "/srv", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC)
+    1  mount_setattr(%tree, "", AT_EMPTY_PATH|AT_RECURSIVE, mount_attr{set=MOUNT_ATTR_RDONLY|MOUNT_ATTR_NOSUID propagation=MS_PRIVATE}, 32)
+    2  openat2(%tree, "a", open_how{flags=O_CLOEXEC|O_PATH resolve=RESOLVE_NO_MAGICLINKS|RESOLVE_IN_ROOT}, 24)
 
 every container:
-    3  %prctl.3 = prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
-    4  %mkdirat.4 = mkdirat(AT_FDCWD, "/a", 0755)
-    5  %mknodat.5 = mknodat(AT_FDCWD, "/b", 020666, 1:3)
-    6  %unlinkat.6 = unlinkat(AT_FDCWD, "/c", 0)
-    7  %kill.7 = kill(1, SIGTERM)
-    8  %getpid.8 = getpid()
-    9  %child.9 = clone3(clone_args child{flags=CLONE_NEWNS}, 88)
-   10  if %child.9 ne 0 jump parent.0
+    3  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    4  mkdirat(AT_FDCWD, "/a", 0755)
+    5  mknodat(AT_FDCWD, "/b", 020666, 1:3)
+    6  unlinkat(AT_FDCWD, "/c", 0)
+    7  kill(1, SIGTERM)
+    8  getpid()
+    9  %child = clone3(clone_args child{flags=CLONE_NEWNS}, 88)
+   10  if %child ne 0 jump parent
    11  exit 0
-   12  parent.0:
+   12  parent:
    13  exit 0
 
 in all:
@@ -341,6 +341,46 @@ const REFUSED: readonly (readonly [title: string, why: RegExp, body: (plan: Plan
     },
   ],
   [
+    'a call that lets the kernel write past the end of an object',
+    /past the end/,
+    (plan) => {
+      plan.syscall('read', [0, plan.buffer('small', 64).at(32), 33])
+      plan.exit(0)
+    },
+  ],
+  [
+    'a call that lets the kernel write into constant data',
+    /read-only/,
+    (plan) => {
+      plan.syscall('clock_gettime', [0, plan.constant('time', [u64(0), u64(0)]).address])
+      plan.exit(0)
+    },
+  ],
+  [
+    'a call that lets the kernel write as much as a value says',
+    /nobody knows how much/,
+    (plan) => {
+      plan.syscall('read', [0, plan.buffer('room', 64).address, plan.syscall('getpid', [])])
+      plan.exit(0)
+    },
+  ],
+  [
+    'a store into an object that is too small for it',
+    /past the end/,
+    (plan) => {
+      plan.storeIn(plan.buffer('small', 4), plan.syscall('getpid', []), 8, 0)
+      plan.exit(0)
+    },
+  ],
+  [
+    'a store behind an address into constant data',
+    /read-only/,
+    (plan) => {
+      plan.storeIn(plan.string('text'), plan.syscall('getpid', []), 1, 0)
+      plan.exit(0)
+    },
+  ],
+  [
     'a field past the end of its object',
     /past the end/,
     (plan) => {
@@ -404,29 +444,29 @@ test('structure is steps and labels, and nothing that never runs', () => {
   assert.snapshot(
     print(plan),
     `/process/args:
-    0  %pointer.1 = ["a","b"] + 0
-    1  next.1:
-    2  %string.2 = *%pointer.1:8
-    3  if %string.2 eq 0 jump done.2
-    4  %loaded.3 = *%string.2:1
-    5  if %loaded.3 ne 0 jump otherwise.4
-    6  jump next_string.3
-    7  otherwise.4:
-    8  jump done.2
-    9  next_string.3:
-   10  %pointer.1 = %pointer.1 + 8
-   11  jump next.1
-   12  done.2:
-   13  %name.4 = call name(1)
+    0  %pointer = ["a","b"]
+    1  next:
+    2  %string = *%pointer:8
+    3  if %string eq 0 jump done
+    4  %loaded = *%string:1
+    5  if %loaded ne 0 jump otherwise
+    6  jump next_string
+    7  otherwise:
+    8  jump done
+    9  next_string:
+   10  %pointer = %pointer + 8
+   11  jump next
+   12  done:
+   13  call name(1)
            ENOENT is fine: a test
 
 every container:
    14  exit 0
 
-routine name(%first.0):
-   16  if %first.0 ne 0 jump end_when.0
+routine name(%first):
+   16  if %first ne 0 jump end_when
    17  return "none"
-   18  end_when.0:
+   18  end_when:
    19  return "some"
 
 in all:

@@ -138,6 +138,23 @@ export const OPPOSITE: Readonly<Record<Condition, Condition>> = {
   notGreater: 'greater',
 }
 
+/** Write the lower bytes of a number into writable data, or behind an address. */
+export interface StoreStep extends StepBase {
+  readonly op: 'store'
+  readonly to: Address | Value
+  readonly offset: number
+  readonly width: Width
+  readonly value: Operand
+  /**
+   * For an address in a value the object that it must point into: the machine looks before it writes, and fails with EFAULT.
+   * 'outside' is for what the kernel has handed to the program; there nothing is looked at.
+   */
+  readonly within?: DataId | 'outside' | undefined
+  /** Where to go on when it points elsewhere. */
+  readonly orElse?: Label | undefined
+  readonly inChild?: true | undefined
+}
+
 /** What two numbers are made into; div is unsigned, by a constant, shl and shr are by less than 64 bits. */
 export type Operation = 'add' | 'sub' | 'mul' | 'div' | 'and' | 'or' | 'shl' | 'shr'
 
@@ -174,14 +191,7 @@ export type Step =
       readonly offset: number
       readonly width: Width
     })
-  /** Write the lower bytes of a number into writable data, or behind an address. */
-  | (StepBase & {
-      readonly op: 'store'
-      readonly to: Address | Value
-      readonly offset: number
-      readonly width: Width
-      readonly value: Operand
-    })
+  | StoreStep
   /**
    * Give up: report (this step, code) and exit. In a routine the code is an errno, and the caller's to treat, but in the child
    * of a fork. `text`: how many bytes of the report's text field are filled.

@@ -3,7 +3,7 @@
 import type { ErrnoName } from '../linux/errno.ts'
 import { AT, O } from '../linux/open-flags.ts'
 import type { SyscallName } from '../linux/syscalls.ts'
-import type { CallStep, Operand, SyscallStep } from './step.ts'
+import type { Address, CallStep, Operand, SyscallStep } from './step.ts'
 
 /** Which argument is the descriptor and which the path, for calls that resolve a path. */
 const PATH_ARGUMENTS: Partial<Record<SyscallName, readonly [fd: number, path: number]>> = {
@@ -42,6 +42,34 @@ const CLOEXEC_ARGUMENTS: Partial<Record<SyscallName, readonly [argument: number,
   socket: [1, O.CLOEXEC],
   memfd_create: [1, 1],
   pipe2: [1, O.CLOEXEC],
+}
+
+/** Where the kernel writes: into which argument, and how many bytes: as many as another argument says, or always these. */
+const WRITES: Partial<Record<SyscallName, readonly [address: number, length: { readonly argument: number } | number]>> =
+  {
+    clock_gettime: [1, 16],
+    fgetxattr: [2, { argument: 3 }],
+    flistxattr: [1, { argument: 2 }],
+    fstatfs: [1, 120],
+    getcwd: [0, { argument: 1 }],
+    getdents64: [1, { argument: 2 }],
+    pipe2: [0, 8],
+    pread64: [1, { argument: 2 }],
+    read: [1, { argument: 2 }],
+    readlinkat: [2, { argument: 3 }],
+    socketpair: [3, 8],
+    statx: [4, 256],
+    wait4: [1, 4],
+  }
+
+/** Where a call lets the kernel write into the plan's data, and how much at most; undefined when it doesn't. */
+export function writtenBy({ name, args }: SyscallStep): { readonly to: Address; readonly length: number } | undefined {
+  const known = WRITES[name]
+  const to = known === undefined ? undefined : args[known[0]]
+  if (known === undefined || typeof to !== 'object' || to.kind !== 'address') return undefined
+  const length = typeof known[1] === 'number' ? known[1] : args[known[1].argument]
+  if (typeof length !== 'number') throw new Error('lets the kernel write nobody knows how much')
+  return { to, length }
 }
 
 /** @throws Error for an errno that is ignored without a reason */

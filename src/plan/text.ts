@@ -1,6 +1,6 @@
 // Strings and numbers as text in a program of steps.
 
-import { behind, type PlanBuilder } from './builder.ts'
+import { behind, type DataObject, type PlanBuilder } from './builder.ts'
 import type { Label, Routine, Value } from './step.ts'
 
 const encoder = new TextEncoder()
@@ -20,32 +20,33 @@ export function expectText(plan: PlanBuilder, string: Value, text: string, other
 
 /**
  * Copy a string to where `to` points, and let `to` point behind it.
+ * @param object what is copied into
  * @param end copying stops at `tooLong` when `to` gets there
  */
 export function copyString(
   plan: PlanBuilder,
   from: Value,
   to: Value,
-  { end, tooLong }: { readonly end: Value; readonly tooLong: Label },
+  { object, end, tooLong }: { readonly object: DataObject; readonly end: Value; readonly tooLong: Label },
 ): void {
   const cursor = plan.add(from, 0, plan.value('cursor'))
   plan.loop(({ done }) => {
     const byte = plan.load(cursor, 1)
     plan.branch(to, 'atLeast', end, tooLong)
-    plan.store(to, 1, byte)
+    plan.storeIn(object, to, 1, byte)
     plan.branch(byte, 'eq', 0, done)
     plan.add(to, 1, to)
     plan.add(cursor, 1, cursor)
   })
 }
 
-/** Write a text and its final NUL where `to` points. */
-export function putText(plan: PlanBuilder, to: Value, text: string): void {
+/** Write a text and its final NUL where `to` points in an object. */
+export function putText(plan: PlanBuilder, object: DataObject, to: Value, text: string): void {
   const bytes = encoder.encode(`${text}\0`)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   for (let at = 0; at < bytes.length; ) {
     const width = bytes.length - at >= 4 ? 4 : 1
-    plan.store(behind(to, at), width, width === 4 ? view.getUint32(at, true) : view.getUint8(at))
+    plan.storeIn(object, behind(to, at), width, width === 4 ? view.getUint32(at, true) : view.getUint8(at))
     at += width
   }
 }
@@ -59,9 +60,10 @@ export function skipString(plan: PlanBuilder, string: Value): void {
   })
 }
 
-/** A routine that writes a number in decimal, with as many digits as it is told, zeros in front. */
-export function decimal(plan: PlanBuilder): Routine {
-  return plan.routine('decimal', ['to', 'number', 'digits'], (to, number, digits) => {
+/** A routine that writes a number in decimal to a place in an object, with as many digits as it is told, zeros in front. */
+export function decimal(plan: PlanBuilder, object: DataObject): Routine {
+  return plan.routine(`decimal_in_${object.address.data}`, ['at', 'number', 'digits'], (at, number, digits) => {
+    const to = plan.add(object.address, at, plan.value('to'))
     const cursor = plan.add(to, digits, plan.value('cursor'))
     const rest = plan.add(number, 0, plan.value('rest'))
     plan.loop(({ done }) => {
@@ -69,7 +71,7 @@ export function decimal(plan: PlanBuilder): Routine {
       plan.add(cursor, -1, cursor)
       const tenth = plan.compute('div', rest, 10)
       const digit = plan.compute('sub', rest, plan.compute('mul', tenth, 10))
-      plan.store(cursor, 1, plan.add(digit, '0'.charCodeAt(0)))
+      plan.storeIn(object, cursor, 1, plan.add(digit, '0'.charCodeAt(0)))
       plan.add(tenth, 0, rest)
     })
     return digits

@@ -5,8 +5,19 @@
 // its caller is known then.
 
 import { CLOSED, Facts, VALUES_LIMIT, WRITTEN } from './facts.ts'
-import type { CallStep, Data, Label, Operand, Plan, Routine, Step, SyscallStep, UnverifiedPlan } from './step.ts'
-import { checkCloseOnExec, checkReasons, takesHostPath } from './syscall-rules.ts'
+import type {
+  CallStep,
+  Data,
+  Label,
+  Operand,
+  Plan,
+  Routine,
+  Step,
+  StoreStep,
+  SyscallStep,
+  UnverifiedPlan,
+} from './step.ts'
+import { checkCloseOnExec, checkReasons, takesHostPath, writtenBy } from './syscall-rules.ts'
 import { usedValues } from './uses.ts'
 
 /**
@@ -203,8 +214,9 @@ class Body {
       case 'store':
         this.#use(step.value, facts)
         this.#use(step.to, facts)
-        if (step.to.kind === 'address')
-          checkBounds(step.to.data, step.to.offset + step.offset + step.width, true, this.#data)
+        checkStore(step, this.#data)
+        if (step.orElse !== undefined) this.#branch(step.orElse, facts)
+        this.#return(facts)
         return true
       case 'compute':
         this.#use(step.left, facts)
@@ -272,6 +284,8 @@ class Body {
     checkReasons(step)
     checkCloseOnExec(step)
     if (takesHostPath(step)) this.#takeHostPath(facts)
+    const written = writtenBy(step)
+    if (written !== undefined) checkBounds(written.to.data, written.to.offset + written.length, true, this.#data)
   }
 
   #takeHostPath({ pivoted }: Facts): void {
@@ -314,6 +328,14 @@ class Body {
     if (typeof code !== 'number' || code < 1 || code > 4095 || text !== undefined)
       throw new Error('a routine fails with an errno alone')
   }
+}
+
+/** That it is in its object the machine looks at; there must be one that can hold it. */
+function checkStore({ to, offset, width, within }: StoreStep, data: readonly Data[]): void {
+  if (offset < 0) throw new Error('stores before an address')
+  if (to.kind === 'address') checkBounds(to.data, to.offset + offset + width, true, data)
+  else if (within === undefined) throw new Error(`stores where ${to.name} points, and into no object`)
+  else if (within !== 'outside') checkBounds(within, offset + width, true, data)
 }
 
 /** What machines do differently: a division by 0, a shift by 64 bits. */

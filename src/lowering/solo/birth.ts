@@ -175,6 +175,6 @@ export function lowerDecimal({ plan }: ProcessContext, pid: Value): { text: Data
     plan.compute('mul', limit, 10, limit)
     plan.add(length, 1, length)
   })
-  plan.call(decimal(plan), [text.address, pid, length])
+  plan.call(decimal(plan, text), [0, pid, length])
   return { text, length }
 }

@@ -28,7 +28,7 @@ export function lowerTime(plan: PlanBuilder, seconds: Operand, nanoseconds: Oper
   const [hour, secondOfHour] = divide(plan, secondOfDay, HOUR)
   const [minute, second] = divide(plan, secondOfHour, MINUTE)
   const write = (at: number, number: Operand, digits: number): void => {
-    plan.call(decimal(plan), [text.at(at), number, digits])
+    plan.call(decimal(plan, text), [at, number, digits])
   }
   write(0, year, 4)
   write(5, month, 2)

@@ -122,7 +122,7 @@ function lowerJoinedBirth(context: ProcessContext, undo: Undo): Born {
   moveToSlot(context, plan.syscall('pidfd_open', [born, 0], { name: 'born_pidfd' }), slots.pidfd)
   undo.onFailure('kill_exec', () => {
     lowerKill(context, slots.pidfd, born, giveUp)
-    plan.store(child, 4, 0) // its number may be another one's from now on
+    plan.storeOutside(child, 4, 0) // its number may be another one's from now on
   })
   return { pid: born, wait, stoppable: true }
 }
