@@ -84,8 +84,13 @@ mount_cgroups() {
     mount -t cgroup2 cgroup $CGROUPS
     return
   fi
+  # Systemd adds folders to what the hierarchies are mounted on, and makes that file system read-only: not the machine's.
+  links=$(find $CGROUPS -maxdepth 1 -type l -printf '%f %l\n')
+  mount -t tmpfs -o mode=755 tmpfs $CGROUPS
+  echo "$links" | while read -r name target; do [ -z "$name" ] || ln -s "$target" "$CGROUPS/$name"; done
   echo "$lines" | while read -r _ _ _ _ point _ rest; do
     case $point in $CGROUPS/*) ;; *) continue ;; esac
+    mkdir -p "$point"
     type=${rest#*- } options=${rest##* }
     case ${type%% *} in
       cgroup2) mount -t cgroup2 cgroup "$point" ;;
