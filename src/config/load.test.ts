@@ -1,6 +1,6 @@
 // Bundles on disk: what can be wrong with the file itself.
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -44,6 +44,13 @@ test('files that are no JSON text', async () => {
     await errorOf('{"ociVersion": "1.0.0"'),
     'config-invalid: config.json:1:23: found the end of the file, not JSON: a closing brace is expected here',
   )
+})
+
+test('a file that never ends', async () => {
+  rmSync(`${bundle}/config.json`)
+  symlinkSync('/dev/zero', `${bundle}/config.json`)
+  assert.match(await failure(bundle), /config.json is larger than 64 MiB$/)
+  rmSync(`${bundle}/config.json`)
 })
 
 test('several problems, a line each', async () => {

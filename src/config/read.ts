@@ -5,6 +5,8 @@ import { O } from '../linux/open-flags.ts'
 import { close, open, readAll, readToEnd } from '../native/file.ts'
 
 const STDIN = 0
+/** Bytes of what somebody may have written for a config: a device that never ends is none. */
+const LARGEST = 64 << 20
 
 /**
  * @param name how errors speak of the file
@@ -13,7 +15,7 @@ const STDIN = 0
 export function readConfigFile(path: string, name: string): string {
   const fd = open(path, O.RDONLY | O.NONBLOCK)
   try {
-    return textOf(readAll(fd), name)
+    return textOf(readAll(fd, LARGEST), name)
   } finally {
     close(fd)
   }
@@ -24,16 +26,17 @@ export function readConfigFile(path: string, name: string): string {
  * @param path '-' for the standard input
  */
 export function readGivenFile(path: string, name: string): string {
-  if (path === '-') return textOf(readToEnd(STDIN), name)
+  if (path === '-') return textOf(readToEnd(STDIN, LARGEST), name)
   const fd = open(path, O.RDONLY)
   try {
-    return textOf(readToEnd(fd), name)
+    return textOf(readToEnd(fd, LARGEST), name)
   } finally {
     close(fd)
   }
 }
 
-function textOf(bytes: Uint8Array, name: string): string {
+function textOf(bytes: Uint8Array | undefined, name: string): string {
+  if (bytes === undefined) throw new RuntError('config-invalid', `${name} is larger than ${LARGEST >> 20} MiB`)
   if (bytes.length === 0) throw new RuntError('config-invalid', `${name} is empty`)
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
     throw new RuntError('config-invalid', `${name}:1:1: starts with a byte order mark, which JSON has not`)

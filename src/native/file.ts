@@ -64,17 +64,24 @@ export function readAll(fd: number, most = Number.POSITIVE_INFINITY): Uint8Array
   }
 }
 
-/** Everything up to the end of what may be a pipe, which somebody may have made non-blocking. */
-export function readToEnd(fd: number): Uint8Array {
+/**
+ * Everything up to the end of what may be a pipe, which somebody may have made non-blocking.
+ * @param most how many bytes that may be @returns undefined when there are more
+ */
+export function readToEnd(fd: number, most: number): Uint8Array | undefined {
   const pieces: Uint8Array[] = []
-  for (;;) {
+  for (let left = most; left >= 0; ) {
     const piece = new Uint8Array(65536)
     const length = trySyscall('read', fd, piece, piece.length)
     if (length === -ERRNO.EAGAIN) syscall('ppoll', pollfd(fd), 1, 0n, 0, 0)
     else if (length < 0) throw new SyscallError('read', -length, '')
     else if (length === 0) return Buffer.concat(pieces)
-    else pieces.push(piece.subarray(0, length))
+    else {
+      pieces.push(piece.subarray(0, length))
+      left -= length
+    }
   }
+  return undefined
 }
 
 function pollfd(fd: number): Uint8Array {
