@@ -445,6 +445,15 @@ check('K1', 'what a config says reaches no terminal as it is', async (box) => {
   }
 })
 
+check('K1', 'created is a time to the nanosecond', async (box) => {
+  const before = Date.now()
+  await box.create()
+  const { created } = JSON.parse(succeeded(await box.command(['state', box.id])).stdout)
+  assert.match(created, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{4,9}Z$/)
+  assert.ok(Date.parse(created) >= before - 1 && Date.parse(created) <= Date.now() + 1, created)
+  assert.is(JSON.parse((await box.command(['list', '-f', 'json'])).stdout)[0].created, created)
+})
+
 for (const words of [['list'], ['--help'], ['features']]) {
   check('K1', `${words[0]} ends without a word when nobody reads on`, async (box) => {
     mkdirSync(box.stateRoot, { recursive: true })
