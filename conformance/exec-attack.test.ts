@@ -9,6 +9,7 @@ import * as assert from 'uvu/assert'
 import { lookerIn, MARK, TRACING } from './attacker.ts'
 import { Box, Ground, succeeded } from './box.ts'
 import { linkBuilt, missingForTests } from './built.ts'
+import { NAMESPACES } from './bundle.ts'
 import { PATIENCE } from './patience.ts'
 import { children } from './programs.ts'
 import { findRuntime } from './runtime.ts'
@@ -23,7 +24,9 @@ if (reason !== undefined) {
   const folder = mkdtempSync(`${tmpdir()}/runt-exec-attack-`)
   const ground = new Ground(findRuntime(linkBuilt(`${folder}/runtime`)))
   testLooks(ground)
+  testInit(ground)
   testSignals(ground)
+  testNeighbours(ground)
   test.after(() => {
     ground[Symbol.dispose]()
     rmSync(folder, { recursive: true, force: true })
@@ -54,6 +57,20 @@ function testLooks(ground: Ground): void {
       assert.is(caught, '', `${caught.split('\n').length} looks of the host: ${caught.slice(0, 400)}`)
       const seen = new Set(read(`${shared}/seen`).split('\n').filter(Boolean))
       assert.ok(seen.size > 5, `it looked into ${seen.size} processes before they were the program`)
+    })
+  }
+}
+
+function testInit(ground: Ground): void {
+  for (const supervised of [false, true]) {
+    test(`an init that waits at its gate shows nothing of the call that made it${supervised ? ', with runt beside it' : ''}`, async () => {
+      await using box = new Box(ground)
+      box.configure(TRACING)
+      const words = ['create', '--bundle', box.bundle, '--pid-file', box.path(`${MARK}-pid`), box.id]
+      const env = { SECRET: MARK }
+      succeeded(await box.command([...(supervised ? ['--supervised'] : []), ...words], { cwd: box.folder, env }))
+      const { stdout } = succeeded(await box.command(['exec', box.id, 'cat', '/proc/1/cmdline', '/proc/1/environ']))
+      assert.not.match(stdout, new RegExp(MARK))
     })
   }
 }
@@ -94,6 +111,31 @@ function testSignals(ground: Ground): void {
       ])
       assert.equal(children(Number(pid)), [])
       box.assertNothingLeft()
+    })
+  }
+}
+
+function testNeighbours(ground: Ground): void {
+  for (const signal of ['KILL', 'STOP'] as const) {
+    test(`a container that sends SIG${signal} to its neighbours makes no create hang that joins its pid namespace`, async () => {
+      await using box = new Box(ground)
+      await box.launch(`while :; do kill -${signal} -1; done 2>/dev/null`)
+      const path = `/proc/${(await box.state()).pid}/ns/pid`
+      const namespaces = NAMESPACES.map(({ type }) => (type === 'pid' ? { type, path } : { type }))
+      for (let round = 0; round < 6; round++) {
+        await using other = new Box(ground)
+        other.configure({ '/linux/namespaces': namespaces, '/process/args': ['sleep', '1000'] })
+        const flags = round % 2 === 0 ? [] : ['--supervised']
+        const timed = async (words: readonly string[]): Promise<void> => {
+          const begin = Date.now()
+          await other.command(words, { seconds: 60 })
+          assert.ok(Date.now() - begin < LIMIT_MS, `${words[0]} took ${Date.now() - begin} ms`)
+        }
+        await timed([...flags, 'create', '--bundle', other.bundle, other.id])
+        await timed(['start', other.id])
+        await timed(['delete', '--force', other.id])
+        other.assertNothingLeft()
+      }
     })
   }
 }

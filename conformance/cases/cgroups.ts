@@ -1,5 +1,6 @@
 // config-linux.md, Control groups, on a v1 (or hybrid) machine.
 
+import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
 import type { Box } from '../box.ts'
@@ -280,6 +281,22 @@ check('K2', 'pids.limit holds', async (box) => {
   })
   assert.not.match(result.stdout, /all/)
   assert.match(result.stderr, /fork|Resource temporarily unavailable/)
+})
+
+check('K2', 'update reads resources to the end of a pipe, however slow its writer is', async (box) => {
+  needs('pids')
+  await box.launch('exec sleep 60')
+  const command = [...box.runtime.command, '--root', box.stateRoot, 'update', '--resources']
+  const words = ['printf %s "{\\"pids\\":"', 'sleep 0.3', 'printf %s "{\\"limit\\":$LIMIT}}"'].join('; ')
+  for (const [limit, script] of [
+    ['77', `(${words}) | "$0" "$@" - "$ID"`],
+    ['78', `"$0" "$@" <(${words}) "$ID"`],
+  ] as const) {
+    const env = { ...process.env, ID: box.id, LIMIT: limit }
+    const { status, stderr } = spawnSync('bash', ['-c', script, ...command], { env, encoding: 'utf8' })
+    assert.is(status, 0, stderr)
+    assert.is(box.knob('pids', 'pids.max'), limit)
+  }
 })
 
 check('K2', 'update takes -1 for no limit, as a word of its own', async (box) => {
