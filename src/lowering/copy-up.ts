@@ -6,7 +6,7 @@ import type { MountOptions } from '../config/types.ts'
 import { ERRNO } from '../linux/errno.ts'
 import { AT, O, S_IF, S_IFMT } from '../linux/open-flags.ts'
 import { STATX } from '../linux/statx.ts'
-import type { DataObject, PlanBuilder } from '../plan/builder.ts'
+import { behind, type DataObject, type PlanBuilder } from '../plan/builder.ts'
 import type { Operand, Value } from '../plan/step.ts'
 import type { Context } from './context.ts'
 import { copyAttributes } from './copy-attributes.ts'
@@ -63,9 +63,9 @@ export function lowerCopyUp(context: Context, options: MountOptions, covered: Op
   plan.add(entries.address, length, end)
   plan.place(next)
   plan.branch(cursor, 'eq', end, read)
-  const after = plan.load(plan.add(cursor, DIRENT.next), 8, plan.value('after'))
+  const after = plan.load(behind(cursor, DIRENT.next), 8, plan.value('after'))
   plan.add(cursor, DIRENT.name, name)
-  passEntry(plan, cursor)
+  plan.add(cursor, plan.load(behind(cursor, DIRENT.length), 2), cursor)
   skipDots(plan, name, next)
   statName(context, source, name, status)
   const kind = status.field(STATX.mode, 2, S_IFMT)
@@ -109,25 +109,14 @@ function openFolder(plan: PlanBuilder, at: Operand, name: Operand, result: Value
   return plan.syscall('openat', [at, name, flags, 0], { result })
 }
 
-/** To the next entry: d_reclen has two bytes, and the upper one is 0 or 1 for names of up to 255 bytes. */
-function passEntry(plan: PlanBuilder, cursor: Value): void {
-  const low = plan.load(plan.add(cursor, DIRENT.length), 1)
-  const high = plan.load(plan.add(cursor, DIRENT.length + 1), 1)
-  const short = plan.label('short')
-  plan.add(cursor, low, cursor)
-  plan.branch(high, 'eq', 0, short)
-  plan.add(cursor, 256, cursor)
-  plan.place(short)
-}
-
 /** "." and ".." are not entries to copy. */
 function skipDots(plan: PlanBuilder, name: Value, next: ReturnType<PlanBuilder['label']>): void {
   const real = plan.label('entry')
   plan.branch(plan.load(name, 1), 'ne', DOT, real)
-  const second = plan.load(plan.add(name, 1), 1)
+  const second = plan.load(behind(name, 1), 1)
   plan.branch(second, 'eq', 0, next)
   plan.branch(second, 'ne', DOT, real)
-  plan.branch(plan.load(plan.add(name, 2), 1), 'eq', 0, next)
+  plan.branch(plan.load(behind(name, 2), 1), 'eq', 0, next)
   plan.place(real)
 }
 
@@ -158,8 +147,8 @@ function copyLink(at: Copying): void {
 /** A FIFO, a socket, a device. */
 function copyNode(at: Copying, next: ReturnType<PlanBuilder['label']>): void {
   const { plan, copy, name, status } = at
-  const device = shiftedLeft(plan, status.field(STATX.rdevMinor + 1, 2, 0xfff), 20)
-  plan.add(device, shiftedLeft(plan, status.field(STATX.rdevMajor, 2, 0xfff), 8), device)
+  const device = plan.compute('shl', status.field(STATX.rdevMinor + 1, 2, 0xfff), 20)
+  plan.add(device, plan.compute('shl', status.field(STATX.rdevMajor, 2, 0xfff), 8), device)
   plan.add(device, status.field(STATX.rdevMinor, 1), device)
   // As other runtimes: in a user namespace devices can't be made, so the copy goes without.
   plan.syscall('mknodat', [copy, name, status.field(STATX.mode, 2), device], { onError: { EPERM: next } })
@@ -174,18 +163,8 @@ function copyOwner({ plan, copy, name, status }: Copying): void {
   })
 }
 
-/** A sum of itself with itself, again and again: plans have no other arithmetic. */
-function shiftedLeft(plan: PlanBuilder, number: Operand, bits: number): Value {
-  const sum = plan.add(number, 0)
-  for (let bit = 0; bit < bits; bit++) plan.add(sum, sum, sum)
-  return sum
-}
-
 function requireRoom(plan: PlanBuilder, top: Value, full: Value): void {
-  const room = plan.label('room')
-  plan.branch(top, 'ne', full, room)
-  plan.fail(ERRNO.ELOOP, `tmpcopyup: more than ${DEEPEST} folders in each other`)
-  plan.place(room)
+  plan.require(top, 'below', full, ERRNO.ELOOP, `tmpcopyup: more than ${DEEPEST} folders in each other`)
 }
 
 function push(plan: PlanBuilder, stack: DataObject, top: Value, fd: Value): void {

@@ -165,7 +165,7 @@ export class PlanBuilder {
   /**
    * Code that exists once in the image, to be called from many places. It knows no values but its parameters and those that it
    * makes; further results go into data. Where a step of it fails the caller gets the -errno, as from a system call.
-   * @param name of this code; written a second time, it is the first one
+   * @param name of this code; written a second time, it is the first one, and must mean the same objects then
    * @param body returns what the routine returns; 0 when nothing
    */
   routine<Names extends readonly string[]>(
