@@ -118,7 +118,12 @@ export class Saved {
 
   /** A flag --bundle comes last and counts. */
   restore(...flags: readonly string[]): Promise<Result> {
-    const words = ['restore', '--bundle', this.#box.bundle, ...this.#folders(flags), ...flags, this.#box.id]
+    return this.restoreAfter([], flags)
+  }
+
+  /** @param globals flags in front of the command */
+  restoreAfter(globals: readonly string[], flags: readonly string[]): Promise<Result> {
+    const words = [...globals, 'restore', '--bundle', this.#box.bundle, ...this.#folders(flags), ...flags, this.#box.id]
     return this.#box.command(words, this.#options)
   }
 

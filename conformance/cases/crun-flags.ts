@@ -2,8 +2,9 @@
 
 import { existsSync, readFileSync, renameSync } from 'node:fs'
 import * as assert from 'uvu/assert'
-import { type Box, failed, isBySystemd, succeeded } from '../box.ts'
+import { type Box, failed, hierarchies, isBySystemd, succeeded } from '../box.ts'
 import { check, skip } from '../case.ts'
+import { Saved } from '../checkpoint.ts'
 import { waitUntil } from '../patience.ts'
 
 check('K4', 'kill and delete with --regex reach all containers whose ids match', async (box) => {
@@ -65,6 +66,16 @@ check('K4', '--cgroup-manager cgroupfs makes the cgroup', async (box) => {
 
 check('K4', '--cgroup-manager disabled leaves the container in the cgroup of the caller', async (box) => {
   assert.not.match(await cgroupWith(box, '--cgroup-manager', 'disabled'), box.cgroup)
+})
+
+check('K4', '--cgroup-manager disabled makes no cgroup at restore either', async (box) => {
+  if (isBySystemd(box.runtime)) skip('a manager is chosen already')
+  const saved = new Saved(box)
+  await saved.launch({ '/linux/resources': undefined })
+  succeeded(await saved.checkpoint())
+  succeeded(await saved.restoreAfter(['--cgroup-manager', 'disabled'], ['--detach']))
+  await saved.counts()
+  for (const hierarchy of hierarchies()) assert.not.ok(existsSync(`${hierarchy}${box.cgroup}`), hierarchy)
 })
 
 const GROUPS = ['setpriv', '--groups', '4242,4243']

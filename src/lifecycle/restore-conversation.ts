@@ -4,7 +4,7 @@
 import type { Hierarchies } from '../cgroup/hierarchy.ts'
 import type { PlannedCgroup } from '../cgroup/manager.ts'
 import type { Config } from '../config/types.ts'
-import { type CriuOptions, REQUEST } from '../criu/messages.ts'
+import { CGROUP_MODE, type CriuOptions, REQUEST } from '../criu/messages.ts'
 import type { Criu } from '../criu/program.ts'
 import { ask, type Listener, type Worker } from '../criu/swrk.ts'
 import { RuntError } from '../errors.ts'
@@ -84,6 +84,8 @@ export async function converse(
   using inside = foldersSeenBy(worker.pid, folders)
   const opts: CriuOptions = {
     ...commonOptions(options, inside, further),
+    // Without a cgroup of its own the container stays in that of criu, which is not to make the one of the checkpoint.
+    ...(Object.keys(cgroup.directories).length === 0 && { manage_cgroups_mode: CGROUP_MODE.ignore }),
     root,
     rst_sibling: true,
     evasive_devices: true,

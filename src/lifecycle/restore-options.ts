@@ -1,9 +1,10 @@
 // What a restore is told.
 
+import type { CgroupOptions } from './cgroup.ts'
 import type { CriuFlags } from './criu-options.ts'
 import type { Right } from './saved-rights.ts'
 
-export interface RestoreOptions extends CriuFlags {
+export interface RestoreOptions extends CriuFlags, CgroupOptions {
   readonly id: string
   readonly bundle: string
   readonly consoleSocket: string | undefined
@@ -20,10 +21,6 @@ export interface RestoreOptions extends CriuFlags {
   readonly lsmMountContext: string | undefined
   /** Rights that processes are to have as saved, though the config is stricter. */
   readonly asSaved: readonly Right[]
-  /** Go on without cgroups where they may not be used. */
-  readonly rootless: boolean
-  /** Have systemd make the cgroup. */
-  readonly systemdCgroup: boolean
 }
 
 export const RESTORE_LOG = 'restore.log'

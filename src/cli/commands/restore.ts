@@ -55,6 +55,7 @@ export const restore: Command = {
       asSaved: args.strings('as-saved').flatMap((words) => words.split(',').flatMap(rights)),
       rootless: globals.rootless,
       systemdCgroup: globals.systemdCgroup,
+      noCgroups: globals.noCgroups,
     })
   },
 }
