@@ -226,6 +226,22 @@ function declareTests(ground: Ground): void {
     box.assertNothingLeft()
   })
 
+  test('a record with a unit that systemd does not know, or would refuse, is no hindrance', async () => {
+    for (const unit of ['nobody.scope', 'a@b.scope', '.scope', 'a/b.scope', 'a.service']) {
+      await using box = new Box(ground)
+      await box.create()
+      await box.kill('KILL')
+      await box.waitForStatus('stopped')
+      const file = `${box.stateRoot}/${box.id}/state.json`
+      const record = JSON.parse(readFileSync(file, 'utf8')) as { cgroup: { scope: object } }
+      record.cgroup.scope = { unit, kind: 'system' }
+      writeFileSync(file, JSON.stringify(record))
+      await box.delete('--force')
+      assert.equal(box.records(), [], unit)
+      systemctl('stop', unitOf(box))
+    }
+  })
+
   test('a container that was only created goes with its scope', async () => {
     await using box = new Box(ground)
     await box.create()
