@@ -222,12 +222,12 @@ for (const [word, name] of SIGNALS) {
 }
 
 check('B19', 'kill sends SIGTERM when no signal is given', async (box) => {
-  await box.launch(`trap 'exit 7' TERM; echo ready >/data/ready; while true; do sleep 0.02; done`, {
-    '/mounts/-': bindFolder(box),
-  })
+  const script = `trap 'echo TERM >/data/heard; exit' TERM; echo ready >/data/ready; while true; do sleep 0.02; done`
+  await box.launch(script, { '/mounts/-': bindFolder(box) })
   await box.waitForFile(box.path('ready'))
   await box.kill()
   await box.waitForStatus('stopped')
+  assert.is(readFileSync(box.path('heard'), 'utf8'), 'TERM\n')
 })
 
 check('B19', 'kill of a created container', async (box) => {

@@ -52,13 +52,14 @@ check('C1', 'mounts are made in their order', async (box) => {
     { destination: '/covered', type: 'bind', source: box.path('source'), options: ['bind'] },
     { destination: '/covered', ...TMPFS },
   ]
-  const said = await box.sh(`cat /a/b/file; echo; ls /covered; ${INFO}`, {
+  const said = await box.sh(`cat /a/b/file; echo; ls /covered; echo; ${INFO}`, {
     '/mounts': [{ destination: '/proc', type: 'proc', source: 'proc' }, ...mounts],
   })
-  assert.ok(said.startsWith('bound\n'))
-  const points = [...said.matchAll(/ \/ (\/\S*) |\S+ (\/a\S*) /g)].length
-  assert.ok(points > 0)
-  assert.is(at(parse(said.slice(said.search(/^\d+ /m))), '/covered').type, 'tmpfs')
+  assert.ok(said.startsWith('bound\n\n'), said)
+  const made = parse(said.slice(said.search(/^\d+ /m)))
+  const points = made.map(({ point }) => point).filter((point) => /^\/(a|covered)/.test(point))
+  assert.equal(points.sort(), ['/a', '/a/b', '/a/b/c', '/covered', '/covered'])
+  for (const point of ['/a', '/a/b/c', '/covered']) assert.is(at(made, point).type, 'tmpfs')
 })
 
 check('C2', 'a relative destination starts at the root', async (box) => {

@@ -1,6 +1,6 @@
 // ps and kill: which processes a container has, and what can be sent to them.
 
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
 import { bindFolder, failed, hierarchies, succeeded } from '../box.ts'
 import { check } from '../case.ts'
@@ -78,12 +78,12 @@ const REAL_TIME: readonly (readonly [word: string, number: number])[] = [
 
 for (const [word, number] of REAL_TIME) {
   check('K2', `kill ${word} sends signal ${number}`, async (box) => {
-    await box.launch(`trap 'exit 0' ${number}; echo >/data/ready; while :; do sleep 0.01; done`, {
-      '/mounts/-': bindFolder(box),
-    })
+    const script = `trap 'echo ${number} >/data/heard; exit' ${number}; echo >/data/ready; while :; do sleep 0.01; done`
+    await box.launch(script, { '/mounts/-': bindFolder(box) })
     await box.waitForFile(box.path('ready'))
     await box.kill(word)
     await box.waitForStatus('stopped')
+    assert.is(readFileSync(box.path('heard'), 'utf8'), `${number}\n`)
   })
 }
 
