@@ -49,6 +49,12 @@ check('F7', 'a character device with mode and owner', async (box) => {
   assert.is(said, 'character special file 1:3 640 5:6')
 })
 
+check('F7', "a device is everybody's, and of root, when nothing else is said", async (box) => {
+  const device = { path: '/dev/mine', type: 'c', major: 1, minor: 3 }
+  const said = await box.sh(`${STAT} /dev/mine`, { '/linux/devices': [device] })
+  assert.is(said, 'character special file 1:3 666 0:0')
+})
+
 check('F7', 'a block device, a fifo, and a device anywhere', async (box) => {
   const devices = [
     { path: '/dev/block', type: 'b', major: 7, minor: 200, fileMode: 0o600 },

@@ -516,6 +516,26 @@ check('B22', 'a warning does not change the flow', async (box) => {
   assert.is(said, 'on')
 })
 
+check('K2', 'run --keep leaves a container that has ended on record', async (box) => {
+  succeeded(await box.run({ '/process/args': ['true'] }, ['--keep']))
+  assert.is((await box.state()).status, 'stopped')
+  await box.delete()
+  succeeded(await box.run({ '/process/args': ['true'] }))
+  assert.equal(box.records(), [])
+})
+
+check('K2', 'others can read the pid file', async (box) => {
+  const runs: readonly (readonly [string, Edits])[] = [
+    ['plain', {}],
+    ['with hooks', { '/hooks': { poststart: [{ path: '/bin/true' }] } }],
+  ]
+  for (const [name, edits] of runs) {
+    await box.create(edits, ['--pid-file', box.path(name)])
+    assert.is(statSync(box.path(name)).mode & 0o777, 0o644, name)
+    await box.delete('--force')
+  }
+})
+
 check('K2', 'spec writes a config that can be run, and does not overwrite one', async (box) => {
   const made = await box.command(['spec', '--bundle', box.bundle])
   assert.is(made.status, 0, made.stderr)

@@ -393,6 +393,18 @@ for (const [what, env] of [
   })
 }
 
+check(
+  'K2',
+  'the program has a session keyring of its own, unless --no-new-keyring keeps that of the caller',
+  async (box) => {
+    const readable = { '/process/args': ['cat', '/proc/keys'], '/linux/maskedPaths': [] }
+    const keys = async (...flags: string[]) => succeeded(await box.run(readable, flags)).stdout
+    const own = `_ses.${box.id}:`
+    assert.not.match(await keys('--no-new-keyring'), own)
+    assert.match(await keys(), own)
+  },
+)
+
 check('K2', 'the program leads a session of its own', async (box) => {
   await box.launch('exec sleep 100')
   const { pid } = await box.state()

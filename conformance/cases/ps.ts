@@ -1,6 +1,6 @@
 // ps and kill: which processes a container has, and what can be sent to them.
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import * as assert from 'uvu/assert'
 import { bindFolder, failed, hierarchies, succeeded } from '../box.ts'
 import { check } from '../case.ts'
@@ -101,6 +101,19 @@ check('K2', 'kill --all of a stopped container is no error', async (box) => {
   await box.waitForStatus('stopped')
   succeeded(await box.command(['kill', '--all', box.id, 'KILL']))
   succeeded(await box.command(['kill', '-a', box.id]))
+})
+
+check('K2', 'kill --all sends to every process, kill to init alone', async (box) => {
+  const heard = (name: string) =>
+    `trap 'echo >/data/${name}' TERM; echo >/data/${name}-listens; while :; do sleep 0.02; done`
+  await box.launch(`(${heard('child')}) & ${heard('init')}`, { '/mounts/-': bindFolder(box) })
+  await box.waitForFile(box.path('child-listens'))
+  await box.waitForFile(box.path('init-listens'))
+  await box.kill('TERM')
+  await box.waitForFile(box.path('init'))
+  assert.not(existsSync(box.path('child')))
+  succeeded(await box.command(['kill', '--all', box.id, 'TERM']))
+  await box.waitForFile(box.path('child'))
 })
 
 check('K2', 'kill --all reaches processes in cgroups that the container made', async (box) => {
