@@ -61,7 +61,7 @@ if (reason !== undefined) {
     const execve = plan.steps.findLastIndex((step) => step.op === 'syscall' && step.name === 'execve')
     assert.ok(execve > gate)
     await createContainer(store, faultOptions(bundle, { step: execve, errno: ERRNO.ENOEXEC }))
-    assert.match(await startFailure(), /exec: "true": execve: ENOEXEC: exec format error/)
+    assert.match(await startFailure(), /exec true: exec format error \(execve: ENOEXEC\)/)
     await deleteContainer(store, FAULT_ID, { force: false })
     const filter = plan.steps.findLastIndex((step) => step.op === 'syscall' && step.name === 'seccomp')
     assert.ok(filter > gate)

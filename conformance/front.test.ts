@@ -414,7 +414,7 @@ function testFailure(ground: Ground): void {
     const { pid } = await box.state()
     setTimeout(() => process.kill(Number(pid), 'SIGKILL'), 200)
     const { stderr } = failed(await box.command(['--debug', 'start', box.id]))
-    assert.match(stderr, /exec: "true": execve: EACCES/)
+    assert.match(stderr, /exec true: permission denied \(execve: EACCES\)/)
   })
 }
 

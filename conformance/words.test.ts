@@ -125,7 +125,7 @@ function declareTests(ground: Ground): void {
     ]
     for (const [program, hint] of hints) {
       const { stderr } = failed(await box.run({ '/process/args': [program] }))
-      assert.ok(stderr.includes(`execve: ENOENT: no such file or directory\n  ${hint}\n`), stderr)
+      assert.ok(stderr.includes(`: no such file or directory (execve: ENOENT): ${hint}\n`), stderr)
     }
     assert.ok((await box.rejected({ '/process/args': ['broken'] })).endsWith(`${SCRIPT}\n`))
     await box.launch('sleep 100', {}, ['sleep 100'])
@@ -140,7 +140,7 @@ function declareTests(ground: Ground): void {
     const stderr = await box.rejected({ '/annotations': { 'runt.landlock': JSON.stringify(rules) } })
     assert.match(
       stderr,
-      /execve: EACCES: permission denied\n {2}the rules of annotations\["runt\.landlock"\] must allow execute/,
+      /permission denied \(execve: EACCES\): the rules of annotations\["runt\.landlock"\] must allow execute/,
     )
   })
 

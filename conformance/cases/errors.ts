@@ -29,6 +29,15 @@ check('K3', 'a program that is a folder is refused', async (box) => {
   assert.match(said, /permission denied|is a directory|not permitted/i)
 })
 
+check('K3', 'a script without its interpreter is told in one line, in words that people look up', async (box) => {
+  if (box.runtime.name === 'crun') skip('crun has words of its own')
+  writeFileSync(`${box.rootfs}/run.sh`, '#!/no/interpreter\n', { mode: 0o755 })
+  await box.launch('sleep 100')
+  const { stderr } = failed(await box.command(['exec', box.id, '/run.sh']))
+  assert.match(stderr, /^.*exec \/run.sh: no such file or directory.*\n$/)
+  await box.kill('KILL')
+})
+
 check('K3', 'a program that is in no format is refused by start', async (box) => {
   writeFileSync(`${box.rootfs}/noise`, '\u0001\u0002\u0003')
   chmodSync(`${box.rootfs}/noise`, 0o755)

@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert'
 import { type Box, failed, hierarchies, succeeded } from '../box.ts'
 import { type Edits, NAMESPACES } from '../bundle.ts'
 import { check, needsKernel, skip } from '../case.ts'
-import { PATIENCE } from '../patience.ts'
+import { PATIENCE, waitUntil } from '../patience.ts'
 import type { Result, RunOptions } from '../runtime.ts'
 import { listenForConsole } from '../terminal.ts'
 
@@ -557,8 +557,11 @@ check('K2', 'exec leaves the container as it was', async (box) => {
   const state = await box.state()
   assert.equal([state.status, state.pid], ['running', pid])
   assert.is(readFileSync(`/proc/${pid}/mountinfo`, 'utf8'), before)
-  await sleep(50)
-  assert.is(readFileSync(`${box.cgroupFolders()[0]}/cgroup.procs`, 'utf8').trim(), `${pid}`)
+  const processes = () => readFileSync(`${box.cgroupFolders()[0]}/cgroup.procs`, 'utf8').trim()
+  await waitUntil(
+    () => processes() === `${pid}`,
+    () => `${processes()} are there, and not ${pid} alone`,
+  )
 })
 
 check('K2', 'a command of exec that is a link of the image is found in the image', async (box) => {

@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert'
 import { bindFolder, failed, hierarchies, removeCgroup, succeeded } from '../box.ts'
 import { NAMESPACES } from '../bundle.ts'
 import { check, skip } from '../case.ts'
+import { waitUntil } from '../patience.ts'
 import { execute } from '../runtime.ts'
 
 const ENV = ['PATH=/usr/sbin:/usr/bin:/sbin:/bin']
@@ -116,9 +117,8 @@ check('B13', 'a failing poststart hook fails start, and the container is stopped
   await box.create({ '/process/args': ['sleep', '100'], '/hooks': { poststart: [fails] } })
   const { pid } = await box.state()
   failed(await box.command(['start', box.id]))
-  await new Promise((resolve) => setTimeout(resolve, 100))
-  const status = existsSync(`/proc/${pid}/status`) ? readFileSync(`/proc/${pid}/status`, 'utf8') : 'State: Z'
-  assert.match(status, /State:\s+[ZX]/, 'the program is running')
+  const status = () => (existsSync(`/proc/${pid}/status`) ? readFileSync(`/proc/${pid}/status`, 'utf8') : 'State: Z')
+  await waitUntil(() => /State:\s+[ZX]/.test(status()), 'the program is running')
 })
 
 check('B14', 'a failing poststop hook is a warning, and the others run', async (box) => {

@@ -18,9 +18,10 @@ export function explainExec(error: unknown, root: string, config: ProcessConfig)
   if (!(error instanceof RuntError) || error.hint !== undefined) return error
   const { syscall, errno, pointer } = error.data
   if (syscall !== 'execve' || pointer !== '/process/args') return error
-  const hint =
+  const why =
     errno === 'ENOENT' ? missing(root, config) : isConfined(config) && errno === 'EACCES' ? LANDLOCK : undefined
-  return hint === undefined ? error : new RuntError(error.code, error.message, { ...error, cause: error.cause, hint })
+  if (why === undefined) return error
+  return new RuntError(error.code, `${error.message}: ${why}`, { ...error, cause: error.cause })
 }
 
 function isConfined({ linux }: ProcessConfig): boolean {

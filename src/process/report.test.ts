@@ -13,6 +13,12 @@ const REPORTS: readonly (readonly [StepLabel, number, string, string, string?])[
     '',
     'mounts[2]: /proc: move_mount: EBUSY: device or resource busy',
   ],
+  [
+    { origin: '/process/args', about: 'exec: "/run \\"it\\".sh"', call: 'execve' },
+    ERRNO.ENOENT,
+    '',
+    'process.args: exec /run "it".sh: no such file or directory (execve: ENOENT)',
+  ],
   [{ origin: '', about: '', call: 'setsid' }, ERRNO.EPERM, '', 'setsid: EPERM: operation not permitted'],
   [
     { origin: '/linux/namespaces/1', about: '/x', call: 'setns' },

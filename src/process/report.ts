@@ -173,11 +173,21 @@ export function failureError(label: StepLabel | undefined, failure: Failure): Ru
   const hint = hintFor(`${label.call} ${error}`, label)
   const object = label.about === '' ? '' : `${label.about}: `
   // A check of runt's own says all in words; the words of a missing program are those that engines look for.
-  const end = label.call === '' ? label.about : `${object}${label.call}: ${error}: ${errnoText(failure.code)}`
+  const end =
+    label.call === ''
+      ? label.about
+      : (execFailure(label, failure) ?? `${object}${label.call}: ${error}: ${errnoText(failure.code)}`)
   return new RuntError(codeOf(label, failure), `${where}${end}`, {
     data: { ...data, errno: error },
     ...(hint === undefined ? {} : { hint }),
   })
+}
+
+/** "exec /run.sh: no such file or directory", as runc says it and people look it up. */
+function execFailure({ origin, about, call }: StepLabel, { code }: Failure): string | undefined {
+  const name = /^exec: (".*")$/.exec(about)?.[1]
+  if (origin !== '/process/args' || call !== 'execve' || name === undefined) return undefined
+  return `exec ${printable(JSON.parse(name))}: ${errnoText(code)} (execve: ${errnoName(code)})`
 }
 
 /** Engines tell a program that isn't there from one that can't be executed. */
