@@ -4,7 +4,7 @@
 import { ERRNO } from '../linux/errno.ts'
 import { O } from '../linux/open-flags.ts'
 import { close, listDirectory, tryOpen } from '../native/file.ts'
-import { SyscallError } from '../native/syscall.ts'
+import { failedWith, SyscallError } from '../native/syscall.ts'
 
 const FOLDER = O.PATH | O.DIRECTORY | O.NOFOLLOW
 
@@ -46,9 +46,15 @@ export function visitBelow(directory: string, visit: (place: string) => boolean)
   }
 }
 
+/** None in one that was removed while it was looked at. */
 function foldersIn(fd: number): string[] {
-  const entries = listDirectory(`/proc/self/fd/${fd}`)
-  return entries.filter(({ kind }) => kind === 'directory').map(({ name }) => name)
+  try {
+    const entries = listDirectory(`/proc/self/fd/${fd}`)
+    return entries.filter(({ kind }) => kind === 'directory').map(({ name }) => name)
+  } catch (error) {
+    if (failedWith(error, 'ENOENT')) return []
+    throw error
+  }
 }
 
 /** There is nothing of the name. */
