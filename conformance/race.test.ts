@@ -38,13 +38,17 @@ const reason = missingForTests()
 /** What of a create uses paths of the image, by what the neighbour can get at. */
 interface Round {
   readonly title: string
-  /** Paths in the root file system: each of their components is swapped. */
+  /** Paths in the root file system, or in the volume: each of their components is swapped. */
   readonly paths: readonly string[]
   /** One of the image that is swapped with a link itself. */
   readonly file?: string
   readonly edits: (box: Box, canary: Canary) => Edits
   readonly terminal?: boolean
+  /** The neighbour has no part in the root file system, but in a volume that the container has. */
+  readonly volume?: boolean
 }
+
+const volumeOf = (box: Box): string => box.path('volume')
 
 const proc = { destination: '/proc', type: 'proc', source: 'proc' }
 const devpts = { destination: '/dev/pts', type: 'devpts', source: 'devpts', options: ['newinstance', 'ptmxmode=0666'] }
@@ -90,6 +94,22 @@ const ROUNDS: readonly Round[] = [
       '/linux/maskedPaths': ['/data/one/two/three/file', '/data/one/two', '/data/one/file', '/proc/keys'],
       '/linux/readonlyPaths': ['/data/one/two/three', '/data/one/two/folder', '/proc/sys'],
       '/process/cwd': '/data/one/new/cwd',
+    }),
+  },
+  {
+    title: 'mounts in a volume',
+    volume: true,
+    paths: ['/data/one/two/three'],
+    edits: (box, canary) => ({
+      '/mounts': [
+        proc,
+        { destination: '/mnt', source: volumeOf(box), options: ['bind'] },
+        { destination: '/mnt/data/one/two/three', source: `${canary.folder}/folder`, options: ['bind', 'ro'] },
+        { destination: '/mnt/data/one/two/new/deep/folder', type: 'tmpfs', source: 'trap' },
+        { destination: '/mnt/data/one/new/deep/file', source: '/bin/busybox', options: ['bind', 'ro'] },
+        { destination: '/mnt/data/one/two', type: 'tmpfs', source: 'trap' },
+        { destination: '/mnt/data/one/two/three', source: `${canary.folder}/folder`, options: ['rbind', 'ro'] },
+      ],
     }),
   },
   {
@@ -248,15 +268,21 @@ const targets = ({ folder }: Canary): string[] => [
 ]
 
 /** A link beside each component of the paths. @returns the words of the swapper */
-function makePairs(box: Box, canary: Canary, { paths, file }: Pick<Round, 'paths' | 'file'>): string[] {
+function makePairs(
+  box: Box,
+  canary: Canary,
+  { paths, file, volume }: Pick<Round, 'paths' | 'file' | 'volume'>,
+): string[] {
+  const base = volume === true ? volumeOf(box) : box.rootfs
   const words: string[] = []
   const made = new Set<string>()
   for (const path of paths) {
-    let parent = box.rootfs
+    let parent = base
     for (const name of path.split('/').filter(Boolean)) {
       const own = `${parent}/${name}`
       // The folders that all share (/data) stay: what is in them is swapped.
-      if (!made.has(own) && own !== `${box.rootfs}/data`) {
+      if (own === `${base}/data`) mkdirSync(own, { recursive: true })
+      else if (!made.has(own)) {
         mkdirSync(own, { recursive: true })
         const to = targets(canary)[made.size % targets(canary).length] ?? ''
         symlinkSync(to, `${own}.link`)
