@@ -1,7 +1,7 @@
 // What runt says about mounts that the kernel refuses, and flags that an outer user namespace has locked.
 
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -85,6 +85,27 @@ function testRefusals(ground: Ground): void {
       /idmap of \/mnt: mount_setattr: EINVAL/,
       /other owners/,
     )
+  })
+
+  test('a link at an end of a bind is meant itself with src-nofollow and dest-nofollow', async () => {
+    for (const [source, destination] of [
+      [true, false],
+      [false, true],
+      [true, true],
+    ]) {
+      await using box = new Box(ground)
+      writeFileSync(box.path('file'), 'bound')
+      symlinkSync('file', box.path('link'))
+      symlinkSync('/etc/passwd', `${box.rootfs}/data/link`)
+      const place = `/data/${destination ? 'link' : 'made'}`
+      const options = ['bind', ...(source ? ['src-nofollow'] : []), ...(destination ? ['dest-nofollow'] : [])]
+      const mount = { destination: place, source: box.path('link'), options }
+      const said = await box.sh(`readlink ${place} || cat ${place}; grep -c ^root: /etc/passwd`, { '/mounts/-': mount })
+      assert.is(said, source ? 'file\n1' : 'bound1')
+    }
+    await using box = new Box(ground)
+    const tmpfs = { destination: '/mnt', type: 'tmpfs', options: ['dest-nofollow'] }
+    assert.match(await box.rejected({ '/mounts/-': tmpfs }), /dest-nofollow.*is for binds only/)
   })
 
   test('a file on a folder and a folder on a file are told apart, in the words that dockerd looks for', async () => {

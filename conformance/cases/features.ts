@@ -59,6 +59,7 @@ function mountsFor(box: Box, option: string): Edits {
   if (/^r?idmap$/.test(option)) {
     return { '/mounts/-': { ...bind, options: ['rbind', option], uidMappings: MAPPINGS, gidMappings: MAPPINGS } }
   }
+  if (option.endsWith('-nofollow')) return { '/mounts/-': { ...bind, options: ['bind', option] } }
   if (/^r?bind$/.test(option)) return { '/mounts/-': { ...bind, options: [option] } }
   // Propagation, and what is said of a whole tree, is said of a bind.
   if (/^r?(shared|slave|private|unbindable)$/.test(option) || /^r(?!o$|w$|elatime$)/.test(option)) {

@@ -110,6 +110,12 @@ const mountSpecials = forEachMount((mount, pointer, { kind, options, report }) =
   if (options.tmpcopyup && (kind !== 'filesystem' || mount.type !== 'tmpfs')) {
     report(`${pointer}/options`, 'tmpcopyup', 'is for mounts of type tmpfs only')
   }
+  for (const [option, asked] of [
+    ['src-nofollow', options.nofollow.source],
+    ['dest-nofollow', options.nofollow.destination],
+  ] as const) {
+    if (asked && kind !== 'bind') report(`${pointer}/options`, option, 'is for binds only')
+  }
   if (kind !== 'filesystem' || !CGROUP_TYPES.has(mount.type)) return
   if (options.idmap !== undefined || (mount.uidMappings ?? []).length > 0) {
     report(`${pointer}/options`, undefined, 'cgroup file systems show their owners as they are: no idmap')

@@ -16,6 +16,7 @@ const EMPTY: MountOptions = {
   superblock: [],
   legacyFlags: 0,
   tmpcopyup: false,
+  nofollow: { source: false, destination: false },
   idmap: undefined,
   data: [],
 }
@@ -86,6 +87,8 @@ const CASES: readonly (readonly [string, Partial<MountOptions>])[] = [
   ['remount', {}],
   ['tmpcopyup', { tmpcopyup: true }],
   ['idmap', { idmap: 'idmap' }],
+  ['src-nofollow', { nofollow: { source: true, destination: false } }],
+  ['dest-nofollow', { nofollow: { source: false, destination: true } }],
   ['ridmap', { idmap: 'ridmap' }],
   ['_netdev', {}],
   ['auto', {}],

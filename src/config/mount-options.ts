@@ -19,6 +19,8 @@ type Row =
   | { readonly kind: 'bind'; readonly recursive: boolean }
   | { readonly kind: 'remount' | 'tmpcopyup' | 'ignored' }
   | { readonly kind: 'idmap'; readonly idmap: 'idmap' | 'ridmap' }
+  /** A link at the end of a bind's source or destination is meant itself, as crun has it. */
+  | { readonly kind: 'nofollow'; readonly end: 'source' | 'destination' }
 
 const { RDONLY, NOSUID, NODEV, NOEXEC, NODIRATIME, NOSYMFOLLOW, NOATIME, STRICTATIME } = MOUNT_ATTR
 
@@ -73,6 +75,8 @@ const OTHERS: Readonly<Record<string, Row>> = {
   tmpcopyup: { kind: 'tmpcopyup' },
   idmap: { kind: 'idmap', idmap: 'idmap' },
   ridmap: { kind: 'idmap', idmap: 'ridmap' },
+  'src-nofollow': { kind: 'nofollow', end: 'source' },
+  'dest-nofollow': { kind: 'nofollow', end: 'destination' },
   // Of mount(8), for its own use: it doesn't hand them to the kernel either.
   _netdev: { kind: 'ignored' },
   auto: { kind: 'ignored' },
@@ -136,6 +140,7 @@ function sortOptions(given: readonly string[]): ParsedOptions {
   let recursiveBind = false
   let remount = false
   let tmpcopyup = false
+  const nofollow = { source: false, destination: false }
   let idmap: 'idmap' | 'ridmap' | undefined
 
   for (const word of given.flatMap(splitAtCommas)) {
@@ -173,6 +178,9 @@ function sortOptions(given: readonly string[]): ParsedOptions {
       case 'idmap':
         idmap = row.idmap
         break
+      case 'nofollow':
+        nofollow[row.end] = true
+        break
       case 'ignored':
         break
       case undefined:
@@ -193,6 +201,7 @@ function sortOptions(given: readonly string[]): ParsedOptions {
       superblock: [...superblock.values()],
       legacyFlags,
       tmpcopyup,
+      nofollow,
       idmap,
       data,
     },

@@ -85,6 +85,8 @@ export interface MountOptions {
   /** Superblock flags that only mount(2) can set: MS_SILENT, MS_I_VERSION. */
   readonly legacyFlags: number
   readonly tmpcopyup: boolean
+  /** Is a link at the end of a bind's source or destination meant itself? */
+  readonly nofollow: { readonly source: boolean; readonly destination: boolean }
   readonly idmap: 'idmap' | 'ridmap' | undefined
   /** What is left: the file system's own options, in order, split at commas. */
   readonly data: readonly string[]

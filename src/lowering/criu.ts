@@ -133,7 +133,7 @@ function lowerCoveredRoot(context: Context): void {
 function lowerRootAt(context: Context, folder: string): void {
   const { plan, config, slots } = context
   plan.section('/root/path', config.root.path, () => {
-    const tree = cloneTree(context, config.root.path, true)
+    const tree = cloneTree(context, config.root.path, { recursiveBind: true })
     plan.syscall('move_mount', [tree, '', AT.FDCWD, folder, MOVE_MOUNT.F_EMPTY_PATH])
     moveToSlot(context, tree, slots.root)
   })
@@ -161,7 +161,7 @@ function lowerPlaceForOldRoot(context: Context): void {
 function lowerMountPoint(context: Context, mount: Mount): void {
   const { plan } = context
   if (mount.kind === 'bind' && mount.source !== undefined) {
-    const tree = cloneTree(context, mount.source, mount.options.recursiveBind)
+    const tree = cloneTree(context, mount.source, mount.options)
     attach(context, tree, openTarget(context, mount, { source: tree }))
   } else if (mount.kind === 'filesystem') {
     const target = openTarget(context, mount)

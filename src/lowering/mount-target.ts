@@ -26,10 +26,14 @@ interface TargetOptions {
 /** @returns an O_PATH descriptor of the mount's target */
 export function openTarget(
   context: Context,
-  { type, destination }: Mount,
+  { type, destination, options }: Mount,
   { source = context.slots.root, status }: TargetOptions = {},
 ): Value {
   if (REAL_TARGET.has(type)) return openOrMake(context, destination, { noSymlinks: true })
+  if (options.nofollow.destination) {
+    // The last one is opened itself; one before it is refused, since it would be for following.
+    return openOrMake(context, destination, { noSymlinks: true, flags: O.PATH | O.NOFOLLOW, like: source })
+  }
   const room = status?.address ?? 0
   return context.plan.call(targetRoutine(context), [destination, source, room], { name: 'target' })
 }

@@ -1,5 +1,6 @@
 // root and rootfsPropagation: a copy of the root file system, attached in the host's tree. The way into it is in pivot.ts.
 
+import type { MountOptions } from '../config/types.ts'
 import { MOUNT_ATTR, MOVE_MOUNT, MS, OPEN_TREE } from '../linux/mount-flags.ts'
 import { AT, O } from '../linux/open-flags.ts'
 import { type DataObject, u64 } from '../plan/builder.ts'
@@ -52,8 +53,13 @@ export function attach({ plan }: Pick<Context, 'plan'>, mount: Operand, target: 
 }
 
 /** A detached copy of a tree that the host's path leads to. It tells and hears of mounts as its original does. */
-export function cloneTree({ plan }: Pick<Context, 'plan'>, path: string, recursive: boolean): Value {
-  const flags = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | (recursive ? AT.RECURSIVE : 0)
+export function cloneTree(
+  { plan }: Pick<Context, 'plan'>,
+  path: string,
+  { recursiveBind, nofollow }: Pick<MountOptions, 'recursiveBind'> & Partial<Pick<MountOptions, 'nofollow'>>,
+): Value {
+  const links = nofollow?.source === true ? AT.SYMLINK_NOFOLLOW : 0
+  const flags = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | (recursiveBind ? AT.RECURSIVE : 0) | links
   return plan.syscall('open_tree', [AT.FDCWD, path, flags], { name: 'tree', about: path })
 }
 

@@ -5,7 +5,7 @@
 import type { Config, Mount } from '../config/types.ts'
 import { FSMOUNT_CLOEXEC, MOVE_MOUNT, MS, OPEN_TREE } from '../linux/mount-flags.ts'
 import { NAMESPACES } from '../linux/namespaces.ts'
-import { AT, S_IF, S_IFMT } from '../linux/open-flags.ts'
+import { AT, O, S_IF, S_IFMT } from '../linux/open-flags.ts'
 import { STATX } from '../linux/statx.ts'
 import type { DataObject } from '../plan/builder.ts'
 import type { Value } from '../plan/step.ts'
@@ -116,7 +116,7 @@ export function lowerOwnSources(context: Context): Value {
     )
   } else if (way === 'staged') {
     plan.section('/root/path', config.root.path, () => {
-      trees.root = cloneTree(context, STAGED_ROOT, true)
+      trees.root = cloneTree(context, STAGED_ROOT, WHOLE)
     })
   }
   if (trees.root === undefined) throw new Error('the root was not cloned')
@@ -137,7 +137,7 @@ export function sourceTree(context: Context, mount: Mount, status?: DataObject):
     if (mount.kind === 'bind' && !has(context.config, 'mount')) cutOff(context, tree)
     return tree
   }
-  return way === 'staged' ? cloneTree(context, stagedName(mount), mount.options.recursiveBind) : ahead
+  return way === 'staged' ? cloneTree(context, stagedName(mount), mount.options) : ahead
 }
 
 /**
@@ -147,7 +147,7 @@ export function sourceTree(context: Context, mount: Mount, status?: DataObject):
 function lowerSources(context: Context, mounts: readonly Mount[], slave: boolean): void {
   const { plan, config, trees, ownSources } = context
   plan.section('/root/path', config.root.path, () => {
-    trees.root = cloneTree(context, config.root.path, true)
+    trees.root = cloneTree(context, config.root.path, WHOLE)
     if (slave) cutOff(context, trees.root)
   })
   for (const mount of mounts) {
@@ -168,7 +168,7 @@ function cutOff(context: Context, tree: Value): void {
 
 function newTree(context: Context, mount: Mount, status?: DataObject): Value {
   if (mount.kind === 'filesystem') return makeFileSystem(context, mount, status)
-  return cloneTree(context, mount.source ?? '', mount.options.recursiveBind)
+  return cloneTree(context, mount.source ?? '', mount.options)
 }
 
 function withIdmap(context: Context, mount: Mount, tree: Value): Value {
@@ -179,11 +179,14 @@ function withIdmap(context: Context, mount: Mount, tree: Value): Value {
 /** Links lead where they lead in the container. */
 function cloneInside(context: Context, { options, source = '' }: Mount, inside: string): Value {
   const flags = AT.EMPTY_PATH | OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | (options.recursiveBind ? AT.RECURSIVE : 0)
-  const place = openInRoot(context, inside, { name: 'source' }, { about: source })
+  const links = options.nofollow.source ? O.NOFOLLOW : 0
+  const place = openInRoot(context, inside, { flags: O.PATH | links, name: 'source' }, { about: source })
   return context.plan.syscall('open_tree', [place, '', flags], { name: 'tree', about: source })
 }
 
 const STAGED_ROOT = 'root'
+/** The root file system with all that is mounted in it. */
+const WHOLE = { recursiveBind: true } as const
 
 function stagedName({ index }: Mount): string {
   return `${index}`
