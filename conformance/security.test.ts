@@ -185,7 +185,7 @@ function testPathsOfTheImage(ground: Ground, canary: Canary): void {
       '/linux/gidMappings': mappings,
     })
     assert.is.not(result.status, 0)
-    assert.match(result.stderr, /mounts\[\d+\]: \/mnt: mount_setattr: EPERM[\s\S]*has locked a flag/)
+    assert.match(result.stderr, /mounts\[\d+\] \(\/mnt\): mount_setattr: EPERM[\s\S]*has locked a flag/)
     box.assertNothingLeft()
   })
 
@@ -500,11 +500,11 @@ function testUsers(ground: Ground, canary: Canary): void {
   })
 
   test('ids that are none are refused, and the largest that are ids are taken', async () => {
-    for (const value of [4294967295, 4294967296, -1, 1.5, '0', '1000', '', null, 1e30, true]) {
+    for (const value of [4294967295, 4294967296, -1, 1.5, '0', '1000', '', [], 1e30, true]) {
       for (const pointer of ['/process/user/uid', '/process/user/gid', '/process/user/additionalGids']) {
         await using box = new Box(ground)
         const said = await box.rejected({ [pointer]: pointer.endsWith('Gids') ? [value] : value })
-        assert.ok(said.includes(pointer), said)
+        assert.ok(said.includes(pointer.slice(1).replaceAll('/', '.')), said)
       }
     }
     for (const value of [2147483648, 4294967294]) {
@@ -902,8 +902,9 @@ function testConsole(ground: Ground, canary: Canary): void {
 }
 
 function testHooks(ground: Ground): void {
-  test('a hook gets the environment that it lists and nothing of the caller', async () => {
+  test('a hook gets the environment that it lists and no more; without a list that of the caller, but not inside', async () => {
     const kinds = ['prestart', 'createRuntime', 'createContainer', 'startContainer', 'poststart', 'poststop']
+    const inside = ['createContainer', 'startContainer']
     for (const env of [['ONLY=this', 'AND=that'], [], undefined]) {
       await using box = new Box(ground)
       const shared = box.path('shared')
@@ -928,11 +929,7 @@ function testHooks(ground: Ground): void {
       for (const kind of kinds) {
         const got = readFileSync(`${shared}/${kind}`, 'utf8').split('\0').filter(Boolean)
         if (env !== undefined) assert.equal(got, env, kind)
-        else
-          assert.ok(
-            got.every((entry) => entry.startsWith('PATH=')),
-            `${kind}: ${got}`,
-          )
+        else assert.is(got.includes('SECRET_OF_THE_CALLER=secret'), !inside.includes(kind), `${kind}: ${got}`)
       }
     }
   })
