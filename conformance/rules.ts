@@ -154,7 +154,7 @@ export const RULES: readonly Rule[] = [
   rule('H8', "seccomp's listener"),
   rule('H9', 'rootfsPropagation'),
   rule('H10', 'maskedPaths and readonlyPaths'),
-  rule('H11', 'mountLabel, or an error'),
+  rule('H11', 'mountLabel, where there is SELinux'),
   rule('H12', 'personality'),
   rule('I1', 'features depend on nothing but the build'),
   rule('I2', 'ociVersionMin and ociVersionMax'),

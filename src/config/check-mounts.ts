@@ -6,7 +6,7 @@ import { checkRanges } from './check-linux.ts'
 import type { Check, Checks } from './checks.ts'
 import type { OciConfig } from './generated/oci.d.ts'
 import { mountOptionNames, parseMountOptions, splitAtCommas } from './mount-options.ts'
-import { mountKind } from './normalize.ts'
+import { isFileSystemData, mountKind } from './normalize.ts'
 import { absolutePath, cleanPath } from './path.ts'
 import type { Report } from './problems.ts'
 
@@ -66,13 +66,16 @@ const bindSource = forEachMount((mount, pointer, { kind, report }) => {
   report(`${pointer}/source`, mount.source, 'must be given for a bind')
 })
 
-/** The kernel would ignore them: mount(2) with MS_BIND takes no data. */
+/**
+ * The kernel would ignore them: mount(2) with MS_BIND takes no data. What is plainly an option of some file system (size=1k) is a
+ * warning (see normalize.ts), any other word is taken for a mistake.
+ */
 const bindOptions = forEachMount((mount, pointer, { kind, options, report }) => {
   if (kind !== 'bind' || options.data.length === 0) return
   const data = new Set(options.data)
   mount.options?.forEach((given, index) => {
     for (const word of splitAtCommas(given)) {
-      if (!data.has(word)) continue
+      if (!data.has(word) || isFileSystemData(word)) continue
       const known = nearest(word, mountOptionNames())
       report(`${pointer}/options/${index}`, word, 'is not an option of bind mounts', { suggestion: known })
     }

@@ -208,12 +208,13 @@ const CASES: Readonly<Record<string, Case>> = {
     good: [
       mount({ destination: '/x', source: '/y', options: ['bind', 'ro', 'x-note=1', 'nosuid,nodev'] }),
       mount({ destination: '/x', type: 'tmpfs', options: ['size=1m', 'anything'] }),
+      mount({ destination: '/x', source: '/y', options: ['bind', 'size=1m'] }),
     ],
     bad: [
       [
-        mount({ destination: '/x', source: '/y', options: ['bind', 'nosiud,ro', 'size=1m'] }),
+        mount({ destination: '/x', source: '/y', options: ['bind', 'nosiud,ro', 'huge'] }),
         '/mounts/0/options/1: found "nosiud", is not an option of bind mounts; did you mean "nosuid"?',
-        '/mounts/0/options/2: found "size=1m", is not an option of bind mounts',
+        '/mounts/0/options/2: found "huge", is not an option of bind mounts',
       ],
     ],
   },

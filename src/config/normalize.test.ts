@@ -162,6 +162,7 @@ test('mounts', () => {
       { destination: '/x', options: ['remount', 'bind', 'ro'] },
       { destination: '/x', type: 'none', options: ['rshared'] },
       { destination: '/y', type: 'tmpfs', options: ['rshared'] },
+      { destination: '/z', source: '/src', options: ['bind', 'size=1k', 'ro', 'mode=755'] },
     ],
   })
   assert.equal(
@@ -172,9 +173,13 @@ test('mounts', () => {
       [2, '/x', 'remount', '', undefined],
       [3, '/x', 'propagation', '', undefined],
       [4, '/y', 'filesystem', 'tmpfs', undefined],
+      [5, '/z', 'bind', 'bind', '/src'],
     ],
   )
-  assert.equal(warnings, ['/mounts/0/destination "data/" isn\'t absolute: taken from "/"'])
+  assert.equal(warnings, [
+    '/mounts/0/destination "data/" isn\'t absolute: taken from "/"',
+    '/mounts/5/options a bind takes no options of file systems: size=1k, mode=755 ignored',
+  ])
 })
 
 test('process', () => {

@@ -84,6 +84,13 @@ function normalizeMount(mount: OciMount, { index, bundle, report, linux }: Mount
   const type = mount.type ?? ''
   const kind = mountKind({ bind, remount, type, propagation: options.propagation.length > 0 })
   const source = orUndefined(mount.source)
+  if (kind === 'bind' && options.data.length > 0) {
+    report(
+      `/mounts/${index}/options`,
+      undefined,
+      `a bind takes no options of file systems: ${options.data.join(', ')} ignored`,
+    )
+  }
   return {
     index,
     destination: absolutePath(mount.destination, '/'),
@@ -93,6 +100,11 @@ function normalizeMount(mount: OciMount, { index, bundle, report, linux }: Mount
     options,
     idmap: normalizeIdmap(mount, options.idmap, linux),
   }
+}
+
+/** Is an option that is no flag meant for a file system? */
+export function isFileSystemData(option: string): boolean {
+  return option.includes('=')
 }
 
 /** Mappings say it alone; the option alone means those of the container (config.md, Mounts). */

@@ -10,7 +10,7 @@ export function hasAppArmor(): boolean {
 }
 
 /** selinuxfs is there as soon as SELinux is on, permissive or enforcing. */
-function hasSelinux(): boolean {
+export function hasSelinux(): boolean {
   return exists('/sys/fs/selinux/enforce')
 }
 
@@ -18,20 +18,14 @@ function hasSelinux(): boolean {
 export interface Labels {
   readonly apparmorProfile: string | undefined
   readonly selinuxLabel: string | undefined
-  readonly mountLabel: string | undefined
 }
 
 /** @throws RuntError for a label that nobody here would heed */
-export function requireLabels({ apparmorProfile, selinuxLabel, mountLabel }: Labels): void {
+export function requireLabels({ apparmorProfile, selinuxLabel }: Labels): void {
   if (apparmorProfile !== undefined && apparmorProfile !== 'unconfined' && !hasAppArmor()) {
     throw lacking('/process/apparmorProfile', apparmorProfile, 'AppArmor')
   }
-  for (const [pointer, label] of [
-    ['/process/selinuxLabel', selinuxLabel],
-    ['/linux/mountLabel', mountLabel],
-  ] as const) {
-    if (label !== undefined && !hasSelinux()) throw lacking(pointer, label, 'SELinux')
-  }
+  if (selinuxLabel !== undefined && !hasSelinux()) throw lacking('/process/selinuxLabel', selinuxLabel, 'SELinux')
 }
 
 function lacking(pointer: string, label: string, module: string): RuntError {

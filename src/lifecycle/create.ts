@@ -36,7 +36,7 @@ import { type Container, type Status, stateOf } from './container.ts'
 import { hear, learnPid, type Peer, receiveMaster, tell } from './conversation.ts'
 import { destroy } from './delete.ts'
 import { requireExitWatch, watchExit } from './exit-watch.ts'
-import { checkLabels, consoleTarget, gatherFacts, type LaunchOptions, ungrantable } from './facts.ts'
+import { checkLabels, consoleTarget, gatherFacts, type LaunchOptions, ungrantable, withHeededLabels } from './facts.ts'
 import { agentOf, filterOf } from './filter.ts'
 import { runHooks } from './hooks.ts'
 import { checkId } from './id.ts'
@@ -94,7 +94,7 @@ export async function launch(
 ): Promise<Launched> {
   checkId(options.id)
   requireKernel()
-  const config = await loadConfig(options.bundle, options.config)
+  const config = withHeededLabels(await loadConfig(options.bundle, options.config))
   try {
     const pidfdSocket = options.pidfdSocket ?? config.annotations[PIDFD_RECEIVER]
     return await launchConfig(store, config, { ...options, pidfdSocket }, profile)
@@ -111,7 +111,7 @@ async function launchConfig(
 ): Promise<Launched> {
   if (options.bindDevices !== true) for (const warning of config.warnings) warn(printable(warning))
   const terminal = consoleTarget(config, options)
-  checkLabels(config.process, config.linux.mountLabel)
+  checkLabels(config.process)
   if (config.exitRecord) requireExitWatch()
   const filter = await filterOf(store, config)
   profile.mark('config')

@@ -99,7 +99,7 @@ export async function execProcess(store: Store, options: ExecOptions, profile: P
 export async function prepareExec(container: Container, options: ExecOptions): Promise<PreparedExec> {
   const warnings: string[] = []
   const config = await execConfig(container, options.request, warnings)
-  checkLabels(config.process, undefined)
+  checkLabels(config.process)
   const points = execJoinPoints(container.cgroup, options.subCgroups, container.pid, options.ignorePaused)
   const attachTo = placeToAttach(container.cgroup, points)
   const nowhere = { procs: [], v2Directory: undefined }

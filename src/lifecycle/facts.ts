@@ -6,7 +6,7 @@ import { ownFolders } from '../cgroup/own.ts'
 import type { Config, ProcessConfig } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
 import { requireLandlock } from '../host/landlock.ts'
-import { hasAppArmor, requireLabels } from '../host/lsm.ts'
+import { hasAppArmor, hasSelinux, requireLabels } from '../host/lsm.ts'
 import { callerNofile, inFirstUserNamespace, mayMount, permittedCapabilities } from '../host/probe.ts'
 import { CAPABILITY_NAMES, type CapabilityName, capabilityBit } from '../linux/capabilities.ts'
 import { F } from '../linux/fcntl.ts'
@@ -101,9 +101,20 @@ export function knowsAppArmor({ process }: ProcessConfig): boolean {
 }
 
 /** @throws RuntError for a label that no security module of this machine would heed */
-export function checkLabels(process: ProcessConfig['process'], mountLabel: string | undefined): void {
+export function checkLabels(process: ProcessConfig['process']): void {
   const { apparmorProfile, selinuxLabel } = process ?? {}
-  requireLabels({ apparmorProfile, selinuxLabel, mountLabel })
+  requireLabels({ apparmorProfile, selinuxLabel })
+}
+
+/**
+ * linux.mountLabel is what SELinux is to know the files by. Where it isn't at work nobody asks, and the container is no less
+ * confined without: the config goes on without it, with a warning.
+ */
+export function withHeededLabels(config: Config): Config {
+  const { linux, warnings } = config
+  if (linux.mountLabel === undefined || hasSelinux()) return config
+  const ignored = 'linux.mountLabel: ignored, SELinux is not at work on this machine'
+  return { ...config, linux: { ...linux, mountLabel: undefined }, warnings: [...warnings, ignored] }
 }
 
 /** The kernel's Landlock, where the config has rules for it. @throws RuntError when it lacks what they need */

@@ -7,7 +7,7 @@ import { has } from '../lowering/context.ts'
 import { lowerCreate } from '../lowering/lower.ts'
 import type { Plan } from '../plan/step.ts'
 import { placeFor } from './cgroup.ts'
-import { consoleTarget, gatherFacts } from './facts.ts'
+import { consoleTarget, gatherFacts, withHeededLabels } from './facts.ts'
 import { filterOf } from './filter.ts'
 import { rdtTasksOf } from './rdt.ts'
 import type { Store } from './store.ts'
@@ -30,7 +30,7 @@ const ROOT = {
  * @throws RuntError for an invalid config
  */
 export async function planOf(store: Store, bundle: string, systemdCgroup = false): Promise<Plan> {
-  const config = await loadConfig(bundle)
+  const config = withHeededLabels(await loadConfig(bundle))
   const filter = await filterOf(undefined, config)
   const hierarchies = readHierarchies()
   const cgroup = await placeFor(hierarchies, config, { id: ID, systemdCgroup })
