@@ -24,6 +24,11 @@ export const NEEDS_ARGUMENT = 'flag needs an argument'
 /** Scripts that try whether a runtime has a flag; the words of Go's package flag. */
 export const NO_SUCH_FLAG = 'flag provided but not defined'
 
+/** Scripts that try whether a runtime has a command. @param name of one that isn't there */
+export function noSuchCommand(name: string): string {
+  return `No help topic for '${name}'`
+}
+
 /** runc's tests, as all that follow: whether a container shares its cgroup, or would stand still in it. */
 export const CGROUP_NOT_EMPTY = "container's cgroup is not empty"
 export const CGROUP_FROZEN = "container's cgroup unexpectedly frozen"

@@ -186,6 +186,7 @@ check('K3', 'scripts find what is wrong with the words of a call', async (box) =
   needsWordsOfRunc(box)
   await box.launch('sleep 100')
   for (const [args, words] of [
+    [['frobnicate'], /No help topic for 'frobnicate'/],
     [['state', '--frobnicate'], /flag provided but not defined: -+frobnicate/],
     [['create', '--bundle'], /flag needs an argument: -+bundle/],
     [['exec', '--cgroup', '..', box.id, 'true'], /\.\. is not a sub cgroup path/],

@@ -2,6 +2,7 @@
 
 import { RuntError } from '../errors.ts'
 import { nearest } from '../nearest.ts'
+import { noSuchCommand } from '../words.ts'
 import type { Command, Commands } from './command.ts'
 
 export const COMMANDS: Commands = {
@@ -33,5 +34,5 @@ export function loadCommand(name: string): Promise<Command> {
   if (load !== undefined) return load()
   const meant = nearest(name, Object.keys(COMMANDS))
   const hint = meant === undefined ? 'runt help lists the commands' : `did you mean ${meant}?`
-  throw new RuntError('usage', `unknown command ${JSON.stringify(name)}`, { hint })
+  throw new RuntError('usage', `${noSuchCommand(name)}: there is no such command`, { hint })
 }
