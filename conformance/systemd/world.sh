@@ -1,6 +1,7 @@
 #!/bin/sh
 # world.sh TREE ROOT FOLDER COMMAND…: run a command on what looks like a machine that a systemd has booted, at native speed and
-# without a virtual machine: namespaces, a cgroup tree of its own, and an /etc, /run and /tmp whose changes go to FOLDER or vanish.
+# without a virtual machine: namespaces, a cgroup tree of its own, and an /etc, /var, /run and /tmp whose changes go to
+# FOLDER or vanish.
 # When the command ends, all that was started ends.
 #
 # TREE    v2 (the unified hierarchy alone), or hybrid (those of v1 beside it), of which the machine has to have what is asked for
@@ -114,7 +115,9 @@ inside() {
     cd /
   fi
   mount -t proc proc /proc
-  mount -t overlay -o "lowerdir=/etc,upperdir=$folder/etc,workdir=$folder/etc.work" overlay /etc
+  for place in etc var; do
+    mount -t overlay -o "lowerdir=/$place,upperdir=$folder/$place,workdir=$folder/$place.work" overlay /$place
+  done
   account root 0 && account messagebus 990 && account tester $TESTER
   for file in subuid subgid; do echo tester:100000:65536 >/etc/$file; done
   mount -t tmpfs -o mode=755 tmpfs /run
@@ -139,7 +142,7 @@ fi
 tree=$1 root=$2 folder=$3
 shift 3
 name=runt-systemd-$$
-mkdir "$folder/etc" "$folder/etc.work" "$folder/tmp"
+mkdir "$folder/etc" "$folder/etc.work" "$folder/var" "$folder/var.work" "$folder/tmp"
 chmod 1777 "$folder/tmp"
 
 # A controller of v2 is handed on as far as the machine lets it be.
