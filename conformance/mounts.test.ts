@@ -108,6 +108,20 @@ function testRefusals(ground: Ground): void {
     assert.match(await box.rejected({ '/mounts/-': tmpfs }), /dest-nofollow.*is for binds only/)
   })
 
+  test('the reason of an EINVAL is told: an option that is none, and a remount of what is no mount', async () => {
+    await using box = new Box(ground)
+    for (const [mount, reason] of [
+      [
+        { type: 'tmpfs', options: ['size=much'] },
+        /option size=much: fsconfig: EINVAL[\s\S]*no such option, or not with this/,
+      ],
+      [{ type: 'none', options: ['remount', 'ro'] }, /mount_setattr: EINVAL[\s\S]*nothing is mounted there/],
+      [{ type: 'none', options: ['private'] }, /mount_setattr: EINVAL[\s\S]*nothing is mounted there/],
+    ] as const) {
+      assert.match(await box.rejected({ '/mounts/-': { destination: '/data', ...mount } }), reason)
+    }
+  })
+
   test('a file on a folder and a folder on a file are told apart, in the words that dockerd looks for', async () => {
     await using box = new Box(ground)
     const [file, folder] = [box.path('file'), box.path('folder')]

@@ -76,6 +76,7 @@ const HINTS: readonly (readonly [failure: string, word: string, hint: string])[]
     'the source can not be bound alone: in a user namespace what is mounted below it must stay there (use rbind); or it is ' +
       'unbindable',
   ],
+  ['fsconfig EINVAL', 'option ', 'the file system knows no such option, or not with this value'],
   ['fsconfig EPERM', 'mount proc', 'in a user namespace a proc needs a new pid namespace; or bind /proc'],
   ['fsconfig EPERM', 'mount mqueue', 'in a user namespace an mqueue needs a new ipc namespace; or bind /dev/mqueue'],
   ['fsconfig EPERM', 'mount cgroup', 'in a user namespace a cgroup file system needs a new cgroup namespace'],
@@ -89,6 +90,12 @@ const HINTS: readonly (readonly [failure: string, word: string, hint: string])[]
       'Bind the outer one (options rbind), or run the outer container without masks',
   ],
   ['mount_setattr EINVAL', 'idmap', 'this file system can not show its files with other owners'],
+  [
+    'mount_setattr EINVAL',
+    '',
+    'nothing is mounted there, and only what is can have its flags or its propagation changed',
+  ],
+  ['fspick EINVAL', '', 'nothing is mounted there that could be mounted again'],
   ['mount_setattr EPERM', 'idmap', 'the file system belongs to an outer user namespace, or is ID-mapped already'],
   [
     'mount_setattr EPERM',
