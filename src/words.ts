@@ -53,6 +53,9 @@ export const REJECTING_SWAP = 'rejecting memory+swap limit'
 export const NO_AGENT = 'failed to connect with seccomp agent'
 export const NOTIFY_WRITE = 'SCMP_ACT_NOTIFY cannot be used for the write syscall'
 
+/** What a filter of system calls ended. */
+export const FORBIDDEN_CALL = 'bad system call'
+
 /** @param index in its list, from 0 */
 export function hookWords(kind: string, index: number | string): string {
   return `error running ${kind} hook #${index}`

@@ -155,6 +155,16 @@ const WORDS: readonly (readonly [words: RegExp, edits: Edits])[] = [
   [/error running (createRuntime )?hook #1/, { '/hooks': { createRuntime: HOOKS } }],
   [/error running (createContainer )?hook #1/, { '/hooks': { createContainer: HOOKS } }],
   [
+    /error running (startContainer )?hook.*bad system call/,
+    {
+      '/linux/seccomp': {
+        defaultAction: 'SCMP_ACT_ALLOW',
+        syscalls: [{ names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_KILL' }],
+      },
+      '/hooks': { startContainer: [{ path: '/bin/sh', args: ['sh', '-c', 'mkdir /tmp/x'] }] },
+    },
+  ],
+  [
     /SCMP_ACT_NOTIFY cannot be used for the write syscall/,
     {
       '/linux/seccomp': {

@@ -31,10 +31,14 @@ test('a wait status is told as wait(2) has it', () => {
       assert.is(describeStatus(code << 8), `exit status ${code}`)
       assert.is(exitStatus(code << 8), code)
       const killed = signal | (core ? 0x80 : 0)
-      assert.is(parseSignal(describeStatus(killed).replace('signal ', '')), signal)
+      assert.is(parseSignal(/^signal (\w+)/.exec(describeStatus(killed))?.[1] ?? ''), signal)
       assert.is(exitStatus(killed), 128 + signal)
     }),
   )
+})
+
+test('the signal of a filter of system calls is explained', () => {
+  assert.is(describeStatus(31), 'signal SIGSYS: bad system call')
 })
 
 test.run()

@@ -6,6 +6,7 @@ import { WALL } from '../linux/wait.ts'
 import { poll } from '../native/descriptors.ts'
 import { close, readFileIfPresent } from '../native/file.ts'
 import { SyscallError, trySyscall } from '../native/syscall.ts'
+import { FORBIDDEN_CALL } from '../words.ts'
 
 export interface ProcessStat {
   /** R, S, D, Z, X … proc_pid_stat(5) */
@@ -89,7 +90,8 @@ export function endOf(pid: number): void {
 /** "exit status 3", "signal SIGKILL": a wait(2) status in words. */
 export function describeStatus(status: number): string {
   const signal = status & 0x7f
-  return signal === 0 ? `exit status ${(status >> 8) & 0xff}` : `signal ${signalName(signal)}`
+  if (signal === 0) return `exit status ${(status >> 8) & 0xff}`
+  return `signal ${signalName(signal)}${signal === SIGNAL.SIGSYS ? `: ${FORBIDDEN_CALL}` : ''}`
 }
 
 /** The exit status a shell would give: the program's own, or 128 and the signal. */
