@@ -480,11 +480,18 @@ function testUsers(ground: Ground, canary: Canary): void {
       ['/', 'a device without an end', (path) => mknod(path, 'c', 1, 5)],
       ['/', 'a folder', (path) => mkdirSync(path)],
       [
-        '/',
-        'a huge file',
+        '/home/image',
+        'a huge file that begins with it',
         (path) => {
           writeFileSync(path, entry)
           truncateSync(path, 8 * 2 ** 30)
+        },
+      ],
+      [
+        '/',
+        'a huge file of lines that say nothing',
+        (path) => {
+          writeFileSync(path, `\n${'x\n'.repeat(2 ** 20)}${entry}`)
         },
       ],
     ]
