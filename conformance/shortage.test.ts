@@ -102,7 +102,7 @@ function testOneProcess(ground: Ground): void {
       const path = kind === 'createContainer' ? '/bin/busybox' : '/bin/true'
       const hooks = { [`/hooks/${kind}`]: [{ path, args: ['true'] }] }
       const said = await box.rejected({ ...ONE_PROCESS, ...hooks })
-      assert.match(said, new RegExp(`hooks\\.${kind}\\[0\\]: \\S+: clone: EAGAIN.*\\n +pids\\.limit is reached`))
+      assert.match(said, new RegExp(`hooks\\.${kind}\\[0\\] \\(\\S+\\): clone: EAGAIN.*\\n +pids\\.limit is reached`))
     }
   })
 

@@ -11,7 +11,7 @@ import { inWorld, missingForWorld, type Tree } from './systemd/world.ts'
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url))
 const RUNTIME = fileURLToPath(new URL('../dist/runt', import.meta.url))
 const CGROUPS = Array.from({ length: 9 }, (_, index) => `G${index + 1} `)
-const OTHERS = ['K2 events', 'K2 update', 'K2 exec', 'K2 pause']
+const OTHERS = ['K2 events', 'K2 update', 'K2 exec', 'paused container']
 
 declareCases('hybrid', '--systemd-cgroup', [...CGROUPS, ...OTHERS])
 declareCases('v2', '--systemd-cgroup', CGROUPS)

@@ -88,9 +88,22 @@ const create = (box: Box, edits: Edits): string[] => {
   return ['create', '--bundle', box.bundle, box.id]
 }
 
+const OWN_ID = [{ containerID: 0, hostID: 0, size: 1 }]
+
+/** A root that can't be read-only: in a user namespace the caller's mount namespace is not to be changed. */
+const READONLY_WITHOUT_MOUNTS: Edits = {
+  '/root/readonly': true,
+  '/mounts': [],
+  '/linux/maskedPaths': [],
+  '/linux/readonlyPaths': [],
+  '/linux/namespaces': [{ type: 'user' }, { type: 'uts' }],
+  '/linux/uidMappings': OWN_ID,
+  '/linux/gidMappings': OWN_ID,
+}
+
 const CODES: readonly (readonly [code: string, args: (box: Box) => string[], fields: readonly string[]])[] = [
   ['usage', () => ['frobnicate'], []],
-  ['config-unsupported', (box) => create(box, { '/linux/resources/memory': { kernel: 1 << 24 } }), ['problems']],
+  ['config-unsupported', (box) => create(box, READONLY_WITHOUT_MOUNTS), ['problems']],
   ['bundle', (box) => ['create', '--bundle', box.path('none'), box.id], []],
   ['config-invalid', (box) => create(box, { '/process/cwd': 7 }), ['bundle', 'problems']],
   ['id-invalid', () => ['state', 'a/b'], ['hint']],

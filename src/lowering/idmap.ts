@@ -1,6 +1,6 @@
 // ID-mapped mounts: a mount that shows other owners than its file system has (mount_setattr(2)).
 // The kernel takes the mapping from a user namespace, so one is made for each mapping, by a child that never does anything
-// in it. All of it happens in P0: the file system's own user namespace is the host's, and so must the rights be.
+// in it. That happens in P0: the file system's own user namespace is the host's, and so must the rights be.
 
 import type { Mappings, Mount, MountIdmap } from '../config/types.ts'
 import { propertyError } from '../errors.ts'
@@ -23,7 +23,18 @@ const WUNTRACED = 2
 /** What wait(2) says of a process that has stopped, in the low byte. */
 const STOPPED = 0x7f
 
-/** In P0: give a detached mount its mapping, when the config asks for one. @param tree just made, and not attached yet */
+/**
+ * In P0, outside of the container's cgroup, which may have room for one process only: the user namespaces that mappings are
+ * taken from.
+ */
+export function lowerIdmapNamespaces(context: Context): void {
+  for (const { index, idmap, destination } of context.config.mounts) {
+    if (idmap === undefined || !context.facts.mayMount) continue
+    context.plan.section(`/mounts/${index}`, destination, () => userNamespaceOf(context, idmap.mappings, index))
+  }
+}
+
+/** Give a detached mount its mapping, when the config asks for one. @param tree just made, and not attached yet */
 export function lowerIdmap(context: Context, { index, idmap, destination }: Mount, tree: Operand): void {
   if (idmap === undefined) return
   const { plan, facts } = context

@@ -27,6 +27,7 @@ import { lowerMaskedPaths, lowerReadonlyPaths } from './hidden-paths.ts'
 import { HOOK_OUTPUT_ROOM, hasContainerHooks, lowerContainerHooks } from './hooks.ts'
 import { lowerLoopback, lowerNames } from './hostname.ts'
 import { lowerIdentity } from './identity.ts'
+import { lowerIdmapNamespaces } from './idmap.ts'
 import { labelSlots, lowerLabelDoors } from './lsm.ts'
 import { openOrMake } from './mount-target.ts'
 import { lowerMounts, lowerSealDev } from './mounts.ts'
@@ -118,6 +119,7 @@ export function lowerHostSide(context: Context): Doors {
   lowerConsoleSocket(context)
   const doors = { ...lowerCgroupDoors(context), rdt: lowerRdtDoors(context) }
   lowerHostSources(context)
+  lowerIdmapNamespaces(context)
   lowerJoinNamespaces(context)
   return doors
 }
