@@ -177,6 +177,13 @@ check('C1', 'a source that lies on an earlier mount is what was mounted there', 
   assert.is(await box.sh('cat /final/a /final/x/b /data/b', { '/mounts': mounts }), 'abb')
 })
 
+check('K5', 'a destination below the path of the root is one in the container', async (box) => {
+  const folder = volume(box, { file: 'bound' })
+  mkdirSync(`${box.rootfs}/final/x`, { recursive: true })
+  const mounts = [PROC, bind(folder, `${box.rootfs}/mnt`), bind(`${box.rootfs}/mnt`, `${box.rootfs}/final/x`)]
+  assert.is(await box.sh('cat /mnt/file /final/x/file', { '/mounts': mounts }), 'boundbound')
+})
+
 check('C1', 'of two mounts in one place the later is the last in mountinfo', async (box) => {
   const folder = volume(box, { file: '' })
   const mounts = [PROC, { destination: '/mnt', ...TMPFS }, bind(folder, '/mnt')]

@@ -33,6 +33,23 @@ test('a good bundle', async () => {
   assert.equal(await validateBundle(bundle), [])
 })
 
+test('a destination below the path of the root is one in the container, and held to the same rules', async () => {
+  const at = async (path: string) => {
+    const mount = { destination: `${bundle}/${path}`, type: 'tmpfs', source: 'tmpfs' }
+    writeFileSync(`${bundle}/config.json`, JSON.stringify(configWith({ '/mounts': [mount] })))
+    return await loadConfig(bundle)
+  }
+  assert.is((await at('rootfs/mnt/x/')).mounts[0]?.destination, '/mnt/x')
+  assert.is((await at('rootfs2')).mounts[0]?.destination, `${bundle}/rootfs2`)
+  for (const path of ['rootfs', 'rootfs/proc/sys', 'x/../rootfs//proc/./sys']) {
+    const told = await at(path).then(
+      () => 'none',
+      ({ message }: Error) => message,
+    )
+    assert.match(told, /mounts\[0\]\.destination: .*must not be/, path)
+  }
+})
+
 test('files that are no JSON text', async () => {
   assert.is(await errorOf(''), `config-invalid: ${bundle}/config.json is empty`)
   assert.is(

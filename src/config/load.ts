@@ -8,7 +8,7 @@ import { cleanPath } from './path.ts'
 import { type ConfigProblem, describeFindings, type Finding, reporter } from './problems.ts'
 import { readConfigFile } from './read.ts'
 import type { Config } from './types.ts'
-import { requireValid, validateText } from './validate.ts'
+import { bundleConfig, requireValid, validateText } from './validate.ts'
 
 export { type ConfigProblem, describeProblem } from './problems.ts'
 
@@ -23,7 +23,7 @@ const NAME = 'config.json'
 export async function loadConfig(bundle: string, file?: string): Promise<Config> {
   const text = readConfig(bundle, file)
   const name = file ?? NAME
-  const given = await requireValid(text, name, undefined, { bundle })
+  const given = await requireValid(text, name, bundleConfig(bundle), { bundle })
   const findings: Finding[] = []
   const config = normalize(given, cleanPath(bundle), text, reporter(findings, 'ignored'))
   return { ...config, warnings: await describeFindings(findings, text, name) }
@@ -38,7 +38,7 @@ export type Told = ConfigProblem & { readonly severity: 'error' | 'warning' }
  */
 export async function validateBundle(bundle: string): Promise<readonly Told[]> {
   const text = readConfig(bundle)
-  const verdict = await validateText(text)
+  const verdict = await validateText(text, bundleConfig(bundle))
   const errors = verdict.kind === 'valid' ? [] : verdict.problems
   const findings: Finding[] = []
   if (verdict.kind === 'valid') normalize(verdict.config, cleanPath(bundle), text, reporter(findings, 'ignored'))

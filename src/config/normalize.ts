@@ -47,7 +47,7 @@ export function normalize(config: OciConfig, bundle: string, text = '', report: 
     text,
     ociVersion: config.ociVersion,
     bundle,
-    root: { path: absolutePath(config.root?.path ?? 'rootfs', bundle), readonly: config.root?.readonly ?? false },
+    root: { path: rootPath(config, bundle), readonly: config.root?.readonly ?? false },
     hostname: orUndefined(config.hostname),
     domainname: orUndefined(config.domainname),
     mounts: (config.mounts ?? []).map((mount, index) =>
@@ -63,6 +63,11 @@ export function normalize(config: OciConfig, bundle: string, text = '', report: 
     warnings: [],
   }
   return Object.freeze(normal)
+}
+
+/** Where the root file system is on the host. @param bundle absolute */
+export function rootPath({ root }: Pick<OciConfig, 'root'>, bundle: string): string {
+  return absolutePath(root?.path ?? 'rootfs', bundle)
 }
 
 function orUndefined(text: string | undefined): string | undefined {

@@ -11,5 +11,7 @@ export interface Part {
   readonly fitsSchema: (value: unknown) => boolean
   /** A config with the part, and with what its checks take for granted. */
   readonly wrap: (value: unknown) => OciConfig
+  /** What a config that fits the schema stands for, where that isn't what it says. */
+  readonly meant?: (config: OciConfig) => OciConfig
   readonly checks: Checks
 }

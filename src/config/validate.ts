@@ -7,7 +7,9 @@ import { CHECKS, runChecks } from './checks.ts'
 import type { OciConfig } from './generated/oci.d.ts'
 import { config as fitsSchema } from './generated/validators.js'
 import { parseJson } from './json.ts'
+import { rootPath } from './normalize.ts'
 import type { Part } from './part.ts'
+import { absolutePath, pathInRoot } from './path.ts'
 import { below, type ConfigProblem, describeProblem, type Finding } from './problems.ts'
 import { findUnsupported } from './unsupported.ts'
 
@@ -21,6 +23,22 @@ const WHOLE: Part = {
   fitsSchema,
   wrap: (config) => withForeign(config as OciConfig), // the schema says so
   checks: CHECKS,
+}
+
+/** The config of a bundle. @param bundle absolute */
+export function bundleConfig(bundle: string): Part {
+  return { ...WHOLE, meant: (config) => withInnerDestinations(config, bundle) }
+}
+
+/** A destination that begins with the host's path of the root is one in the container, as runc takes it. */
+function withInnerDestinations(config: OciConfig, bundle: string): OciConfig {
+  const root = rootPath(config, bundle)
+  const mounts = config.mounts?.map((mount) => {
+    const given = absolutePath(mount.destination, '/')
+    const destination = pathInRoot(given, root)
+    return destination === given ? mount : { ...mount, destination }
+  })
+  return mounts === undefined ? config : { ...config, mounts }
 }
 
 /** JSON has two ways only to write what no C string can hold, NUL and half a surrogate pair: these escapes. */
@@ -41,7 +59,8 @@ export async function validateText(text: string, part = WHOLE): Promise<Verdict>
     const { syntaxProblem } = await import('./locate.ts')
     return { kind: 'invalid', problems: [await syntaxProblem(text, error)] }
   }
-  const beyond = (config: OciConfig) => findBeyondSchema(config, part)
+  const { meant = (config: OciConfig) => config } = part
+  const beyond = (config: OciConfig) => findBeyondSchema(meant(config), part)
   const isPlain = part.fitsSchema(value) && !ODD_ESCAPE.test(text)
   const findings = isPlain ? [] : await (await import('./faults.ts')).findFaults(value, text, part, beyond)
   if (isPlain || findings.length === 0) {
@@ -51,7 +70,7 @@ export async function validateText(text: string, part = WHOLE): Promise<Verdict>
       findings.push(...(await restoreIntegers(config, text, part.root)))
     }
     findings.push(...beyond(config))
-    if (findings.length === 0) return { kind: 'valid', config }
+    if (findings.length === 0) return { kind: 'valid', config: meant(config) }
   }
   const { locate } = await import('./locate.ts')
   return {
