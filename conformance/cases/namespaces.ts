@@ -141,6 +141,15 @@ check('F5', 'a user namespace has the maps given', async (box) => {
   assert.is(said.replace(/ +/g, ' ').replace(/^ /gm, ''), '0 100000 65536\n0 200000 65536\n0')
 })
 
+check('F5', "a new user namespace without maps has the caller's ids", async (box) => {
+  const namespaces = [...NAMESPACES, { type: 'user' }]
+  const look = 'cat /proc/self/uid_map /proc/self/gid_map'
+  const said = await box.sh(look, { '/linux/namespaces': namespaces })
+  const own = ['uid_map', 'gid_map'].map((file) => readFileSync(`/proc/self/${file}`, 'utf8')).join('')
+  const fields = (text: string) => text.trim().split(/\s+/)
+  assert.equal(fields(said), fields(own))
+})
+
 check('F5', 'it does not change the owner of the root file system', async (box) => {
   chownSync(box.rootfs, 100000, 200000)
   await box.launch('exec sleep 100', USER_NAMESPACE)

@@ -25,14 +25,20 @@ const namespaces: Check = ({ linux }, report) => {
 /** One past the largest id there is. user_namespaces(7) */
 const END_OF_IDS = 0xffffffff
 
-/** What uid_map takes. A joined user namespace may come with mappings: engines send both, they are ignored. */
+/**
+ * What uid_map takes. A joined user namespace may come with mappings: engines send both, they are ignored. A new one may come
+ * without: it has the caller's ids then.
+ */
 const mappings: Check = ({ linux }, report, namespaces) => {
   const user = namespaces.get('user')
+  const given = (linux?.uidMappings ?? []).length + (linux?.gidMappings ?? []).length > 0
   for (const name of ['uidMappings', 'gidMappings'] as const) {
     const list = linux?.[name] ?? []
     const pointer = `/linux/${name}`
     if (user === undefined && list.length > 0) report(pointer, undefined, 'needs a user namespace in linux.namespaces')
-    if (user === 'new' && list.length === 0) report(pointer, undefined, 'must be given for a new user namespace')
+    if (user === 'new' && given && list.length === 0) {
+      report(pointer, undefined, 'must be given for a new user namespace, as for the others')
+    }
     checkRanges(list, pointer, report)
   }
 }

@@ -288,13 +288,17 @@ const CASES: Readonly<Record<string, Case>> = {
     ],
   },
   mappings: {
-    good: [USER, { ...joined('user'), '/linux/uidMappings': MAP, '/linux/gidMappings': MAP }, joined('user')],
+    good: [
+      USER,
+      { ...joined('user'), '/linux/uidMappings': MAP, '/linux/gidMappings': MAP },
+      joined('user'),
+      namespaces('user'),
+    ],
     bad: [
       [{ '/linux/uidMappings': MAP }, '/linux/uidMappings: needs a user namespace in linux.namespaces'],
       [
-        namespaces('user'),
-        '/linux/uidMappings: must be given for a new user namespace',
-        '/linux/gidMappings: must be given for a new user namespace',
+        { ...namespaces('user'), '/linux/uidMappings': MAP },
+        '/linux/gidMappings: must be given for a new user namespace, as for the others',
       ],
       [
         { ...USER, '/linux/uidMappings': [...MAP, { containerID: 9, hostID: 4294967000, size: 500 }] },

@@ -94,13 +94,18 @@ export async function launch(
 ): Promise<Launched> {
   checkId(options.id)
   requireKernel()
-  const config = withHeededLabels(await loadConfig(options.bundle, options.config))
+  const config = await withIds(withHeededLabels(await loadConfig(options.bundle, options.config)))
   try {
     const pidfdSocket = options.pidfdSocket ?? config.annotations[PIDFD_RECEIVER]
     return await launchConfig(store, config, { ...options, pidfdSocket }, profile)
   } catch (error) {
     throw await withPlace(error, options.bundle, options.config)
   }
+}
+
+/** Only who makes a user namespace pays for what is known of id maps. */
+async function withIds(config: Config): Promise<Config> {
+  return isNew(config, 'user') ? (await import('./id-maps.ts')).withOwnIds(config) : config
 }
 
 async function launchConfig(

@@ -1,13 +1,14 @@
 // The id maps of a new user namespace. user_namespaces(7): without rights over the namespace above, a process may map its own
 // id alone; further ranges are for newuidmap(1) and newgidmap(1) to write, which know from /etc/subuid and /etc/subgid who may.
 
-import type { IdMapping, Linux } from '../config/types.ts'
+import type { Config, IdMapping, Linux } from '../config/types.ts'
 import { propertyError, type RuntError } from '../errors.ts'
 import { inFirstUserNamespace, permittedCapabilities } from '../host/probe.ts'
 import { capabilityBit } from '../linux/capabilities.ts'
-import { idMapText } from '../linux/id-map.ts'
+import { idMapText, sameIds } from '../linux/id-map.ts'
+import { isNew } from '../lowering/context.ts'
 import { callerEnvironment } from '../native/caller.ts'
-import { writeKnob } from '../native/file.ts'
+import { readFile, writeKnob } from '../native/file.ts'
 import { runProgram } from '../process/run-program.ts'
 import { findProgram } from '../process/search.ts'
 
@@ -37,6 +38,30 @@ const GROUPS: Kind = {
   own: () => process.getegid?.(),
   program: 'newgidmap',
   grants: '/etc/subgid',
+}
+
+/**
+ * A new user namespace without mappings has the ids that the caller has: all of root's, and for an ordinary user his own as root.
+ * The specification says nothing of it; crun's users know it so.
+ */
+export function withOwnIds(config: Config): Config {
+  const { linux, mounts } = config
+  if (!isNew(config, 'user') || linux.uidMappings.length + linux.gidMappings.length > 0) return config
+  const [uidMappings = [], gidMappings = []] = [USERS, GROUPS].map((kind) => {
+    const own = kind.own() ?? 0
+    const privileged = (permittedCapabilities() & kind.capability) !== 0n
+    return privileged ? sameIds(readFile(`/proc/self/${kind.file}`)) : [{ containerID: 0, hostID: own, size: 1 }]
+  })
+  const mappings = { uidMappings, gidMappings }
+  return {
+    ...config,
+    linux: { ...linux, ...mappings },
+    mounts: mounts.map((mount) => {
+      const { idmap } = mount
+      const isContainers = typeof idmap?.mappings === 'object' && idmap.mappings.uidMappings.length === 0
+      return isContainers ? { ...mount, idmap: { ...idmap, mappings } } : mount
+    }),
+  }
 }
 
 /**

@@ -9,6 +9,7 @@ import type { Plan } from '../plan/step.ts'
 import { placeFor } from './cgroup.ts'
 import { consoleTarget, gatherFacts, withHeededLabels } from './facts.ts'
 import { filterOf } from './filter.ts'
+import { withOwnIds } from './id-maps.ts'
 import { rdtTasksOf } from './rdt.ts'
 import type { Store } from './store.ts'
 
@@ -30,7 +31,7 @@ const ROOT = {
  * @throws RuntError for an invalid config
  */
 export async function planOf(store: Store, bundle: string, systemdCgroup = false): Promise<Plan> {
-  const config = withHeededLabels(await loadConfig(bundle))
+  const config = withOwnIds(withHeededLabels(await loadConfig(bundle)))
   const filter = await filterOf(undefined, config)
   const hierarchies = readHierarchies()
   const cgroup = await placeFor(hierarchies, config, { id: ID, systemdCgroup })

@@ -11,6 +11,17 @@ export function idMapText(ranges: readonly IdRange[]): string {
   return ranges.map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}\n`).join('')
 }
 
+/** The ids of a map, as those of the namespace itself: what a namespace below may have of them. @param text of a map */
+export function sameIds(text: string): IdRange[] {
+  return text
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const [first = 0, , size = 0] = line.trim().split(/\s+/).map(Number)
+      return { containerID: first, hostID: first, size }
+    })
+}
+
 /**
  * @param text of a map as this process reads it
  * @param inside an id in that user namespace
