@@ -16,6 +16,8 @@ export const TRACING = { '/process/capabilities': { bounding: TRACER, effective:
 const LOOKER = `
   own=; while read -r line; do own="$own $line "; done < /proc/self/cgroup
   caught() { echo "$n: $*" >> /mnt/caught; }
+  # One that ends (PF_EXITING of its flags) is in no cgroup of v1 any more, for a moment before its root goes as well.
+  ending() { stat=; read -r stat < $p/stat; set -- \${stat##*) }; test -z "$7" || test $(($7 & 4)) != 0; }
   look() {
     test -e $p/root/$MARK && caught root
     test -e $p/cwd/${MARK} && caught cwd
@@ -27,8 +29,7 @@ const LOOKER = `
       line=; read -r line < $p/$file; case $line in *${MARK}*) caught $file ;; esac
     done
     other=; while read -r line; do case $own in *" $line "*) ;; *) other="$other $line" ;; esac; done < $p/cgroup
-    # One that has ended is in no cgroup of v1 any more, and has no root.
-    test -n "$other" && test -e $p/root/bin && caught cgroup $other
+    test -n "$other" && ! ending && caught cgroup $other
     while read -r name value; do
       case $name in CapPrm:|CapEff:|CapBnd:) test $((0x$value & ~${TRACER_BITS})) = 0 || caught $name $value ;; esac
     done < $p/status
