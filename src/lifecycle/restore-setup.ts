@@ -13,6 +13,7 @@ import { IOPRIO_WHO_PROCESS, ioPriorityValue } from '../linux/scheduling.ts'
 import { listDirectory, readFileIfPresent } from '../native/file.ts'
 import { syscall } from '../native/syscall.ts'
 import { step } from '../pointer.ts'
+import { isEnding } from '../process/wait.ts'
 import type { Container } from './container.ts'
 import { namespaceError } from './restore-criu.ts'
 
@@ -79,7 +80,8 @@ export function requireInside({ id, pid, cgroup }: Pick<Container, 'id' | 'pid' 
   const born = descendantsOf(pid)
   for (const directory of Object.values(cgroup.directories)) {
     const inside = new Set(pidsIn(directory, true))
-    const outside = born.find((each) => !inside.has(each))
+    // One that ends meanwhile (a zombie of the checkpoint is one, too) is in no list any more.
+    const outside = born.find((each) => !inside.has(each) && !isEnding(each))
     if (outside === undefined) continue
     throw new RuntError('criu', `container ${id}: the images put process ${outside} outside of its cgroup ${directory}`)
   }

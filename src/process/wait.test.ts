@@ -1,8 +1,10 @@
+import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import * as fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { parseSignal } from '../linux/signals.ts'
-import { describeStatus, exitStatus, parseStat } from './wait.ts'
+import { describeStatus, exitStatus, isEnding, parseStat, processStat } from './wait.ts'
 
 test('state, start time and wait status stand behind a command that may have any name', () => {
   const command = fc.string({ unit: fc.constantFrom(...'a) (\nZ1é'), maxLength: 15 })
@@ -39,6 +41,23 @@ test('a wait status is told as wait(2) has it', () => {
 
 test('the signal of a filter of system calls is explained', () => {
   assert.is(describeStatus(31), 'signal SIGSYS: bad system call')
+})
+
+test('a process that nobody has reaped is on its way out, and one that runs is not', async () => {
+  const parent = spawn('sh', ['-c', 'true & exec sleep 60'], { stdio: 'ignore' })
+  try {
+    const children = `/proc/${parent.pid}/task/${parent.pid}/children`
+    let child = ''
+    while (child === '' || processStat(Number(child))?.state !== 'Z') {
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      child = readFileSync(children, 'utf8').trim()
+    }
+    assert.ok(isEnding(Number(child)))
+    assert.not.ok(isEnding(process.pid))
+    assert.ok(isEnding(0x7fffffff))
+  } finally {
+    parent.kill('SIGKILL')
+  }
 })
 
 test.run()

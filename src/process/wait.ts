@@ -30,6 +30,17 @@ export function parseStat(text: string): ProcessStat {
   return { state: fields[0] ?? 'X', startTime: Number(fields[19]), exitCode: Number(fields[49]) }
 }
 
+/** PF_EXITING of the kernel's sched.h: set before the process leaves its cgroup. */
+const EXITING = 0x4
+
+/** Is this process on its way out, or gone? */
+export function isEnding(pid: number): boolean {
+  const text = readFileIfPresent(`/proc/${pid}/stat`)
+  if (text === undefined) return true
+  const [, , , , , , flags] = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  return (Number(flags) & EXITING) !== 0
+}
+
 /** Is this very process there, and not just waiting to be reaped? */
 export function isAlive(pid: number, startTime: number): boolean {
   const stat = processStat(pid)
