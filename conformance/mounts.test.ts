@@ -138,6 +138,8 @@ function testRefusals(ground: Ground): void {
     ] as const) {
       assert.ok((await box.rejected({ '/mounts/-': mount })).includes(said), said)
     }
+    const both = [PROC, bind(folder, '/data'), bind(file, '/mnt')] // with equal options
+    assert.match(await box.rejected({ '/mounts': both }), /mounts\[2\] \(\/mnt\): .*\/file on \/mnt: /)
   })
 
   test("without a mount namespace the caller's own mounts stay as they are, and a failure leaves none", async () => {
@@ -204,7 +206,11 @@ function testLockedFlags(ground: Ground): void {
       ['bind', 'strictatime'],
     ]) {
       await using box = new Box(ground)
-      refused(await nested(box, options), /mounts\[1\] \(\/mnt\): mount_setattr: EPERM/, /has locked a flag/)
+      refused(
+        await nested(box, options),
+        /mounts\[1\] \(\/mnt\): .* on \/mnt: mount_setattr: EPERM/,
+        /has locked a flag/,
+      )
     }
   })
 }

@@ -22,13 +22,34 @@ interface Asked {
   readonly hasUserNamespace: boolean
 }
 
+interface Subject {
+  readonly mount: OciMount
+  readonly pointer: string
+  readonly kind: Asked['kind']
+  readonly options: Asked['options']
+}
+
+/** All rules ask about the same mounts. */
+const subjects = new WeakMap<readonly OciMount[], readonly Subject[]>()
+
+function subjectsOf(mounts: readonly OciMount[]): readonly Subject[] {
+  const known = subjects.get(mounts)
+  if (known !== undefined) return known
+  const found = mounts.map((mount, index) => {
+    const { options, bind, remount } = parseMountOptions(mount.options)
+    const kind = mountKind({ bind, remount, type: mount.type ?? '', propagation: options.propagation.length > 0 })
+    return { mount, pointer: `/mounts/${index}`, kind, options }
+  })
+  subjects.set(mounts, found)
+  return found
+}
+
 function forEachMount(rule: MountRule): Check {
-  return (config, report, namespaces) => {
-    config.mounts?.forEach((mount, index) => {
-      const { options, bind, remount } = parseMountOptions(mount.options)
-      const kind = mountKind({ bind, remount, type: mount.type ?? '', propagation: options.propagation.length > 0 })
-      rule(mount, `/mounts/${index}`, { kind, options, report, hasUserNamespace: namespaces.has('user') })
-    })
+  return ({ mounts = [] }, report, namespaces) => {
+    const hasUserNamespace = namespaces.has('user')
+    for (const { mount, pointer, kind, options } of subjectsOf(mounts)) {
+      rule(mount, pointer, { kind, options, report, hasUserNamespace })
+    }
   }
 }
 
@@ -85,6 +106,8 @@ const bindOptions = forEachMount((mount, pointer, { kind, options, report }) => 
 /** config.md, Mounts: both mappings or none, and idmap needs some. */
 const mountMappings = forEachMount((mount, pointer, { kind, options, report, hasUserNamespace }) => {
   const { uidMappings = [], gidMappings = [] } = mount
+  const given = uidMappings.length + gidMappings.length > 0
+  if (options.idmap === undefined && !given) return
   if (uidMappings.length > 0 && gidMappings.length === 0) {
     report(`${pointer}/gidMappings`, undefined, 'must be given together with uidMappings')
   }
@@ -93,8 +116,6 @@ const mountMappings = forEachMount((mount, pointer, { kind, options, report, has
   }
   checkRanges(uidMappings, `${pointer}/uidMappings`, report)
   checkRanges(gidMappings, `${pointer}/gidMappings`, report)
-  const given = uidMappings.length + gidMappings.length > 0
-  if (options.idmap === undefined && !given) return
   const asked = options.idmap ?? 'uidMappings'
   if (!given && !hasUserNamespace) {
     report(`${pointer}/options`, undefined, `${asked} needs uidMappings and gidMappings, or a user namespace`)

@@ -113,19 +113,20 @@ export interface ParsedOptions {
   readonly remount: boolean
 }
 
-/** The checks, one after the other, and the normaliser ask about the same lists. */
-const parsed = new WeakMap<readonly string[], ParsedOptions>()
+/** By the options, with what none of them has in between: many mounts have the same, and many ask about them. */
+const parsed = new Map<string, ParsedOptions>()
 const NONE: readonly string[] = []
 
 /**
- * Sort mount options by the system call that they go to. Contradicting ones: the last wins.
+ * Sort mount options by the system call that they go to. Contradicting ones: the last wins. Equal lists have one result.
  * @param given as in config.json; each may hold several, with commas between them
  */
 export function parseMountOptions(given: readonly string[] = NONE): ParsedOptions {
-  const known = parsed.get(given)
+  const text = given.join('\0')
+  const known = parsed.get(text)
   if (known !== undefined) return known
   const result = sortOptions(given)
-  parsed.set(given, result)
+  parsed.set(text, result)
   return result
 }
 

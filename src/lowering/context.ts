@@ -1,9 +1,9 @@
 // What the lowerings of one image share.
 
-import type { Config, Mount, ProcessConfig } from '../config/types.ts'
+import type { Config, Mount, MountOptions, ProcessConfig } from '../config/types.ts'
 import type { NamespaceType } from '../linux/namespaces.ts'
 import type { DataObject, PlanBuilder } from '../plan/builder.ts'
-import type { Value } from '../plan/step.ts'
+import type { Routine, Value } from '../plan/step.ts'
 import type { Facts, ProcessFacts, Slots } from './facts.ts'
 import type { Way } from './sources.ts'
 
@@ -33,6 +33,8 @@ export interface Context extends ProcessContext {
     /** User namespaces that ID-mapped mounts take their mappings from. */
     readonly userNamespaces: Map<string, Value>
   }
+  /** What attaches a bind, by its options. */
+  readonly binds: Map<MountOptions, Routine>
   /** Mounts at /dev that become read-only once the devices are in them. */
   readonly unsealed: { readonly mount: Mount; readonly fs: Value }[]
   /** Our own procfs, made when first needed. */

@@ -39,7 +39,7 @@ export function openWithHow(
 /** openat2(2) of a path inside the rootfs; O_PATH unless told. */
 export function openInRoot(
   context: ProcessContext,
-  path: string,
+  path: Argument,
   options: ResolveOptions = {},
   errors: Parameters<ProcessContext['plan']['syscall']>[2] = {},
 ): Value {

@@ -68,6 +68,7 @@ export function newContext(config: Config, facts: Facts, { solo = false }: { rea
     slots: fixed,
     reply: plan.buffer('reply', replySize(facts.stateRoom)),
     trees: { root: undefined, mounts: new Map(), userNamespaces: new Map() },
+    binds: new Map(),
     unsealed: [],
     way: wayOf({ config, facts }),
     ownSources: ownSources(config),

@@ -6,7 +6,7 @@ import { ERRNO } from '../linux/errno.ts'
 import { MOVE_MOUNT } from '../linux/mount-flags.ts'
 import { O, RESOLVE, S_IF, S_IFMT } from '../linux/open-flags.ts'
 import { STATX } from '../linux/statx.ts'
-import type { DataObject, PlanBuilder } from '../plan/builder.ts'
+import type { Argument, DataObject, PlanBuilder } from '../plan/builder.ts'
 import type { Field, Operand, Routine, Value } from '../plan/step.ts'
 import type { Context } from './context.ts'
 import { openHow, openInRoot, openWithHow, type ResolveOptions } from './in-root.ts'
@@ -26,7 +26,7 @@ interface TargetOptions {
 /** @returns an O_PATH descriptor of the mount's target */
 export function openTarget(
   context: Context,
-  { type, destination, options }: Mount,
+  { type, destination, options }: Pick<Mount, 'type' | 'options'> & { readonly destination: Argument },
   { source = context.slots.root, status }: TargetOptions = {},
 ): Value {
   if (REAL_TARGET.has(type)) return openOrMake(context, destination, { noSymlinks: true })
@@ -66,7 +66,7 @@ export function attachMount(
 }
 
 /** Parameters: a mount and its target. */
-function attachRoutine(plan: PlanBuilder): Routine {
+export function attachRoutine(plan: PlanBuilder): Routine {
   return plan.routine('attach', ['tree', 'target'], (tree, target) => {
     const refused = plan.label('refused')
     const flags = MOVE_MOUNT.F_EMPTY_PATH | MOVE_MOUNT.T_EMPTY_PATH
@@ -97,7 +97,7 @@ function attachRoutine(plan: PlanBuilder): Routine {
  */
 export function openOrMake(
   context: Context,
-  path: string,
+  path: Argument,
   { like = context.slots.root, ...options }: ResolveOptions & { readonly like?: Operand } = {},
 ): Value {
   const { plan } = context

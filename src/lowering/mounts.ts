@@ -1,8 +1,9 @@
 // mounts: each is made detached, gets its flags, and only then appears at its target, which is a descriptor.
 
-import type { Mount } from '../config/types.ts'
+import type { Mount, MountOptions } from '../config/types.ts'
 import { FSCONFIG, MOUNT_ATTR } from '../linux/mount-flags.ts'
 import { STATX } from '../linux/statx.ts'
+import type { Routine } from '../plan/step.ts'
 import { lowerCgroupMount } from './cgroup-mount.ts'
 import type { Context } from './context.ts'
 import { lowerCopyUp } from './copy-up.ts'
@@ -17,7 +18,7 @@ import {
   setRecursiveAttributes,
   setRemountAttributes,
 } from './mount-attributes.ts'
-import { attachMount, openTarget } from './mount-target.ts'
+import { attachMount, attachRoutine, openTarget } from './mount-target.ts'
 import { setMountAttributes } from './rootfs.ts'
 import { pointer, sourceTree } from './sources.ts'
 import { statxRoom } from './statx.ts'
@@ -44,11 +45,26 @@ function lowerMount(context: Context, mount: Mount): void {
 
 function lowerBind(context: Context, mount: Mount): void {
   const tree = sourceTree(context, mount)
-  setBindAttributes(context, tree, mount.options)
-  const target = openTarget(context, mount, { source: tree })
-  attachMount(context, mount, tree, target)
-  lowerPropagationChanges(context, tree, mount.options)
-  closeIfMany(context, tree, target)
+  const about = `${mount.source} on ${mount.destination}`
+  context.plan.call(bindRoutine(context, mount.options), [tree, mount.destination], { about })
+}
+
+/** Binds with the same options share one. Parameters: a detached tree, which is closed, and the address of its destination. */
+function bindRoutine(context: Context, options: MountOptions): Routine {
+  const { plan, binds } = context
+  const known = binds.get(options)
+  if (known !== undefined) return known
+  const routine = plan.routine(`bind_${binds.size + 1}`, ['tree', 'destination'], (tree, destination) => {
+    setBindAttributes(context, tree, options)
+    const target = openTarget(context, { type: 'bind', destination, options }, { source: tree })
+    plan.call(attachRoutine(plan), [tree, target])
+    lowerPropagationChanges(context, tree, options)
+    plan.syscall('close', [target])
+    plan.syscall('close', [tree])
+    return undefined
+  })
+  binds.set(options, routine)
+  return routine
 }
 
 function lowerFileSystem(context: Context, mount: Mount): void {

@@ -63,10 +63,13 @@ export function wayOf({ config, facts }: Pick<Context, 'config' | 'facts'>): Way
  */
 export function ownSources({ mounts, root }: Pick<Config, 'mounts' | 'root'>): ReadonlyMap<number, string> {
   const found = new Map<number, string>()
+  const isInside = ({ kind, source }: Mount): boolean => kind === 'bind' && `${source}/`.startsWith(`${root.path}/`)
+  if (!mounts.some(isInside)) return found
   const earlier = new Set<string>()
   const above = new Set<string>()
-  for (const { index, kind, source, destination, options } of mounts) {
-    if (kind === 'bind' && source !== undefined && `${source}/`.startsWith(`${root.path}/`)) {
+  for (const mount of mounts) {
+    const { index, kind, source, destination, options } = mount
+    if (source !== undefined && isInside(mount)) {
       const inside = source.slice(root.path.length) || '/'
       if (foldersOf(inside).some((path) => earlier.has(path)) || (options.recursiveBind && above.has(inside))) {
         found.set(index, inside)
