@@ -6,7 +6,7 @@ import { missingOf } from '../cgroup/fs.ts'
 import { readHierarchies } from '../cgroup/hierarchy.ts'
 import { delegateCgroup, isDelegated } from '../cgroup/ownership.ts'
 import { PIDFD_RECEIVER } from '../config/annotations.ts'
-import { loadConfig, withPlace } from '../config/load.ts'
+import { withPlace } from '../config/load.ts'
 import type { Config } from '../config/types.ts'
 import { RuntError } from '../errors.ts'
 import { InheritedRoot } from '../host/inherited-root.ts'
@@ -30,13 +30,14 @@ import { keepGoing } from '../process/stopped.ts'
 import { encodeReply } from '../process/sync.ts'
 import { endOf, processStat, reap } from '../process/wait.ts'
 import { handOver } from './agent.ts'
+import { loadBundle } from './bundle.ts'
 import { saveCard } from './card.ts'
 import { type CgroupOptions, planFor } from './cgroup.ts'
 import { type Container, type Status, stateOf } from './container.ts'
 import { hear, learnPid, type Peer, receiveMaster, tell } from './conversation.ts'
 import { destroy } from './delete.ts'
 import { requireExitWatch, watchExit } from './exit-watch.ts'
-import { checkLabels, consoleTarget, gatherFacts, type LaunchOptions, ungrantable, withHeededLabels } from './facts.ts'
+import { checkLabels, consoleTarget, gatherFacts, type LaunchOptions, ungrantable } from './facts.ts'
 import { agentOf, filterOf } from './filter.ts'
 import { runHooks } from './hooks.ts'
 import { checkId } from './id.ts'
@@ -94,18 +95,13 @@ export async function launch(
 ): Promise<Launched> {
   checkId(options.id)
   requireKernel()
-  const config = await withIds(withHeededLabels(await loadConfig(options.bundle, options.config)))
+  const config = await loadBundle(options.bundle, options.config)
   try {
     const pidfdSocket = options.pidfdSocket ?? config.annotations[PIDFD_RECEIVER]
     return await launchConfig(store, config, { ...options, pidfdSocket }, profile)
   } catch (error) {
     throw await withPlace(error, options.bundle, options.config)
   }
-}
-
-/** Only who makes a user namespace pays for what is known of id maps. */
-async function withIds(config: Config): Promise<Config> {
-  return isNew(config, 'user') ? (await import('./id-maps.ts')).withOwnIds(config) : config
 }
 
 async function launchConfig(

@@ -1,15 +1,14 @@
 // plan: what create would ask of the kernel, without asking.
 
 import { readHierarchies } from '../cgroup/hierarchy.ts'
-import { loadConfig } from '../config/load.ts'
 import { CAPABILITY_NAMES } from '../linux/capabilities.ts'
 import { has } from '../lowering/context.ts'
 import { lowerCreate } from '../lowering/lower.ts'
 import type { Plan } from '../plan/step.ts'
+import { loadBundle } from './bundle.ts'
 import { placeFor } from './cgroup.ts'
-import { consoleTarget, gatherFacts, withHeededLabels } from './facts.ts'
+import { consoleTarget, gatherFacts } from './facts.ts'
 import { filterOf } from './filter.ts'
-import { withOwnIds } from './id-maps.ts'
 import { rdtTasksOf } from './rdt.ts'
 import type { Store } from './store.ts'
 
@@ -31,7 +30,7 @@ const ROOT = {
  * @throws RuntError for an invalid config
  */
 export async function planOf(store: Store, bundle: string, systemdCgroup = false): Promise<Plan> {
-  const config = withOwnIds(withHeededLabels(await loadConfig(bundle)))
+  const config = await loadBundle(bundle)
   const filter = await filterOf(undefined, config)
   const hierarchies = readHierarchies()
   const cgroup = await placeFor(hierarchies, config, { id: ID, systemdCgroup })

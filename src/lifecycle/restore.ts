@@ -5,7 +5,7 @@ import type { Cgroup } from '../cgroup/cgroup.ts'
 import { missingOf } from '../cgroup/fs.ts'
 import { readHierarchies } from '../cgroup/hierarchy.ts'
 import type { PlannedCgroup } from '../cgroup/manager.ts'
-import { loadConfig, withPlace } from '../config/load.ts'
+import { withPlace } from '../config/load.ts'
 import { type Criu, findCriu, requireFeature, requireVersion } from '../criu/program.ts'
 import { RuntError } from '../errors.ts'
 import { requireKernel } from '../host/probe.ts'
@@ -16,6 +16,7 @@ import { pollAsync } from '../native/descriptors.ts'
 import { close, writeFileAtomically } from '../native/file.ts'
 import { syscall, trySyscall } from '../native/syscall.ts'
 import { exitStatus, reap } from '../process/wait.ts'
+import { loadBundle } from './bundle.ts'
 import { planFor } from './cgroup.ts'
 import type { Container } from './container.ts'
 import { openFolders } from './criu-folders.ts'
@@ -86,7 +87,7 @@ async function restore(
     )
   }
   requireKernel()
-  const config = await loadConfig(options.bundle)
+  const config = await loadBundle(options.bundle)
   for (const warning of [...config.warnings, ...lostIn(config)]) warn(warning)
   const launch = launchOptions(options)
   consoleTarget(config, launch)

@@ -25,9 +25,13 @@ export function processStat(pid: number): ProcessStat | undefined {
 
 /** @param text of /proc/PID/stat */
 export function parseStat(text: string): ProcessStat {
-  // The command stands in parentheses and may hold any character.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  const fields = fieldsOf(text)
   return { state: fields[0] ?? 'X', startTime: Number(fields[19]), exitCode: Number(fields[49]) }
+}
+
+/** All from the state on. The command before it stands in parentheses and may hold any character. */
+function fieldsOf(stat: string): string[] {
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
 }
 
 /** PF_EXITING of the kernel's sched.h: set before the process leaves its cgroup. */
@@ -37,8 +41,7 @@ const EXITING = 0x4
 export function isEnding(pid: number): boolean {
   const text = readFileIfPresent(`/proc/${pid}/stat`)
   if (text === undefined) return true
-  const [, , , , , , flags] = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  return (Number(flags) & EXITING) !== 0
+  return (Number(fieldsOf(text)[6]) & EXITING) !== 0
 }
 
 /** Is this very process there, and not just waiting to be reaped? */
